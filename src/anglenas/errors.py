@@ -1,0 +1,103 @@
+"""Every exception that anglenas raises on purpose.
+
+::
+
+    AnglenasError
+    ├── UsageError                  what was asked cannot be done as asked
+    │   ├── ArchitectureError       text that is no architecture; points at the place
+    │   ├── ExpressionError         text that is no rank expression; points at the place
+    │   ├── UnknownNameError        no such metric, space, ...; offers the nearest names
+    │   ├── DataError               images or labels that cannot be used
+    │   ├── NetworkError            a module that cannot be measured
+    │   └── SettingError            a number, a file or a folder that does not fit
+    └── StoreError                  the store of scores cannot be read or written
+
+A candidate that cannot be scored is not an exception: its score carries a status.
+Each message is one sentence, or two, that say what is wrong and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "AnglenasError",
+    "ArchitectureError",
+    "DataError",
+    "ExpressionError",
+    "NetworkError",
+    "SettingError",
+    "StoreError",
+    "UnknownNameError",
+    "UsageError",
+]
+
+
+class AnglenasError(Exception):
+    """The root of the tree; catch it to catch everything that anglenas raises on purpose."""
+
+
+class UsageError(AnglenasError, ValueError):
+    """What was asked cannot be done as asked; the command line ends with code 2."""
+
+
+class _TextError(UsageError):
+    """A text that does not parse: shows it with a caret under the first wrong place.
+
+    Args:
+        message: What is wrong there, and what was expected.
+        text: The whole text.
+        position: Index of the first wrong character, 0 to ``len(text)``.
+    """
+
+    def __init__(self, message: str, text: str, position: int) -> None:
+        super().__init__(message, text, position)
+        self.text = text
+        self.position = position
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}\n  {self.text}\n  {' ' * self.position}^"
+
+
+class ArchitectureError(_TextError):
+    """A text that is no architecture of the space."""
+
+
+class ExpressionError(_TextError):
+    """A text that is no rank expression."""
+
+
+class UnknownNameError(UsageError):
+    """A name that nothing is registered under.
+
+    Args:
+        kind: What was looked for, such as ``"metric"``.
+        name: The name that was given.
+        known: All names that would have done.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(kind, name, tuple(sorted(known)))
+        self.kind = kind
+        self.name = name
+
+    def __str__(self) -> str:
+        known: tuple[str, ...] = self.args[2]
+        near = difflib.get_close_matches(self.name, known, n=3, cutoff=0.5)
+        advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}."
+        return f"There is no {self.kind} named {self.name!r}; {advice}"
+
+
+class DataError(UsageError):
+    """Images or labels that cannot be used."""
+
+
+class NetworkError(UsageError):
+    """A module that cannot be measured, such as one with fewer outputs than classes."""
+
+
+class SettingError(UsageError):
+    """A setting that does not fit: a budget of 0, a folder that cannot be written."""
+
+
+class StoreError(AnglenasError):
+    """The store of scores cannot be read or written."""

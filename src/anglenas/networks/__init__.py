@@ -1,0 +1,5 @@
+"""Networks: ``torch.nn.Module`` from an architecture and a configuration."""
+
+from anglenas.networks._config import NetworkConfig
+
+__all__ = ["NetworkConfig"]

@@ -1,0 +1,109 @@
+"""The frozen settings of a measurement, with named presets and a stable fingerprint."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from anglenas.errors import SettingError, UnknownNameError
+
+__all__ = ["PRESETS", "Recipe", "preset"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How candidates are measured: the images drawn, the network's size, the short training.
+
+    Attributes:
+        name: What the recipe is called; not part of the fingerprint.
+        calibrated: Whether its ranking quality was measured against known accuracies.
+        classes: Classes drawn from the data set.
+        images_per_class: Images drawn from each.
+        sampling: ``"random"`` images, or the ``"first"`` ones in file order.
+        resolution: Side of the images in pixels; larger ones are reduced, smaller ones kept.
+        channels: Width of the network's first stage.
+        cells: Cells per stage.
+        iterations: Steps of SGD, each on all images at once.
+        lr: Learning rate, constant.
+        momentum: Nesterov momentum.
+        weight_decay: On every parameter, biases and BatchNorm included.
+        augment: Whether each iteration sees the images flipped and shifted anew.
+        repeats: How many draws of images, weights and augmentation a score is averaged over.
+
+    The defaults are those of the paper (Yang et al., WACV 2023, supplement, section 1) and of
+    its released code (``evaluate_anglefc.py``).
+    """
+
+    name: str = "paper"
+    calibrated: bool = True
+    classes: int = 10
+    images_per_class: int = 10
+    sampling: Literal["random", "first"] = "random"
+    resolution: int = 32
+    channels: int = 16
+    cells: int = 5
+    iterations: int = 50
+    lr: float = 0.2
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    augment: bool = True
+    repeats: int = 1
+
+    def __post_init__(self) -> None:
+        least = {"classes": 2, "resolution": 4, "lr": 0.0, "momentum": 0.0, "weight_decay": 0.0}
+        for field in ("classes", "images_per_class", "resolution", "channels", "cells",
+                      "iterations", "lr", "momentum", "weight_decay", "repeats"):  # fmt: skip
+            value = getattr(self, field)
+            if not value >= least.get(field, 1):
+                raise SettingError(
+                    f"A recipe needs {field} of at least {least.get(field, 1):g}, not {value}."
+                )
+        if self.sampling not in ("random", "first"):
+            raise SettingError(f"sampling is 'random' or 'first', not {self.sampling!r}.")
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that two recipes share exactly when they measure alike."""
+        text = json.dumps(self.settings(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def settings(self) -> dict[str, int | float | str]:
+        """Everything that changes a score: all fields but the name, the calibration and the
+        number of repeats (each repeat is a score of its own, under its own seed).
+
+        >>> Recipe(name="mine").fingerprint == Recipe().fingerprint
+        True
+        """
+        settings = asdict(self)
+        for field in ("name", "calibrated", "repeats"):
+            del settings[field]
+        return settings
+
+
+PRESETS: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(),
+        Recipe(name="fast", calibrated=False, resolution=16),
+        Recipe(name="draft", calibrated=False, resolution=16, cells=1),
+    )
+}
+
+
+def preset(name: str, **changes: int | float | str | bool) -> Recipe:
+    """A named recipe, with some of its fields changed.
+
+    >>> preset("fast").resolution
+    16
+    >>> preset("paper", iterations=20).calibrated
+    False
+
+    Raises:
+        UnknownNameError: No recipe has this name.
+        SettingError: A changed field does not fit.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError("recipe", name, PRESETS)
+    if not changes:
+        return PRESETS[name]
+    return replace(PRESETS[name], **{"calibrated": False, "name": f"{name}*", **changes})  # type: ignore[arg-type]

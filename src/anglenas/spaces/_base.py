@@ -1,0 +1,53 @@
+"""What a search space is: values only, no network and no torch."""
+
+from collections.abc import Hashable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+__all__ = ["Architecture", "SearchSpace"]
+
+
+@runtime_checkable
+class Architecture(Hashable, Protocol):
+    """A frozen, hashable value; ``space.parse(str(architecture))`` gives it back."""
+
+    def __str__(self) -> str: ...
+
+
+class SearchSpace(Protocol):
+    """The architectures that can be searched.
+
+    Attributes:
+        name: Short name; part of every score's address.
+        size: How many architectures there are; ``None`` if they cannot be counted.
+        builder: ``"module:function"`` of the function that turns ``(subject, NetworkConfig)`` into
+            a ``torch.nn.Module``, where the subject is what :meth:`subject` returns. A text, so
+            that values stay free of torch.
+    """
+
+    name: str
+    size: int | None
+    builder: str
+
+    def parse(self, text: str) -> Any:
+        """The architecture that a text names; ``ArchitectureError`` points at the first error."""
+
+    def sample(self, rng: np.random.Generator) -> Any:
+        """One architecture, uniformly; all randomness comes from the generator."""
+
+    def enumerate(self) -> Iterator[Any]:
+        """Every architecture once, in a fixed order; ``UsageError`` if they cannot be counted."""
+
+    def mutate(self, architecture: Any, rng: np.random.Generator) -> Any:
+        """A neighbour: the same architecture with one choice changed to another value."""
+
+    def canonical(self, architecture: Any) -> str:
+        """The text of the canonical form: equal for two architectures exactly when their networks
+        compute the same function, and go on doing so while they are trained."""
+
+    def subject(self, text: str) -> Any:
+        """What ``builder`` takes: the parsed form of a canonical text or of an architecture's."""
+
+    def is_trivial(self, architecture: Any) -> bool:
+        """Whether nothing but zeros and identities stands in it (nothing that could be trained)."""
