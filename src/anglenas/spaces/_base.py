@@ -5,6 +5,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from anglenas.spaces._graph import CellGraph
+
 __all__ = ["Architecture", "SearchSpace"]
 
 
@@ -48,6 +50,9 @@ class SearchSpace(Protocol):
 
     def subject(self, text: str) -> Any:
         """What ``builder`` takes: the parsed form of a canonical text or of an architecture's."""
+
+    def graphs(self, architecture: Any) -> tuple[CellGraph, ...]:
+        """The cells, for drawing."""
 
     def is_trivial(self, architecture: Any) -> bool:
         """Whether nothing but zeros and identities stands in it (nothing that could be trained)."""
