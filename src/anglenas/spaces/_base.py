@@ -46,7 +46,8 @@ class SearchSpace(Protocol):
 
     def canonical(self, architecture: Any) -> str:
         """The text of the canonical form: equal for two architectures exactly when their networks
-        compute the same function, and go on doing so while they are trained."""
+        compute the same function, and go on doing so while they are trained.
+        """
 
     def subject(self, text: str) -> Any:
         """What ``builder`` takes: the parsed form of a canonical text or of an architecture's."""
