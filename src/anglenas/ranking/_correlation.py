@@ -1,0 +1,89 @@
+"""How well two scores agree on the order of candidates."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from anglenas.errors import UsageError
+from anglenas.ranking._ranks import Floats, Ties, ranks
+
+__all__ = ["kendall_tau", "kendall_tau_broken", "spearman"]
+
+
+def kendall_tau(x: ArrayLike, y: ArrayLike) -> float:
+    """Kendall's tau-b, which makes up for ties.
+
+    Args:
+        x: ``(N,)`` scores; NaN counts as the lowest, as in :func:`ranks`.
+        y: ``(N,)`` scores to agree with; the same.
+
+    Returns:
+        1 for the same order, -1 for the opposite; NaN if all values of ``x`` or ``y`` are equal.
+
+    Raises:
+        UsageError: ``x`` and ``y`` differ in length.
+
+    Example:
+        >>> round(kendall_tau([1, 2, 2, 3], [1, 2, 3, 4]), 3)
+        0.913
+    """
+    return float(stats.kendalltau(*_ranked(x, y)).statistic)
+
+
+def kendall_tau_broken(x: ArrayLike, y: ArrayLike, rng: np.random.Generator) -> float:
+    """Kendall's tau of ranks whose ties were broken at random first.
+
+    Its mean over all ways to break them is tau-a, so it is closer to 0 than tau-b. The parameter
+    counts of NAS-Bench-201, 28 values for 15 625 networks, have tau-b 0.578 with CIFAR-10 test
+    accuracy but 0.552 with broken ties; Yang et al. (WACV 2023, supplement, table 1) report .55.
+
+    Args:
+        x: ``(N,)`` scores; NaN counts as the lowest, as in :func:`ranks`.
+        y: ``(N,)`` scores to agree with; the same.
+        rng: Where chance comes from.
+
+    Returns:
+        1 for the same order, -1 for the opposite.
+
+    Raises:
+        UsageError: ``x`` and ``y`` differ in length.
+
+    Example:
+        >>> kendall_tau_broken([1, 2, 4, 3], [1, 2, 3, 4], np.random.default_rng(0))
+        0.6666666666666669
+    """
+    return float(stats.kendalltau(*_ranked(x, y, "broken", rng)).statistic)
+
+
+def spearman(x: ArrayLike, y: ArrayLike) -> float:
+    """Spearman's rho: Pearson's correlation of average ranks.
+
+    Args:
+        x: ``(N,)`` scores; NaN counts as the lowest, as in :func:`ranks`.
+        y: ``(N,)`` scores to agree with; the same.
+
+    Returns:
+        1 for the same order, -1 for the opposite; NaN if all values of ``x`` or ``y`` are equal.
+
+    Raises:
+        UsageError: ``x`` and ``y`` differ in length.
+
+    Example:
+        >>> round(spearman([1, 2, 2, 3], [1, 2, 3, 4]), 3)
+        0.949
+    """
+    first, second = _ranked(x, y)
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _ranked(
+    x: ArrayLike, y: ArrayLike, ties: Ties = "average", rng: np.random.Generator | None = None
+) -> tuple[Floats, Floats]:
+    first, second = (ranks(v, higher_is_better=True, ties=ties, rng=rng) for v in (x, y))
+    if len(first) != len(second):
+        raise UsageError(
+            f"A correlation needs as many scores on both sides, not {len(first)} and {len(second)}."
+        )
+    return first, second

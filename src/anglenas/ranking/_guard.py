@@ -1,0 +1,49 @@
+"""The guard against trivial networks."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["guard"]
+
+_GUARDED_ANGLE, _GUARDED_LOSS = 0.0, 100.0
+
+
+def guard(
+    angle: ArrayLike,
+    loss: ArrayLike,
+    *,
+    threshold: float = 0.95,
+    trivial: ArrayLike | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Angles and losses in which networks that hardly moved have angle 0 and loss 100.
+
+    The prediction layer of a trivial network almost does not change, so that its cosine, and with
+    it its place, is as high as can be. The guard holds where the cosine is *not below* the
+    threshold. NaN is not below it either: a network whose training failed gets the guard's values
+    instead of being undefined.
+
+    The numbers are those of the released code of Yang et al. (WACV 2023, ``evaluate_anglefc.py``),
+    whose loss score is minus the cross entropy; the paper describes no guard. They are worse than
+    those of any network that trains, but a negative cosine or a loss above 100 is worse still.
+
+    Args:
+        angle: ``(N,)`` cosines between the prediction layer before and after training, higher is
+            better.
+        loss: ``(N,)`` cross entropies, lower is better.
+        threshold: Cosine from which a network counts as trivial.
+        trivial: ``(N,)`` booleans, true for networks known to be trivial from their architecture.
+
+    Returns:
+        New arrays ``(N,)``: the angles and the losses.
+
+    Example:
+        >>> angles, losses = guard([0.8, 0.99, float("nan")], [1.5, 2.3, float("nan")])
+        >>> angles.tolist(), losses.tolist()
+        ([0.8, 0.0, 0.0], [1.5, 100.0, 100.0])
+    """
+    angles = np.asarray(angle, dtype=np.float64)
+    caught = ~(angles < threshold)
+    if trivial is not None:
+        caught |= np.asarray(trivial, dtype=bool)
+    losses = np.asarray(loss, dtype=np.float64)
+    return np.where(caught, _GUARDED_ANGLE, angles), np.where(caught, _GUARDED_LOSS, losses)

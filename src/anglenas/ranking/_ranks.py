@@ -1,0 +1,96 @@
+"""Ranks from values, and the order of candidates from scores."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from anglenas.errors import UsageError
+
+__all__ = ["Ties", "order", "ranks"]
+
+Ties = Literal["average", "broken"]
+"""``"average"``: equal values share the mean of their ranks. ``"broken"``: they get different
+ranks, every order among them being equally likely."""
+
+Floats = NDArray[np.float64]
+
+
+def ranks(
+    values: ArrayLike,
+    *,
+    higher_is_better: bool,
+    ties: Ties = "average",
+    rng: np.random.Generator | None = None,
+) -> Floats:
+    """The place of each value: 0 for the worst of N, N - 1 for the best.
+
+    An undefined value (NaN) has rank 0, whatever the ties rule; k of them leave the ranks k to
+    N - 1 for the others. Infinities are ordinary values.
+
+    The released code of Yang et al. (WACV 2023) ranks by a double ``argsort``, which orders equal
+    values as the sorting algorithm happens to; ``ties="broken"`` is that rule with chance made
+    explicit. Average ranks are reproducible without a generator.
+
+    Args:
+        values: ``(N,)``, one a candidate.
+        higher_is_better: Direction of the values.
+        ties: What equal values get.
+        rng: Where chance comes from; needed by ``"broken"`` alone.
+
+    Returns:
+        ``(N,)`` ranks, higher is better.
+
+    Raises:
+        UsageError: ``values`` is not one-dimensional, ``ties`` is no rule, or ``rng`` is missing.
+
+    Example:
+        >>> ranks([0.3, 0.1, 0.3, 0.2], higher_is_better=False).tolist()
+        [0.5, 3.0, 0.5, 2.0]
+        >>> ranks([0.3, float("nan"), 0.2], higher_is_better=True).tolist()
+        [2.0, 0.0, 1.0]
+    """
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.ndim != 1:
+        raise UsageError(f"Ranks need one value a candidate, not an array of shape {scores.shape}.")
+    scores = scores if higher_is_better else -scores
+    defined = ~np.isnan(scores)
+    placed = np.zeros(len(scores))
+    placed[defined] = _ranks(scores[defined], ties, rng) + np.count_nonzero(~defined)
+    return placed
+
+
+def _ranks(scores: Floats, ties: Ties, rng: np.random.Generator | None) -> Floats:
+    match ties:
+        case "average":
+            return np.asarray(stats.rankdata(scores), dtype=np.float64) - 1
+        case "broken":
+            return _broken(scores, rng)
+        case _:
+            raise UsageError(f"ties is 'average' or 'broken', not {ties!r}.")
+
+
+def _broken(scores: Floats, rng: np.random.Generator | None) -> Floats:
+    if rng is None:
+        raise UsageError("ties='broken' needs rng, such as numpy.random.default_rng(0).")
+    worst_first = np.lexsort((rng.permutation(len(scores)), scores))
+    return np.argsort(worst_first).astype(np.float64)
+
+
+def order(scores: ArrayLike) -> NDArray[np.intp]:
+    """Indices of the candidates, best first; of equal scores the earlier candidate comes first.
+
+    The first index is that of the first maximum, which is the released code's pick. NaN is last.
+
+    Args:
+        scores: ``(N,)``, higher is better.
+
+    Returns:
+        ``(N,)`` indices.
+
+    Example:
+        >>> order([1.0, 3.0, 3.0, 2.0]).tolist()
+        [1, 2, 3, 0]
+    """
+    return np.argsort(-np.asarray(scores, dtype=np.float64), kind="stable")
