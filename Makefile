@@ -1,0 +1,60 @@
+# Every command of the project; `make` alone lists them. Needs make, and python3 with venv.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help venv search test test-all bench clean
+
+help: ## list the commands
+	@echo "Usage: make COMMAND [PYTHON=python3.12] [ARGS='--budget 20']"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+venv: .venv/installed ## make .venv and install the package there
+
+search: .venv/installed ## find a network for the built-in images (ARGS go to `anglenas search`)
+	$(BIN)/anglenas search $(ARGS)
+
+test: .venv/installed-dev ## check style, types and layers, and run the quick tests
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not slow"
+
+test-all: .venv/installed-dev ## run every test, the slow ones too
+	$(BIN)/pytest
+
+bench: .venv/installed ## run the benchmarks one after another
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean: ## remove .venv, build results and caches
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamps are written last, so an install that was interrupted is simply done again.
+# pip comes first: the one that Debian ships knows neither --group nor --build-constraint.
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
+	  echo "anglenas needs Python 3.11 to 3.14; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PIP) --version >/dev/null 2>&1 || { \
+	  echo "Making .venv with $$($(PYTHON) --version)"; rm -rf .venv; $(PYTHON) -m venv .venv; }
+	@$(PIP) install --quiet --constraint constraints.txt pip
+	@echo "Installing torch into .venv: about a minute for the CPU build, much longer for a CUDA"
+	@echo "build of several GB (the head of constraints.txt tells how to get the CPU build)"
+	@$(INSTALL) torch
+	@echo "Installing anglenas and its other dependencies"
+	@$(INSTALL) --quiet --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	@echo "Installing the tools for development"
+	@$(INSTALL) --quiet --group dev
+	@touch $@

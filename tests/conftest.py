@@ -1,0 +1,24 @@
+"""What all tests share: development data, where it is to be had, and how Hypothesis draws."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# CI draws the same examples every time, so that it fails for a change and not by chance; a
+# developer's machine draws new ones. A slow moment of a shared machine is not a failure.
+settings.register_profile("always-the-same", deadline=None, derandomize=True, database=None)
+settings.register_profile("always-new", deadline=None)
+settings.load_profile("always-the-same" if os.environ.get("CI") else "always-new")
+
+_DEV_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def dev_data() -> Path:
+    """The folder with benchmark tables and image subsets, too large for the repository."""
+    folder = Path(os.environ.get("ANGLENAS_DEV_DATA", _DEV_DATA))
+    if not folder.is_dir():
+        pytest.skip(f"no development data in {folder}; ANGLENAS_DEV_DATA names another folder")
+    return folder

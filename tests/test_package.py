@@ -1,0 +1,208 @@
+"""What holds for the package as a whole: names, docstrings, layers, versions, pins."""
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import entry_points, requires, version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src"
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(file): file for file in sorted((SOURCE / "anglenas").rglob("*.py"))}
+PUBLIC = [name for name in FILES if "._" not in name]
+
+
+def names_bound(tree: ast.Module, package: str) -> Iterator[str]:
+    """Names that a module defines, or takes over from modules of its own package."""
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=targets):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+            case ast.ImportFrom(module=str(module), names=aliases):
+                if module.startswith(f"{package}."):
+                    yield from (alias.asname or alias.name for alias in aliases)
+
+
+def isort_order(name: str) -> tuple[bool, bool, str]:
+    """Constants, then classes, then the rest: the order that ruff sorts `__all__` in."""
+    return not name.isupper(), not name[0].isupper(), name
+
+
+def own_docstring(thing: Any) -> str:
+    """The docstring, without the one that ``dataclass`` makes of the signature."""
+    text = inspect.getdoc(thing) or ""
+    return "" if inspect.isclass(thing) and text.startswith(f"{thing.__name__}(") else text
+
+
+def public_methods(cls: type) -> Iterator[tuple[str, Any]]:
+    kinds = (property, classmethod, staticmethod)
+    for name, thing in vars(cls).items():
+        if not name.startswith("_") and (inspect.isfunction(thing) or isinstance(thing, kinds)):
+            yield name, getattr(cls, name)
+
+
+def undocumented(module: Any) -> Iterator[str]:
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+            continue
+        if not own_docstring(thing):
+            yield name
+        if inspect.isclass(thing):
+            yield from (f"{name}.{m}" for m, method in public_methods(thing)
+                        if not inspect.getdoc(method))  # fmt: skip
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_all_is_sorted_and_complete(name: str) -> None:
+    exported = importlib.import_module(name).__all__
+    assert list(exported) == sorted(set(exported), key=isort_order)
+    bound = set(names_bound(ast.parse(FILES[name].read_text()), name))
+    assert {b for b in bound if not b.startswith("_")} <= set(exported)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_exported_name_exists(name: str) -> None:
+    module = importlib.import_module(name)
+    assert [export for export in module.__all__ if not hasattr(module, export)] == []
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_have_docstrings(name: str) -> None:
+    module = importlib.import_module(name)
+    assert inspect.getdoc(module)
+    assert list(undocumented(module)) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_imports_the_root_or_relatively(name: str) -> None:
+    nodes = list(ast.walk(ast.parse(FILES[name].read_text())))
+    plain = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
+    sources = {(n.module, n.level) for n in nodes if isinstance(n, ast.ImportFrom)}
+    assert "anglenas" not in plain | {module for module, _ in sources}
+    assert {level for _, level in sources} <= {0}
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    assert run_python("import sys, anglenas; print('torch' in sys.modules)") == "False\n"
+
+
+def test_help_does_not_import_torch() -> None:
+    code = """
+import sys
+from anglenas.cli import main
+sys.argv = ["anglenas", "--help"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("torch imported:", "torch" in sys.modules)
+"""
+    lines = run_python(code).splitlines()
+    assert "Usage" in "\n".join(lines)
+    assert lines[-1] == "torch imported: False"
+
+
+def test_layers_name_every_module() -> None:
+    contract = SETTINGS["tool"]["importlinter"]["contracts"][0]
+    layers = {layer.strip() for line in contract["layers"] for layer in re.split("[:|]", line)}
+    modules = {name.split(".")[1] for name in FILES if "." in name}
+    assert layers == modules
+    assert contract["exhaustive"]
+    assert contract["exhaustive_ignores"] == []
+
+
+def test_one_version_everywhere() -> None:
+    stated = SETTINGS["project"]["version"]
+    newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert newest is not None
+    assert newest[1] == stated
+    assert citation["version"] == stated
+    assert version("anglenas") == stated
+
+
+def test_one_licence_everywhere() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["license"] == SETTINGS["project"]["license"] == "Apache-2.0"
+    assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text()
+
+
+@pytest.mark.parametrize("kind", ["spaces", "probes", "datasets", "strategies"])
+def test_entry_points_are_those_of_pyproject_and_load(kind: str) -> None:
+    stated = SETTINGS["project"]["entry-points"][f"anglenas.{kind}"]
+    ours = [p for p in entry_points(group=f"anglenas.{kind}") if p.value.startswith("anglenas.")]
+    assert {point.name: point.value for point in ours} == stated
+    assert all(point.load() is not None for point in ours)
+
+
+def pins() -> dict[str, Requirement]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    stated = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(pin.name): pin for pin in stated}
+
+
+def needed(requirements: Iterable[str]) -> dict[str, list[Requirement]]:
+    """Everything that the requirements need here, directly or not, from the installed metadata."""
+    found: dict[str, list[Requirement]] = {}
+    todo = [(Requirement(text), {""}) for text in requirements]
+    while todo:
+        requirement, extras = todo.pop()
+        marker = requirement.marker
+        if marker and not any(marker.evaluate({"extra": extra}) for extra in extras):
+            continue
+        known = found.setdefault(canonicalize_name(requirement.name), [])
+        if requirement not in known:
+            known.append(requirement)
+            below = {"", *requirement.extras}
+            todo += [(Requirement(text), below) for text in requires(requirement.name) or []]
+    return found
+
+
+def test_everything_installed_is_pinned_to_what_is_asked_for() -> None:
+    pinned = pins()
+    asked = needed([
+        *SETTINGS["build-system"]["requires"],
+        *SETTINGS["project"]["dependencies"],
+        *SETTINGS["dependency-groups"]["dev"],
+    ])  # fmt: skip
+    assert [name for name in asked if name not in pinned] == []
+    for name, requirements in asked.items():
+        [pin] = pinned[name].specifier
+        assert pin.operator == "=="
+        for requirement in requirements:
+            assert requirement.specifier.contains(pin.version), requirement
+
+
+def test_pins_stand_once() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert len(pins()) == sum("==" in line and not line.startswith("#") for line in lines)
