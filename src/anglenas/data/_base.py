@@ -10,11 +10,34 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["FewShot", "ImageSource"]
+from anglenas.errors import DataError
+
+__all__ = ["FewShot", "ImageSource", "UnreadableImageError"]
+
+
+class UnreadableImageError(DataError):
+    """One image of a source that cannot be read; a draw names it and takes the next instead.
+
+    Args:
+        index: Which image of the source.
+        place: Where it is, in words for the user, such as its path.
+        reason: Why it cannot be read.
+    """
+
+    def __init__(self, index: int, place: str, reason: str) -> None:
+        super().__init__(index, place, reason)
+        self.index = index
+        self.place = place
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.place} cannot be read as an image ({self.reason}); repair or remove it."
 
 
 class ImageSource(Protocol):
     """Labelled images, of which only those asked for are read.
+
+    The attributes may be plain ones; nothing here sets them.
 
     Attributes:
         name: What reports call the data.
@@ -23,17 +46,30 @@ class ImageSource(Protocol):
         flip: Whether a mirrored image is still one of its class.
     """
 
-    name: str
-    labels: NDArray[np.int64]
-    class_names: tuple[str, ...]
-    flip: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> NDArray[np.int64]: ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def flip(self) -> bool: ...
 
     def read(self, indices: Sequence[int], resolution: int) -> torch.Tensor:
-        """The images ``(n, C, side, side)`` uint8, larger ones reduced to ``resolution``."""
+        """The images ``(n, C, side, side)`` uint8, larger ones reduced to ``resolution``.
+
+        Raises:
+            UnreadableImageError: One of the images is broken. A draw asks for one image at a time.
+        """
 
     def normalisation(self, images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel, in units of 0 to 1; a source that does not
-        know them estimates them from the images that were read."""
+        """Mean and standard deviation of each channel, in units of 0 to 1.
+
+        A source that does not know them estimates them from the images that were read.
+        """
 
 
 @dataclass(frozen=True, eq=False)

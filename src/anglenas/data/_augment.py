@@ -1,0 +1,122 @@
+"""Normalisation and augmentation of a whole batch at once.
+
+The published pipeline works on single images: RandomHorizontalFlip, RandomCrop with zero padding,
+ToTensor, Normalize (D-X-Y/AutoDL-Projects, ``get_datasets`` with cutout 0; the released code of
+Yang et al., WACV 2023, uses it). Here a batch is padded, mirrored and normalised once, and every
+augmented batch is one gather of windows from that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+
+from anglenas.data._base import FewShot
+
+__all__ = ["Augmenter", "augment", "normalise", "normalised", "standard_padding"]
+
+
+def standard_padding(side: int) -> int:
+    """The published padding before a random crop: 4 pixels for images of 32, 2 for 16.
+
+    >>> standard_padding(32), standard_padding(16)
+    (4, 2)
+    """
+    return side // 8
+
+
+def normalise(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """``(images / 255 - mean) / std``, float32, in the memory layout of the images.
+
+    Args:
+        images: ``(N, C, H, W)`` uint8.
+        mean: Mean of each channel, in units of 0 to 1.
+        std: Standard deviation of each channel, in the same units.
+
+    >>> normalise(torch.tensor([[[[0, 255]]]], dtype=torch.uint8), (0.5,), (0.25,)).tolist()
+    [[[[-2.0, 2.0]]]]
+    """
+    offset, scale = (torch.tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in (mean, std))
+    return images.to(torch.float32).div_(255).sub_(offset).div_(scale)
+
+
+def normalised(batch: FewShot) -> torch.Tensor:
+    """The images of a batch without augmentation, ``(N, C, H, W)`` float32."""
+    return normalise(batch.images, batch.mean, batch.std)
+
+
+def augment(
+    images: torch.Tensor, *, padding: int, flip: bool, generator: torch.Generator
+) -> torch.Tensor:
+    """Each image mirrored with probability 1/2 and cropped at random from its zero-padded self.
+
+    Args:
+        images: ``(N, C, H, W)`` of any type. Zero must mean black, so augment before normalising;
+            :class:`Augmenter` does both.
+        padding: Pixels of zeros on each side, which is how far an image can be shifted.
+        flip: Whether to mirror at all.
+        generator: Where all randomness comes from.
+
+    Returns:
+        New images of the same shape, type and memory layout.
+    """
+    shifted = _draw(len(images), padding, flip, generator)
+    return _windows(_bank(images, padding, flip), images.shape[2:], *shifted)
+
+
+@dataclass(frozen=True, eq=False)
+class Augmenter:
+    """Augmented and normalised versions of one batch, each ``(N, C, H, W)`` float32.
+
+    Equal, bit by bit, to :func:`normalise` of :func:`augment` with the batch's own ``flip``, so
+    the border that a shift uncovers is black; in the memory layout of the batch's images.
+
+    Attributes:
+        batch: The images.
+        padding: See :func:`standard_padding`.
+    """
+
+    batch: FewShot
+    padding: int
+
+    @cached_property
+    def _bank(self) -> torch.Tensor:
+        bank = _bank(self.batch.images, self.padding, self.batch.flip)
+        return normalise(bank, self.batch.mean, self.batch.std)
+
+    def __call__(self, generator: torch.Generator) -> torch.Tensor:
+        """One augmented batch; all randomness comes from the generator."""
+        images = self.batch.images
+        shifted = _draw(len(images), self.padding, self.batch.flip, generator)
+        return _windows(self._bank, images.shape[2:], *shifted)
+
+
+def _bank(images: torch.Tensor, padding: int, flip: bool) -> torch.Tensor:
+    """The zero-padded images and, if wanted, after them their mirror images: ``(N or 2N, ...)``."""
+    padded = F.pad(images, (padding,) * 4)
+    return torch.cat([padded, padded.flip(3)]) if flip else padded
+
+
+def _draw(
+    count: int, padding: int, flip: bool, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Which image of the bank stands for each image, and the top left corner of its window."""
+    top, left = torch.randint(0, 2 * padding + 1, (2, count), generator=generator)
+    image = torch.arange(count)
+    if flip:
+        image = image + count * torch.randint(0, 2, (count,), generator=generator)
+    return image, top, left
+
+
+def _windows(
+    bank: torch.Tensor,
+    size: Sequence[int],
+    image: torch.Tensor,
+    top: torch.Tensor,
+    left: torch.Tensor,
+) -> torch.Tensor:
+    height, width = size
+    views = bank.unfold(2, height, 1).unfold(3, width, 1)  # (B, C, tops, lefts, H, W)
+    return views[image, :, top, left]

@@ -1,0 +1,182 @@
+"""A folder of class folders, listed at once and read image by image."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from anglenas.data._base import UnreadableImageError
+from anglenas.data._pixels import channel_statistics, square
+from anglenas.errors import DataError
+
+__all__ = ["FolderSource", "load_folder"]
+
+_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+_FORMATS = ("JPEG", "PNG", "WEBP")
+_LAYOUT = "expected is one folder for each class with its JPEG, PNG or WebP images in it"
+
+
+@dataclass(frozen=True, eq=False)
+class FolderSource:
+    """A folder of class folders; :func:`load_folder` lists one.
+
+    Attributes:
+        name: What reports call the data.
+        root: The folder.
+        files: Name of every image inside its class folder, class by class.
+        labels: ``(N,)`` int64, 0 to ``len(class_names) - 1``.
+        class_names: Names of the class folders.
+        flip: Whether a mirrored image is still one of its class.
+    """
+
+    name: str
+    root: Path
+    files: tuple[str, ...]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    flip: bool = True
+
+    def path(self, index: int) -> Path:
+        """Where an image is."""
+        return self.root / self.class_names[int(self.labels[index])] / self.files[index]
+
+    def read(self, indices: Sequence[int], resolution: int) -> torch.Tensor:
+        """The images ``(n, 3, resolution, resolution)`` uint8; only their files are opened.
+
+        Each is turned as its EXIF data say, laid on white where it is transparent, made RGB with
+        8 bits, and cut to its centred square, reduced with antialiasing or enlarged.
+
+        Raises:
+            UnreadableImageError: A file is no whole JPEG, PNG or WebP image, or has more pixels
+                than Pillow holds for safe (``PIL.Image.MAX_IMAGE_PIXELS``).
+        """
+        images = np.stack([self._read(index, resolution) for index in indices])
+        return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+
+    def _read(self, index: int, side: int) -> NDArray[np.uint8]:
+        path = self.path(index)
+        try:
+            return _decoded(path, side)
+        # A hostile file can make the decoders raise nearly anything.
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UnreadableImageError(index, repr(str(path)), reason) from error
+
+    def normalisation(self, images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel, of the images that were read."""
+        return channel_statistics(images.numpy())
+
+
+def _decoded(path: Path, side: int) -> NDArray[np.uint8]:
+    with warnings.catch_warnings():
+        # Pillow warns of damaged metadata, which is harmless, and of bombs, which is not.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=_FORMATS) as image:
+            # A JPEG is decoded at 1/2 to 1/8 of its size while four pixels a side are left for
+            # every one that is wanted, so that the antialiasing below still decides.
+            image.draft(None, (4 * side, 4 * side))
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(square(_rgb(upright), side))
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """The image with three channels of 8 bits, on white where it is transparent."""
+    if image.mode.startswith("I"):
+        image = Image.fromarray(_eight_bits(np.asarray(image)))
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    canvas = Image.new("RGBA", image.size, "white")
+    canvas.alpha_composite(image.convert("RGBA"))
+    return canvas.convert("RGB")
+
+
+def _eight_bits(grey: NDArray[Any]) -> NDArray[np.uint8]:
+    """Values of 0 to 65535 as the nearest of 0 to 255 (65535 is 257 times 255)."""
+    levels = (np.clip(grey, 0, 65535).astype(np.uint32) + 128) // 257
+    return levels.astype(np.uint8)
+
+
+def load_folder(path: str | Path) -> FolderSource:
+    """The images of a folder of class folders; nothing is opened yet.
+
+    Classes are in the order of their folders' names, images in that of theirs, by code point.
+    Hidden files and folders, folders inside class folders, files that do not end in ``.jpg``,
+    ``.jpeg``, ``.png`` or ``.webp`` (in any case) and images beside the class folders are left
+    out. So are symbolic links that lead out of the folder: somebody else's data set must not be
+    able to name other files of this machine. Links inside the folder are followed.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        DataError: The folder cannot be used, and why.
+    """
+    given = Path(path).expanduser()
+    if not given.is_dir():
+        raise DataError(f"There is no folder {str(path)!r}; {_LAYOUT}.")
+    root = given.resolve()
+    folders = _class_folders(root)
+    files = [_images(folder, root) for folder in folders]
+    return FolderSource(
+        name=root.name,
+        root=root,
+        files=tuple(name for names in files for name in names),
+        labels=np.repeat(np.arange(len(folders)), [len(names) for names in files]),
+        class_names=tuple(folder.name for folder in folders),
+    )
+
+
+def _class_folders(root: Path) -> list[Path]:
+    entries = _entries(root, root)
+    folders = [Path(entry.path) for entry in entries if entry.is_dir()]
+    if len(folders) < 2:
+        loose = " and images outside of them" if any(map(_is_image, entries)) else ""
+        count = f"{len(folders)} class folder{'' if len(folders) == 1 else 's'}"
+        raise DataError(f"{str(root)!r} has {count}{loose}; {_LAYOUT}, and at least 2 classes.")
+    for folder in folders:
+        if not folder.name.isprintable():
+            raise DataError(f"The name of the class folder {str(folder)!r} cannot be printed; "
+                            "rename it.")  # fmt: skip
+    return folders
+
+
+def _images(folder: Path, root: Path) -> list[str]:
+    entries = _entries(folder, root)
+    images = [entry.name for entry in entries if _is_image(entry)]
+    if images:
+        return images
+    if any(entry.is_dir() for entry in entries):
+        raise DataError(f"{str(folder)!r} holds folders and no images; give that folder itself "
+                        "if those are the classes.")  # fmt: skip
+    raise DataError(f"The class folder {str(folder)!r} holds no images (links that lead out of "
+                    f"{str(root)!r} are not followed); fill or remove it.")  # fmt: skip
+
+
+def _is_image(entry: os.DirEntry[str]) -> bool:
+    return entry.name.lower().endswith(_ENDINGS) and entry.is_file()
+
+
+def _entries(folder: Path, root: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, sorted by name, without what is hidden or leads out of ``root``."""
+    try:
+        with os.scandir(folder) as entries:
+            kept = [entry for entry in entries if entry.name[0] != "." and _inside(entry, root)]
+    except OSError as error:
+        raise DataError(f"{str(folder)!r} cannot be listed ({error.strerror}); "
+                        "give a folder that may be read.") from error  # fmt: skip
+    return sorted(kept, key=lambda entry: entry.name)
+
+
+def _inside(entry: os.DirEntry[str], root: Path) -> bool:
+    if not entry.is_symlink():
+        return True
+    target = Path(os.path.realpath(entry.path))
+    return target.is_relative_to(root) and target.exists()
