@@ -193,7 +193,7 @@ class Expression:
 
         Raises:
             UnknownNameError: A metric has no column or no direction.
-            UsageError: The columns differ in length, or ``rng`` is missing.
+            UsageError: A column is not ``(N,)``, ``ties`` is no rule, or ``rng`` is missing.
 
         Example:
             >>> from anglenas.ranking import parse
@@ -214,7 +214,8 @@ class Expression:
 
     def defined(self, columns: Columns) -> NDArray[np.bool_]:
         """Which candidates every metric needed is defined for; arguments as in ``evaluate``."""
-        return np.all([term.factor.defined(columns) for term in self.terms], axis=0)
+        parts = [term.factor.defined(columns) for term in self.terms]
+        return np.asarray(np.all(parts, axis=0))
 
     def score(self, candidates: Candidates) -> Floats:
         """The sum over candidates that are all defined; :meth:`evaluate` is what to call."""
@@ -244,7 +245,8 @@ def check_metrics(expression: Expression, known: Iterable[str]) -> None:
 
 def _table(metrics: Iterable[str], columns: Mapping[str, ArrayLike]) -> dict[str, Floats]:
     table = {name: np.asarray(columns[name], dtype=np.float64) for name in metrics}
-    if len({values.shape for values in table.values()}) > 1:
+    found = {values.shape for values in table.values()}
+    if len(found) > 1 or any(len(shape) != 1 for shape in found):
         shapes = ", ".join(f"{name} {values.shape}" for name, values in table.items())
         raise UsageError(f"Columns need one value a candidate, but their shapes are {shapes}.")
     return table
