@@ -46,15 +46,15 @@ clean: ## remove .venv, build results and caches
 	  echo "anglenas needs Python 3.11 to 3.14; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PIP) --version >/dev/null 2>&1 || { \
 	  echo "Making .venv with $$($(PYTHON) --version)"; rm -rf .venv; $(PYTHON) -m venv .venv; }
-	@$(PIP) install --quiet --constraint constraints.txt pip
+	@$(PIP) install -qq --constraint constraints.txt pip
 	@echo "Installing torch into .venv: about a minute for the CPU build, much longer for a CUDA"
 	@echo "build of several GB (the head of constraints.txt tells how to get the CPU build)"
 	@$(INSTALL) torch
 	@echo "Installing anglenas and its other dependencies"
-	@$(INSTALL) --quiet --editable .
+	@$(INSTALL) -qq --editable .
 	@touch $@
 
 .venv/installed-dev: .venv/installed
 	@echo "Installing the tools for development"
-	@$(INSTALL) --quiet --group dev
+	@$(INSTALL) -qq --group dev
 	@touch $@
