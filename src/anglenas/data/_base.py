@@ -37,26 +37,24 @@ class UnreadableImageError(DataError):
 class ImageSource(Protocol):
     """Labelled images, of which only those asked for are read.
 
-    The attributes may be plain ones; nothing here sets them.
-
-    Attributes:
-        name: What reports call the data.
-        labels: ``(N,)`` int64, class of every image, 0 to ``len(class_names) - 1``.
-        class_names: Names of the classes, in the order of their numbers.
-        flip: Whether a mirrored image is still one of its class.
+    What is a property here may be a plain attribute; nothing sets it.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What reports call the data."""
 
     @property
-    def labels(self) -> NDArray[np.int64]: ...
+    def labels(self) -> NDArray[np.int64]:
+        """``(N,)`` int64, class of every image, 0 to ``len(class_names) - 1``."""
 
     @property
-    def class_names(self) -> tuple[str, ...]: ...
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their numbers."""
 
     @property
-    def flip(self) -> bool: ...
+    def flip(self) -> bool:
+        """Whether a mirrored image is still one of its class."""
 
     def read(self, indices: Sequence[int], resolution: int) -> torch.Tensor:
         """The images ``(n, C, side, side)`` uint8, larger ones reduced to ``resolution``.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from anglenas.data._base import UnreadableImageError
 from anglenas.data._pixels import channel_statistics, square
@@ -66,8 +66,7 @@ class FolderSource:
             return _decoded(path, side)
         # A hostile file can make the decoders raise nearly anything.
         except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise UnreadableImageError(index, repr(str(path)), reason) from error
+            raise UnreadableImageError(index, repr(str(path)), _reason(error)) from error
 
     def normalisation(self, images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel, of the images that were read."""
@@ -87,6 +86,12 @@ def _decoded(path: Path, side: int) -> NDArray[np.uint8]:
             return np.asarray(square(_rgb(upright), side))
 
 
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no JPEG, PNG or WebP image"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _rgb(image: Image.Image) -> Image.Image:
     """The image with three channels of 8 bits, on white where it is transparent."""
     if image.mode.startswith("I"):
@@ -100,7 +105,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _eight_bits(grey: NDArray[Any]) -> NDArray[np.uint8]:
     """Values of 0 to 65535 as the nearest of 0 to 255 (65535 is 257 times 255)."""
-    levels = (np.clip(grey, 0, 65535).astype(np.uint32) + 128) // 257
+    levels: NDArray[np.uint32] = (np.clip(grey, 0, 65535).astype(np.uint32) + 128) // 257
     return levels.astype(np.uint8)
 
 

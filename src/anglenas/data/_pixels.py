@@ -14,17 +14,18 @@ _CHUNK = 4096
 def square(image: Image.Image, side: int) -> Image.Image:
     """The largest centred square of an image, resized to ``side`` x ``side`` pixels.
 
-    A reduction is antialiased (a triangle filter as wide as the reduction). Pillow computes it in
-    integers, so that every machine gets the same bytes. Cutting the square out first keeps an
-    image of 1 x 1 000 000 pixels from growing to ``side`` x ``1 000 000 side``.
+    As if its shorter side were resized to ``side`` and the centre cut out, but without rounding
+    the other length, and without an image of 1 x 1 000 000 pixels growing in between. A reduction
+    is antialiased (a triangle filter as wide as the reduction). Pillow computes it in integers, so
+    that every machine gets the same bytes.
 
     >>> square(Image.new("RGB", (64, 48)), 32).size
     (32, 32)
     """
     short = min(image.size)
-    left, top = ((length - short) // 2 for length in image.size)
-    cut = image.crop((left, top, left + short, top + short))
-    return cut.resize((side, side), Image.Resampling.BILINEAR)
+    left, top = ((length - short) / 2 for length in image.size)
+    box = (left, top, left + short, top + short)
+    return image.resize((side, side), Image.Resampling.BILINEAR, box)
 
 
 def fit(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
