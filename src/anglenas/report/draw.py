@@ -1,0 +1,253 @@
+"""Drawings of cells, for papers and for the report."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
+from matplotlib.path import Path
+
+from anglenas.report._layout import Box, Layout, Point, arrange
+from anglenas.report._render import blank, settings
+from anglenas.report._style import (
+    FAINT,
+    INK,
+    MUTED,
+    PAPER,
+    font,
+    kind_of,
+    label_of,
+    node_text,
+    printable,
+    text_width,
+)
+from anglenas.spaces import CellGraph
+
+__all__ = ["draw_cells"]
+
+_MARGIN = 12.0
+_BETWEEN = 40.0
+_BELOW = 24.0
+_WIDEST = 860.0
+_BLOCK_GAP = 10.0
+_HEAD = (7.0, 3.4)
+_LABEL = font(9)
+_NODE = font(9.5, bold=True)
+_CELL_TITLE = font(10, bold=True)
+_TITLE = font(11.5, bold=True)
+_CAPTION = font(8.5)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell with its layout, and what is written on its edges."""
+
+    graph: CellGraph
+    labels: tuple[str, ...]
+    layout: Layout
+
+    @property
+    def title(self) -> str:
+        return printable(self.graph.title, 60)
+
+    @property
+    def width(self) -> float:
+        return max(self.layout.width, text_width(self.title, _CELL_TITLE))
+
+    @property
+    def height(self) -> float:
+        return self.layout.height + (22 if self.graph.title else 0)
+
+
+def draw_cells(
+    graphs: Sequence[CellGraph], *, title: str | None = None, caption: str | None = None
+) -> Figure:
+    """Draw cells side by side, or below each other where they are too wide for a page.
+
+    An operation's colour tells its kind. ``none`` passes nothing on and is a faint dashed line
+    without a label; edges that only gather results (operation ``""``) are grey.
+
+    Args:
+        graphs: The cells, one or more.
+        title: What stands above them.
+        caption: What stands below them, in small type.
+
+    Returns:
+        A figure on a canvas of its own, as large as it needs to be.
+
+    >>> cell = CellGraph("cell", ("in", "out"), ((0, 1, "nor_conv_3x3"),), (0,), 1)
+    >>> figure = draw_cells([cell], title="A small one")
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['A small one', 'cell', 'conv 3x3', 'in', 'out']
+    """
+    rows = _rows([_cell(graph) for graph in graphs])
+    width = max(160.0, *(_row_width(row) for row in rows))
+    above, below = _wrap(title, width, _TITLE), _wrap(caption, width, _CAPTION)
+    body = sum(_row_height(row) for row in rows) + _BELOW * (len(rows) - 1)
+    height = above.height + body + below.height
+    with settings():
+        figure = blank(width + 2 * _MARGIN, height + 2 * _MARGIN)
+        axes = figure.add_axes((0, 0, 1, 1), frameon=False)
+        axes.set_axis_off()
+        axes.set(xlim=(-_MARGIN, width + _MARGIN), ylim=(-_MARGIN, height + _MARGIN))
+        _draw_block(axes, above, height, INK)
+        _draw_block(axes, below, below.height - _BLOCK_GAP, MUTED)
+        _draw_rows(axes, rows, width, height - above.height)
+    return figure
+
+
+# What goes where.
+
+
+def _cell(graph: CellGraph) -> _Cell:
+    operations = [operation for _, _, operation in graph.edges]
+    labels = tuple(printable(label_of(operation)) for operation in operations)
+    return _Cell(graph, labels, arrange(graph, labels, _measure))
+
+
+def _measure(text: str) -> float:
+    """Width of a label or of a node's name, whichever is larger."""
+    shown, formula = node_text(text)
+    return text_width(shown, _NODE if formula else _LABEL, formula=formula)
+
+
+def _rows(cells: Sequence[_Cell]) -> list[list[_Cell]]:
+    rows: list[list[_Cell]] = [[]]
+    for cell in cells:
+        if rows[-1] and _row_width([*rows[-1], cell]) > _WIDEST:
+            rows.append([])
+        rows[-1].append(cell)
+    return rows
+
+
+def _row_width(row: Sequence[_Cell]) -> float:
+    return sum(cell.width for cell in row) + _BETWEEN * (len(row) - 1)
+
+
+def _row_height(row: Sequence[_Cell]) -> float:
+    return max(cell.height for cell in row)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Lines of text."""
+
+    lines: tuple[str, ...]
+    properties: FontProperties
+
+    @property
+    def line_height(self) -> float:
+        return 1.35 * self.properties.get_size_in_points()
+
+    @property
+    def height(self) -> float:
+        return self.line_height * len(self.lines) + _BLOCK_GAP if self.lines else 0.0
+
+
+def _wrap(text: str | None, width: float, properties: FontProperties) -> _Block:
+    letters = int(width / (0.62 * properties.get_size_in_points()))
+    shown = printable(text or "", 600)
+    return _Block(tuple(textwrap.wrap(shown, letters, break_on_hyphens=False)), properties)
+
+
+# Ink.
+
+
+def _draw_block(axes: Axes, block: _Block, top: float, colour: str) -> None:
+    for line, text in enumerate(block.lines):
+        _text(axes, 0, top - (line + 0.5) * block.line_height, text, block.properties, colour)
+
+
+def _text(
+    axes: Axes, x: float, y: float, text: str, properties: FontProperties, colour: str,
+    centre: bool = False, formula: bool = False,
+) -> None:  # fmt: skip
+    axes.text(
+        x, y, text, color=colour, fontproperties=properties, zorder=4, parse_math=formula,
+        ha="center" if centre else "left", va="center_baseline",
+    )  # fmt: skip
+
+
+def _draw_rows(axes: Axes, rows: Sequence[Sequence[_Cell]], width: float, top: float) -> None:
+    for row in rows:
+        left = (width - _row_width(row)) / 2
+        for cell in row:
+            _draw_cell(axes, cell, left, top - _row_height(row))
+            left += cell.width + _BETWEEN
+        top -= _row_height(row) + _BELOW
+
+
+def _draw_cell(axes: Axes, cell: _Cell, left: float, bottom: float) -> None:
+    left += (cell.width - cell.layout.width) / 2
+    if cell.title:
+        centre = left + cell.layout.width / 2
+        _text(axes, centre, bottom + cell.height - 8, cell.title, _CELL_TITLE, INK, centre=True)
+    for (_, _, operation), route in zip(cell.graph.edges, cell.layout.routes, strict=True):
+        _draw_edge(axes, route, operation, left, bottom)
+    for text, (_, _, operation), box in zip(
+        cell.labels, cell.graph.edges, cell.layout.labels, strict=True
+    ):
+        if box and operation != "none":
+            _draw_label(axes, text, box.moved(left, bottom), kind_of(operation).light)
+    ends = {*cell.graph.inputs, cell.graph.output}
+    for node, box in enumerate(cell.layout.nodes):
+        _draw_node(axes, cell.graph.nodes[node], box.moved(left, bottom), node in ends)
+
+
+def _curve(route: Sequence[Point], left: float, bottom: float) -> Path:
+    """Lines and S-shaped curves in turn; the last line ends where the arrowhead begins."""
+    points = [(x + left, y + bottom) for x, y in route]
+    points[-1] = (points[-1][0] - _HEAD[0] + 1, points[-1][1])
+    vertices, codes = [points[0]], [Path.MOVETO]
+    for k, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
+        if k % 2:
+            middle = (x0 + x1) / 2
+            vertices += [(middle, y0), (middle, y1)]
+            codes += [Path.CURVE4] * 2
+        vertices.append((x1, y1))
+        codes.append(Path.CURVE4 if k % 2 else Path.LINETO)
+    return Path(vertices, codes)
+
+
+def _draw_edge(
+    axes: Axes, route: Sequence[Point], operation: str, left: float, bottom: float
+) -> None:
+    """A line in a casing of paper colour, so that crossing lines are told apart."""
+    none = operation == "none"
+    colour = FAINT if none else kind_of(operation).light if operation else MUTED
+    width = 1.7 if operation and not none else 1.1
+    curve = _curve(route, left, bottom)
+    if not none:
+        axes.add_patch(PathPatch(curve, fc="none", ec=PAPER, lw=width + 3, capstyle="butt"))
+    style = (0, (3, 3)) if none else "solid"
+    axes.add_patch(
+        PathPatch(curve, fc="none", ec=colour, lw=width, ls=style, capstyle="butt",
+                  zorder=0.5 if none else 1)
+    )  # fmt: skip
+    x, y, (length, half) = route[-1][0] + left, route[-1][1] + bottom, _HEAD
+    corners = [(x, y), (x - length, y + half), (x - length, y - half)]
+    axes.add_patch(Polygon(corners, closed=True, fc=colour, ec="none", zorder=1))
+
+
+def _draw_label(axes: Axes, text: str, box: Box, colour: str) -> None:
+    axes.add_patch(_round(box, 4, fc=PAPER, ec="none", zorder=3))
+    _text(axes, box.x, box.y, text, _LABEL, colour, centre=True)
+
+
+def _draw_node(axes: Axes, name: str, box: Box, end: bool) -> None:
+    axes.add_patch(_round(box, 8, fc=INK if end else PAPER, ec=INK, lw=1.2, zorder=3))
+    text, formula = node_text(name)
+    colour = PAPER if end else INK
+    _text(axes, box.x, box.y, text, _NODE, colour, centre=True, formula=formula)
+
+
+def _round(box: Box, radius: float, **style: Any) -> FancyBboxPatch:
+    corner = (box.x - box.width / 2, box.y - box.height / 2)
+    return FancyBboxPatch(
+        corner, box.width, box.height, boxstyle=f"round,pad=0,rounding_size={radius}", **style
+    )
