@@ -10,7 +10,8 @@
     │   ├── DataError               images or labels that cannot be used
     │   ├── NetworkError            a module that cannot be measured
     │   └── SettingError            a number, a file or a folder that does not fit
-    └── StoreError                  the store of scores cannot be read or written
+    ├── StoreError                  the store of scores cannot be read or written
+    └── WorkersError                the processes that compute cannot be used
 
 A candidate that cannot be scored is not an exception: its score carries a status.
 Each message is one sentence, or two, that say what is wrong and what to do.
@@ -29,6 +30,7 @@ __all__ = [
     "StoreError",
     "UnknownNameError",
     "UsageError",
+    "WorkersError",
 ]
 
 
@@ -101,3 +103,7 @@ class SettingError(UsageError):
 
 class StoreError(AnglenasError):
     """The store of scores cannot be read or written."""
+
+
+class WorkersError(AnglenasError):
+    """The processes that compute scores cannot be started, reached or used."""

@@ -1,0 +1,99 @@
+"""From a task to its outcome, in whatever process it is called."""
+
+import importlib
+import socket
+import time
+from functools import cache
+from typing import Any
+
+import torch
+
+from anglenas import plugins
+from anglenas.data import FewShot
+from anglenas.errors import SettingError, UsageError, WorkersError
+from anglenas.networks import NetworkConfig
+from anglenas.numerics import single_thread
+from anglenas.probes import Probe, Record, Undefined
+from anglenas.recipe import Recipe
+from anglenas.scoring._task import Context, Outcome, Task, plain
+
+__all__ = ["compute"]
+
+# Reading all entry points takes longer than counting the parameters of a network.
+_load = cache(plugins.load)
+
+
+def compute(task: Task, batch: FewShot | None) -> Outcome:
+    """Build the network of a task, measure it with one thread, and say what came of it.
+
+    What goes wrong with one candidate is its status, so that a run goes on: ``Undefined`` gives
+    ``"undefined: ..."``, and every other exception (also ``MemoryError`` and ``SystemExit``) gives
+    ``"failed: ..."``. What was asked wrongly is raised, because it would hit every candidate.
+
+    Args:
+        task: The task.
+        batch: The images that the context names; ``None`` for a probe that uses none.
+
+    Raises:
+        UsageError: The space or the probe does not exist, the subject is no architecture, or the
+            probe or builder says that its settings do not fit (``NetworkError``, ...).
+        WorkersError: The probe has another version here than where the task was made.
+    """
+    started = time.perf_counter()
+    status, record = _measure(task, batch)
+    return Outcome(task, status, record, time.perf_counter() - started, socket.gethostname())
+
+
+def _measure(task: Task, batch: FewShot | None) -> tuple[str, Record | None]:
+    probe, space = _probe(task.context), _load("space", task.context.space)
+    subject = space.subject(task.subject)
+    build = _builder(space.builder)
+    images = batch if probe.uses_images else _blank(task.context.network)
+    if images is None or (probe.uses_images and images.fingerprint != task.context.images):
+        raise SettingError(f"The task asks for the images {task.context.images}; pass these.")
+    recipe = Recipe(**dict(task.context.settings))  # type: ignore[arg-type]
+    try:
+        with single_thread():
+            network = build(subject, task.context.network)
+            return "ok", plain(probe.measure(network, images, recipe, task.context.seed or 0))
+    except Undefined as reason:
+        return f"undefined: {_line(reason)}", None
+    except UsageError:
+        raise
+    except (Exception, SystemExit) as error:
+        return f"failed: {type(error).__name__}: {_line(error)}", None
+
+
+def _probe(context: Context) -> Probe:
+    probe: Probe = _load("probe", context.probe)
+    if probe.version != context.version:
+        raise WorkersError(
+            f"The probe {context.probe!r} has version {probe.version} on "
+            f"{socket.gethostname()} and {context.version} here; install the same release on both."
+        )
+    return probe
+
+
+@cache
+def _builder(name: str) -> Any:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _blank(config: NetworkConfig) -> FewShot:
+    """One black image, for a probe that looks at the shape alone."""
+    channels = config.in_channels
+    return FewShot(
+        images=torch.zeros(1, channels, config.side, config.side, dtype=torch.uint8),
+        labels=torch.zeros(1, dtype=torch.int64),
+        class_names=("blank",),
+        mean=(0.0,) * channels,
+        std=(1.0,) * channels,
+        flip=False,
+    )
+
+
+def _line(error: BaseException) -> str:
+    """The first line of a message, short enough for a table and in characters that UTF-8 has."""
+    first = (str(error).strip().splitlines() or [""])[0][:300]
+    return first.encode("utf-8", "replace").decode()

@@ -1,0 +1,34 @@
+"""Who computes: one protocol, and the executor that needs nothing but this process."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from anglenas.data import FewShot
+from anglenas.scoring._compute import compute
+from anglenas.scoring._task import Outcome, Task
+
+__all__ = ["Executor", "InProcess"]
+
+
+class Executor(Protocol):
+    """Something that turns tasks into outcomes."""
+
+    def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
+        """The outcome of every task, as they come, in an order of the executor's own.
+
+        Args:
+            tasks: Distinct tasks; read no further than they can be worked on.
+            batches: The images, by fingerprint.
+
+        Raises:
+            UsageError: What was asked cannot be done as asked (see :func:`compute`).
+            WorkersError: The processes that compute cannot be used.
+        """
+
+
+class InProcess:
+    """Computes here, one task after the other."""
+
+    def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
+        """The outcome of every task, in their order."""
+        return (compute(task, batches.get(task.context.images)) for task in tasks)

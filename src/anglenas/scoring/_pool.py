@@ -1,0 +1,263 @@
+"""Hands tasks to Dask workers, one chunk a worker at a time, and finds out who dies of what."""
+
+import asyncio
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+import dask
+from distributed import KilledWorker, get_worker
+
+from anglenas.data import FewShot
+from anglenas.errors import WorkersError
+from anglenas.numerics import platform
+from anglenas.scoring._backlog import Backlog
+from anglenas.scoring._compute import compute
+from anglenas.scoring._task import Outcome, Task
+
+__all__ = ["Pool"]
+
+_POLL = 0.2  # seconds between looks at who is there
+_PATIENCE = 60.0  # seconds without any worker
+_STILLBORN = 10  # workers that may die, one after the other, before they have said who they are
+
+
+@dataclass(frozen=True)
+class _Greeting:
+    """What a worker says of itself."""
+
+    pid: int
+    nanny: bool
+    platform: str
+
+
+def _keep(batches: Mapping[str, FewShot]) -> Mapping[str, FewShot]:
+    """Runs on a worker, where its result stays: the images travel once."""
+    return batches
+
+
+def _greet(batches: Mapping[str, FewShot]) -> _Greeting:
+    return _Greeting(os.getpid(), bool(get_worker().nanny), platform())
+
+
+def _compute_all(chunk: Sequence[Task], batches: Mapping[str, FewShot]) -> list[Outcome]:
+    return [compute(task, batches.get(task.context.images)) for task in chunk]
+
+
+@dataclass
+class _Worker:
+    """One worker: first it is asked who it is, then it has at most one chunk."""
+
+    address: str
+    images: Any
+    remote: Any
+    answer: "Future[Any]"
+    greeting: _Greeting | None = None
+    chunk: tuple[Task, ...] = ()
+    deadline: float = float("inf")
+    usable: bool = True
+
+    @property
+    def idle(self) -> bool:
+        return self.usable and self.greeting is not None and not self.chunk
+
+
+@dataclass
+class Pool:
+    """One run on the workers of a scheduler.
+
+    Args:
+        client: A client of the scheduler.
+        batches: The images, by fingerprint.
+        time_limit: Seconds that one task may take.
+        check: Raises :class:`WorkersError` when no worker will ever come (again).
+    """
+
+    client: Any
+    batches: Mapping[str, FewShot]
+    time_limit: float
+    check: Callable[[], None]
+    _workers: dict[str, _Worker] = field(default_factory=dict)
+    _stillborn: int = 0
+    _looked: float = -float("inf")
+    _seen: float = field(default_factory=time.monotonic)
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        """The outcomes, as they come.
+
+        Raises:
+            WorkersError: The scheduler or all workers are gone, or none of them fits.
+        """
+        backlog = Backlog(tasks)
+        try:
+            while backlog or any(worker.chunk for worker in self._workers.values()):
+                yield from self._look(backlog)
+                yield from self._late(backlog)
+                self._hand_out(backlog)
+                yield from self._collect(backlog)
+        finally:
+            for worker in self._workers.values():
+                self._release(worker)
+
+    def _look(self, backlog: Backlog) -> Iterator[Outcome]:
+        """Bury the workers that are gone, and greet the new ones."""
+        if time.monotonic() - self._looked < _POLL:
+            return
+        self.check()
+        present = self._present()
+        self._looked = time.monotonic()
+        for address in self._workers.keys() - present:
+            yield from self._bury(self._workers.pop(address), backlog)
+        for address in present - self._workers.keys():
+            self._workers[address] = self._welcome(address)
+        self._despair()
+
+    def _present(self) -> set[str]:
+        try:
+            return set(self.client.nthreads()) if self.client.status == "running" else self._gone()
+        except OSError:
+            return self._gone()
+
+    def _gone(self) -> set[str]:
+        raise WorkersError(
+            "The scheduler of the workers is gone; start it again and run the same again: what was "
+            "finished is kept."
+        )
+
+    def _despair(self) -> None:
+        """Give up where waiting does not help."""
+        if self._workers:
+            self._seen = time.monotonic()
+        elif time.monotonic() - self._seen > _PATIENCE:
+            raise WorkersError(
+                f"For {_PATIENCE:.0f} s there has been no worker; start some and run the same "
+                "again: what was finished is kept."
+            )
+        if self._stillborn >= _STILLBORN:
+            raise WorkersError(
+                "The workers die as they start; see whether their machine has enough free memory."
+            )
+        platforms = {worker.greeting.platform for worker in self._workers.values()
+                     if worker.greeting} - {platform()}  # fmt: skip
+        if (
+            platforms
+            and all(worker.greeting for worker in self._workers.values())
+            and not any(worker.usable for worker in self._workers.values())
+        ):
+            raise WorkersError(
+                f"The workers compute with {' and '.join(sorted(platforms))}, but the scores are "
+                f"for {platform()}; use workers of this kind, so that scores agree bit for bit."
+            )
+
+    def _bury(self, worker: _Worker, backlog: Backlog) -> list[Outcome]:
+        self._release(worker)
+        if worker.greeting is None:
+            self._stillborn += 1
+        return backlog.died(worker.chunk) if worker.chunk else []
+
+    def _welcome(self, address: str) -> _Worker:
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+            images = self._submit(address, _keep, self.batches)
+        remote = self._submit(address, _greet, images)
+        return _Worker(address, images, remote, self._answer(remote))
+
+    def _late(self, backlog: Backlog) -> Iterator[Outcome]:
+        """Kill the workers whose chunk takes too long; others will take their place."""
+        for worker in self._workers.values():
+            if worker.chunk and time.monotonic() > worker.deadline:
+                chunk, worker.chunk, worker.usable = worker.chunk, (), False
+                self._release(worker)
+                self._kill(worker)
+                yield from backlog.too_slow(chunk, self.time_limit)
+
+    def _kill(self, worker: _Worker) -> None:
+        assert worker.greeting is not None
+        # Its nanny starts a new one; a worker without a nanny can only be asked to end itself.
+        self.client.run(
+            os.kill,
+            worker.greeting.pid,
+            int(signal.SIGKILL),
+            workers=[worker.address],
+            nanny=worker.greeting.nanny,
+            wait=False,
+            on_error="ignore",
+        )
+
+    def _hand_out(self, backlog: Backlog) -> None:
+        for worker in self._workers.values():
+            if worker.idle and (chunk := backlog.take()):
+                worker.remote = self._submit(worker.address, _compute_all, chunk, worker.images)
+                worker.answer = self._answer(worker.remote)
+                worker.chunk = chunk
+                worker.deadline = time.monotonic() + self.time_limit
+
+    def _collect(self, backlog: Backlog) -> Iterator[Outcome]:
+        """Wait a moment for answers, and take those that came."""
+        waiting = {worker.answer: worker for worker in self._workers.values()
+                   if worker.usable and (worker.chunk or not worker.greeting)}  # fmt: skip
+        if not waiting:
+            time.sleep(_POLL)
+            return
+        for answer in wait(waiting, _POLL, "FIRST_COMPLETED").done:
+            worker = waiting[answer]
+            if worker.greeting is None:
+                self._introduce(worker)
+            else:
+                yield from self._take(worker, backlog)
+
+    def _introduce(self, worker: _Worker) -> None:
+        try:
+            worker.greeting = worker.answer.result()
+        except (CancelledError, KilledWorker):
+            self._stillborn += 1
+            worker.usable = False
+        except ImportError as error:
+            raise WorkersError(
+                f"The worker {worker.address} cannot import what it needs ({error}); install the "
+                "same packages there as here."
+            ) from error
+        else:
+            self._stillborn = 0
+            worker.usable = worker.greeting.platform == platform()
+
+    def _take(self, worker: _Worker, backlog: Backlog) -> list[Outcome]:
+        """The outcomes of a chunk; what the chunk raised is the caller's mistake."""
+        chunk, worker.chunk = worker.chunk, ()
+        try:
+            outcomes: list[Outcome] = worker.answer.result()
+        except (CancelledError, KilledWorker):
+            if self.client.status != "running":
+                self._gone()
+            worker.usable = False
+            return backlog.died(chunk)
+        worker.remote.release()
+        backlog.learn(outcomes)
+        return outcomes
+
+    def _submit(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        return self.client.submit(
+            function,
+            *arguments,
+            key=f"{function.__name__}-{uuid.uuid4()}",
+            workers=[address],
+            allow_other_workers=False,
+            pure=False,
+        )
+
+    def _answer(self, remote: Any) -> "Future[Any]":
+        """The result, as a future of this process that is waited for like any other."""
+
+        async def result() -> Any:
+            return await remote
+
+        return asyncio.run_coroutine_threadsafe(result(), self.client.loop.asyncio_loop)
+
+    def _release(self, worker: _Worker) -> None:
+        worker.answer.cancel()
+        worker.remote.release()
+        worker.images.release()

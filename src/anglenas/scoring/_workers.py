@@ -1,0 +1,219 @@
+"""Workers in processes of their own: on this machine, or behind a scheduler anywhere."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
+
+from anglenas.data import FewShot
+from anglenas.errors import SettingError, WorkersError
+from anglenas.scoring._task import Outcome, Task
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+
+class _Connection(NamedTuple):
+    """A client, and what raises :class:`WorkersError` when no worker will ever come (again)."""
+
+    client: "Client"
+    check: Callable[[], None]
+
+
+__all__ = ["DaskWorkers"]
+
+_SETTINGS = {
+    # A worker that is paused or that spills is slow without a reason that anybody sees; one that
+    # takes all memory is still ended, before the machine is.
+    "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "False",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__SPILL": "False",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__TARGET": "False",
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+class DaskWorkers:
+    """Computes in worker processes, each of them with one thread; a context manager.
+
+    A task whose worker died goes out again, alone; after three deaths, or when it takes longer
+    than the time limit, its outcome is ``"failed: ..."`` and the run goes on. Scores do not depend
+    on how many workers there are.
+
+    Example::
+
+        with DaskWorkers.local(8) as workers:
+            for outcome in workers.run(tasks, batches):
+                ...
+    """
+
+    def __init__(
+        self, connect: "Callable[[ExitStack], _Connection]", time_limit: float | None
+    ) -> None:
+        if time_limit is not None and not time_limit > 0:
+            raise SettingError(f"A time limit is above 0 seconds, not {time_limit}.")
+        self._connect = connect
+        self._time_limit = float("inf") if time_limit is None else time_limit
+        self._stack = ExitStack()
+        self._connection: _Connection | None = None
+
+    @classmethod
+    def local(cls, workers: int, *, time_limit: float | None = None) -> Self:
+        """Workers on this machine, which end with the context.
+
+        Args:
+            workers: How many.
+            time_limit: Seconds that one task may take; ``None`` for no limit.
+
+        Raises:
+            SettingError: There is no worker, or no time.
+        """
+        if workers < 1:
+            raise SettingError(f"There is at least 1 worker, not {workers}.")
+        return cls(lambda stack: _start(stack, workers), time_limit)
+
+    @classmethod
+    def connect(cls, address: str, *, time_limit: float | None = None) -> Self:
+        """The workers of a scheduler that runs already, which stay when the context ends.
+
+        Args:
+            address: Such as ``"tcp://10.0.0.1:8786"``. The scheduler and its workers need the same
+                packages as this process, and can run any code: trust the network they are in.
+            time_limit: Seconds that one task may take; ``None`` for no limit.
+
+        Raises:
+            SettingError: There is no time.
+        """
+        return cls(lambda stack: _Connection(_client(stack, address), lambda: None), time_limit)
+
+    def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
+        """The outcome of every task, in the order in which they are finished.
+
+        Raises:
+            WorkersError: The scheduler or all workers are gone, or compute with another torch.
+            UsageError: What was asked cannot be done as asked (see :func:`compute`).
+        """
+        from anglenas.scoring._pool import Pool
+
+        if self._connection is None:
+            raise WorkersError("These workers are not started; use them in a with statement.")
+        client, check = self._connection
+        return Pool(client, batches, self._time_limit, check).run(tasks)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._connection = self._connect(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection = None
+        self._stack.close()
+
+
+def _start(stack: ExitStack, workers: int) -> _Connection:
+    """A scheduler in this process, and one ``dask worker`` that starts and minds the workers.
+
+    ``LocalCluster`` would start its workers with ``multiprocessing``, which imports the user's
+    script once more in each of them: without a ``__main__`` guard, it would search in each of them.
+    """
+    from distributed import LocalCluster
+
+    stack.enter_context(_quiet())
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="anglenas-")))
+    cluster = stack.enter_context(
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=0,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            silence_logs=False,
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        )
+    )
+    client = _client(stack, cluster.scheduler_address)
+    log = stack.enter_context((folder / "log").open("w+b"))
+    process = _spawn(cluster.scheduler_address, workers, folder, log)
+    stack.callback(_end, process)
+    return _Connection(client, lambda: _check(process, log))
+
+
+def _client(stack: ExitStack, address: str) -> "Client":
+    from distributed import Client
+
+    stack.enter_context(_quiet())
+    try:
+        client = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise WorkersError(
+            f"No scheduler answers at {address} ({error}); start one with `dask scheduler`, and "
+            "give the address that it prints."
+        ) from error
+    stack.enter_context(client)
+    return client
+
+
+def _spawn(address: str, workers: int, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    options = {
+        "--nworkers": workers,
+        "--nthreads": 1,
+        "--host": "127.0.0.1",
+        "--local-directory": folder,
+        "--death-timeout": 60,
+    }
+    command = [sys.executable, "-P", "-m", "dask", "worker", address, "--no-dashboard"]
+    return subprocess.Popen(
+        command + [str(word) for pair in options.items() for word in pair],
+        env={**os.environ, **_SETTINGS, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C in a terminal is for the main process alone
+    )
+
+
+def _check(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    if process.poll() is not None:
+        log.seek(0)
+        last = (log.read().decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+        raise WorkersError(
+            f"The process that minds the workers has ended ({last}); run the same again: what was "
+            "finished is kept."
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the workers at once: they hold nothing that would be lost."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's messages off the screen; what matters in them comes as an outcome or an error."""
+    import distributed  # noqa: F401 - sets up the handlers
+
+    handlers = logging.getLogger("distributed").handlers
+    levels = [handler.level for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for handler, level in zip(handlers, levels, strict=True):
+            handler.setLevel(level)

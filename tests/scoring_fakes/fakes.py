@@ -1,0 +1,141 @@
+"""A tiny space, and probes that do what candidates do to workers; imported by the workers too."""
+
+import math
+import os
+import resource
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from anglenas.errors import ArchitectureError, NetworkError
+from anglenas.probes import Undefined
+
+
+class Space:
+    """Words; the network of a word is a linear layer that carries it."""
+
+    name = "words"
+    builder = "fakes:build"
+
+    def canonical(self, architecture: str) -> str:
+        return architecture.lower()
+
+    def subject(self, text: str) -> str:
+        if not text.isprintable():
+            raise ArchitectureError("A word is printable.", text, 0)
+        return text
+
+
+def build(subject: str, config: Any) -> nn.Module:
+    network = nn.Linear(config.in_channels, config.num_classes)
+    network.word = subject  # type: ignore[assignment]
+    if subject == "too wide":
+        raise MemoryError("no room for the weights")
+    return network
+
+
+@dataclass(frozen=True)
+class Fake:
+    """A probe that obeys the word."""
+
+    name: str = "fakes:OBEY"
+    version: int = 1
+    subject: str = "function"
+    uses_images: bool = True
+    metrics: ClassVar[Mapping[str, Any]] = {}
+
+    def measure(self, network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
+        verb, _, rest = network.word.partition(" ")
+        return _VERBS[verb](rest) or {
+            "word": network.word,
+            "value": math.sin(len(network.word) + seed) * recipe.lr,
+            "mean": float(batch.images.float().mean()),
+        }
+
+
+def _die_until(rest: str) -> None:
+    """Die unless the file says that it was tried so often already."""
+    file, times = rest.rsplit(" ", 1)
+    tries = len(Path(file).read_text()) if Path(file).exists() else 0
+    with Path(file).open("a") as log:
+        log.write("x")
+    if tries < int(times):
+        os._exit(3)
+
+
+def _die(rest: str) -> None:
+    time.sleep(float(rest or 0))
+    os._exit(3)
+
+
+def _undefined(rest: str) -> None:
+    raise Undefined(f"loss is not finite {rest}")
+
+
+def _break(rest: str) -> None:
+    raise RuntimeError(f"shapes do not match\n{rest}")
+
+
+def _misfit(rest: str) -> None:
+    raise NetworkError("The network has fewer outputs than there are classes.")
+
+
+def _exit(rest: str) -> None:
+    raise SystemExit(rest)
+
+
+def _devour(rest: str) -> None:
+    """Allocate past a limit of address space, which is set for this call alone."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2**33, before[1]))
+    try:
+        torch.zeros(2**34, dtype=torch.uint8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def _tell(rest: str) -> dict[str, Any]:
+    return {"threads": torch.get_num_threads(), "omp": os.environ.get("OMP_NUM_THREADS"),
+            "pid": os.getpid()}  # fmt: skip
+
+
+def _strange(rest: str) -> dict[str, Any]:
+    return {"curve": (1.0, math.nan, math.inf), "tiny": 5e-324, "zero": -0.0, "third": 1 / 3}
+
+
+_VERBS: dict[str, Any] = {
+    "be": lambda rest: None,
+    "break": _break,
+    "devour": _devour,
+    "die": _die,
+    "die_until": _die_until,
+    "exit": _exit,
+    "misfit": _misfit,
+    "sleep": lambda rest: time.sleep(float(rest.split()[0])),
+    "strange": _strange,
+    "tell": _tell,
+    "undefined": _undefined,
+}
+
+SPACE = Space()
+OBEY = Fake()
+
+
+@dataclass(frozen=True)
+class Shape(Fake):
+    """A probe that looks at the network as written, and at the shape of the images."""
+
+    name: str = "fakes:SHAPE"
+    subject: str = "network"
+    uses_images: bool = False
+
+    def measure(self, network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
+        return {"word": network.word, "shape": list(batch.images.shape)}
+
+
+SHAPE = Shape()
