@@ -243,6 +243,14 @@ def test_long_headers_are_not_unpacked(tmp_path: Path) -> None:
         ({}, "and has nothing"),
         ({"images": COLOUR, "labels": LABELS, "class_names": [1, 2, 3]}, "list of texts"),
         ({"images": COLOUR, "labels": LABELS, "class_names": ["a", "b", "\x1b[31m"]}, "printed"),
+        (
+            {
+                "images": COLOUR,
+                "labels": LABELS,
+                "class_names": np.array([2**31 - 1] * 3, np.int32).view("<U1"),
+            },
+            "cannot be read as a NumPy archive",
+        ),
         ({"images": COLOUR, "labels": LABELS, "mean": ["x"], "std": [0.1]}, "mean is one number"),
         ({"images": COLOUR, "labels": LABELS, "mean": 0.1, "std": 0.1}, "3 numbers each"),
     ],

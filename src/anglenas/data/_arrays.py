@@ -179,14 +179,10 @@ def load_npz(path: str | Path, *, max_bytes: int = 2 << 30) -> ArraySource:
         optional = [key for key in _OPTIONAL if f"{key}.npy" in archive.namelist()]
         _check_size(archive, [images, labels, *optional], path, max_bytes)
         arrays = {key: _array(archive, key) for key in (images, labels, *optional)}
-    names = arrays.get("class_names", arrays.get("classes"))
+        names = _texts(arrays.get("class_names", arrays.get("classes")))
+        mean, std = (_numbers(arrays.get(key), key) for key in ("mean", "std"))
     return from_arrays(
-        arrays[images],
-        arrays[labels],
-        name=path.stem,
-        class_names=None if names is None else _texts(names),
-        mean=_numbers(arrays, "mean"),
-        std=_numbers(arrays, "std"),
+        arrays[images], arrays[labels], name=path.stem, class_names=names, mean=mean, std=std
     )
 
 
@@ -247,7 +243,9 @@ def _array(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
     return array
 
 
-def _texts(names: NDArray[Any]) -> list[str]:
+def _texts(names: NDArray[Any] | None) -> list[str] | None:
+    if names is None:
+        return None
     if names.dtype.kind != "U" or names.ndim != 1:
         raise DataError(f"Class names are a list of texts, not {names.dtype} of {names.ndim} axes.")
     texts: list[str] = names.tolist()
@@ -256,12 +254,12 @@ def _texts(names: NDArray[Any]) -> list[str]:
     return texts
 
 
-def _numbers(arrays: dict[str, NDArray[Any]], key: str) -> Sequence[float] | None:
-    if key not in arrays:
+def _numbers(values: NDArray[Any] | None, key: str) -> list[float] | None:
+    if values is None:
         return None
-    values = np.atleast_1d(arrays[key])
-    if values.dtype.kind not in "fiu" or values.ndim != 1:
-        raise DataError(f"{key} is one number for each channel, not {values.dtype} of "
-                        f"{values.ndim} axes.")  # fmt: skip
-    numbers: list[float] = values.tolist()
+    if values.dtype.kind not in "fiu" or values.ndim > 1:
+        raise DataError(
+            f"{key} is one number for each channel, not {values.dtype} of {values.ndim} axes."
+        )
+    numbers: list[float] = np.atleast_1d(values).tolist()
     return numbers

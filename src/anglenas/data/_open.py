@@ -79,12 +79,12 @@ def _checked(source: Any) -> ImageSource:
     kind = type(source).__name__
     missing = [member for member in _MEMBERS if not hasattr(source, member)]
     if missing:
-        raise DataError(f"A {kind} is no source of images, for it lacks {', '.join(missing)}; "
+        raise DataError(f"What is given ({kind}) is no source of images, for it lacks {', '.join(missing)}; "
                         "see anglenas.data.ImageSource.")  # fmt: skip
     labels = np.asarray(source.labels)
     classes = np.unique(labels)
     if labels.ndim != 1 or not np.array_equal(classes, np.arange(len(source.class_names))):
-        raise DataError(f"The labels of a {kind} are one number for each image, and every number "
+        raise DataError(f"The labels of a source ({kind}) are one number for each image, and every number "
                         f"from 0 to {len(source.class_names) - 1} must occur; number the "
                         "classes that have images.")  # fmt: skip
     return cast("ImageSource", source)
