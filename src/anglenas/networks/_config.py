@@ -16,6 +16,7 @@ class NetworkConfig:
         channels: Width of the first stage; it doubles with each reduction.
         cells: Cells per stage.
         in_channels: Channels of the images.
+        side: Side of the images in pixels; networks take any, but their operations grow with it.
 
     Raises:
         SettingError: One of them is below 1.
@@ -25,6 +26,7 @@ class NetworkConfig:
     channels: int = 16
     cells: int = 5
     in_channels: int = 3
+    side: int = 32
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

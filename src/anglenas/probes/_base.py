@@ -31,6 +31,8 @@ class Metric:
         source: The paper and formula it comes from.
         unit: Unit of the value; empty for a pure number.
         needs: What it takes: ``"labels"``, ``"gradients"``, ``"relu"``, ``"batchnorm"``.
+        at: For metrics that can be read at earlier iterations of the same run: from the iteration
+            to such a ``read``.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Metric:
     source: str
     unit: str = ""
     needs: frozenset[str] = field(default_factory=frozenset)
+    at: Callable[[int], Callable[[Record], float]] | None = None
 
 
 class Probe(Protocol):

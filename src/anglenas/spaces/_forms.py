@@ -217,9 +217,12 @@ def parse_form(text: str) -> Form:
     >>> parse_form("a=conv3x3(x); out=2*pool(x) + a").output
     (Term(source=-1, pools=1, coefficient=2), Term(source=0, pools=0, coefficient=1))
     """
-    form = Form(*_statements(text))
-    if str(form) != text:
-        raise ArchitectureError("This is no canonical cell.", text, 0)
+    atoms, output = _statements(text)
+    for place, terms in enumerate([*(atom.inputs for atom in atoms), output]):
+        if any(term.source >= place for term in terms):
+            raise ArchitectureError("A canonical cell uses no name before it.", text, 0)
+    if str(form := _renumbered(atoms, output)) != text:
+        raise ArchitectureError(f"This is no canonical cell; that would be {form}.", text, 0)
     return form
 
 

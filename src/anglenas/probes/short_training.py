@@ -1,0 +1,198 @@
+"""The paper's metric: a short training, seen through its classifier and its loss.
+
+"Revisiting Training-free NAS Metrics: An Efficient Training-based Method" (Yang, Yang, Jin & Chen,
+WACV 2023, arXiv 2211.08666), after its supplement and its released code (``evaluate_anglefc.py``).
+A network with fresh weights is trained for some iterations on a few images, all of them in each
+batch. One training yields
+
+* ``angle``, the cosine between the classifier's weights before and after;
+* ``loss``, the cross entropy of the last batch before its update;
+* ``tse``, the sum of all training losses (Ru et al., NeurIPS 2021, arXiv 2006.04492, eq. 1), and
+  ``tse_e``, the sum over the last fifth of the iterations (their TSE-E).
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from anglenas.data import Augmenter, FewShot, normalised, standard_padding
+from anglenas.numerics import derive
+from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._initialise import initialise
+from anglenas.probes._outputs import find_classifier, logits_of
+from anglenas.recipe import Recipe
+
+__all__ = ["SHORT_TRAINING", "ShortTraining", "cosine"]
+
+
+def cosine(before: torch.Tensor, after: torch.Tensor) -> float:
+    """Cosine of the angle between two weight tensors, flattened: ``<v, w> / (|v| |w|)``.
+
+    Range -1 to 1; NaN if one of them is not finite or has length 0. Computed in float64.
+
+    >>> cosine(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]]))  # doctest: +ELLIPSIS
+    0.70710678...
+    """
+    v, w = before.flatten().double(), after.flatten().double()
+    return float(torch.dot(v, w) / (v.norm() * w.norm()))
+
+
+def losses_until(record: Record, iteration: int | None = None) -> list[float]:
+    """The training losses of the first iterations (all of them by default).
+
+    Raises:
+        Undefined: The training diverged before, or was shorter.
+    """
+    iteration = record["iterations"] if iteration is None else iteration
+    losses: list[float] = record["loss"]
+    if not 1 <= iteration <= record["iterations"]:
+        raise Undefined(f"the training has {record['iterations']} iterations, not {iteration}")
+    if len(losses) < iteration:
+        raise Undefined(f"loss is not finite at iteration {len(losses) + 1}")
+    return losses[:iteration]
+
+
+def read_loss(record: Record, iteration: int | None = None) -> float:
+    """Cross entropy of the batch of an iteration (the last by default), before its update."""
+    return losses_until(record, iteration)[-1]
+
+
+def read_angle(record: Record, iteration: int | None = None) -> float:
+    """Cosine between the classifier's weights at the start and after an iteration's update."""
+    cosines: list[float] = record["cosine"]
+    done = len(losses_until(record, iteration))
+    if len(cosines) < done:
+        raise Undefined(f"the classifier's weights are not finite at iteration {done}")
+    return cosines[done - 1]
+
+
+def read_tse(record: Record, iteration: int | None = None) -> float:
+    """Sum of the training losses up to an iteration (all of them by default)."""
+    return math.fsum(losses_until(record, iteration))
+
+
+def read_tse_e(record: Record, iteration: int | None = None) -> float:
+    """Sum of the training losses over the last fifth of the iterations."""
+    losses = losses_until(record, iteration)
+    return math.fsum(losses[-math.ceil(len(losses) / 5) :])
+
+
+_PAPER = "Yang et al., WACV 2023, arXiv 2211.08666, supplement, section 1"
+_TSE = "Ru et al., NeurIPS 2021, arXiv 2006.04492, eq. 1"
+
+
+def _metric(name: str, read: Callable[..., float], higher: bool, source: str, unit: str) -> Metric:
+    needs = frozenset({"labels", "gradients"})
+    return Metric(
+        name, "short_training", higher, read, source, unit, needs,
+        at=lambda iteration: partial(read, iteration=iteration),
+    )  # fmt: skip
+
+
+_METRICS = (
+    _metric("angle", read_angle, True, _PAPER, "cosine"),
+    _metric("loss", read_loss, False, _PAPER, "nats"),
+    _metric("tse", read_tse, False, _TSE, "nats"),
+    _metric("tse_e", read_tse_e, False, f"{_TSE} (TSE-E)", "nats"),
+)
+
+
+@dataclass(frozen=True)
+class ShortTraining:
+    """The probe; :data:`SHORT_TRAINING` finds the classifier by itself.
+
+    Its record holds ``iterations`` (asked for) and the trajectories ``loss`` and ``cosine``, one
+    value an iteration, cut off where they are no longer finite.
+
+    Args:
+        classifier: Name of the prediction layer; by default the last linear layer that runs.
+    """
+
+    classifier: str | None = None
+    name: str = "short_training"
+    version: int = 1
+    subject: Literal["function", "network"] = "function"
+    uses_images: bool = True
+    metrics: dict[str, Metric] = field(
+        default_factory=lambda: {metric.name: metric for metric in _METRICS}
+    )
+
+    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
+        """Train a freshly initialised copy of the network and keep the trajectories.
+
+        Raises:
+            NetworkError: It has no classifier, or fewer outputs than classes.
+        """
+        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(derive(seed, "network"))  # for networks with Dropout
+            return self._measure(copy.deepcopy(network), batch, recipe, seed)
+
+    def _measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
+        network.train().requires_grad_(True)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        device = next(network.parameters()).device
+        name = find_classifier(network, normalised(batch).to(device), self.classifier)
+        initialise(network, seed)
+        classifier: nn.Linear = network.get_submodule(name)  # type: ignore[assignment]
+        views = _views(batch, recipe, seed, device)
+        losses, cosines = _train(network, classifier, views, batch, recipe)
+        return {"iterations": recipe.iterations, "loss": losses, "cosine": cosines}
+
+
+SHORT_TRAINING = ShortTraining()
+"""The probe, as ``anglenas.probes`` entry point ``short_training``."""
+
+
+def _views(
+    batch: FewShot, recipe: Recipe, seed: int, device: torch.device
+) -> Iterator[torch.Tensor]:
+    """The images ``(N, C, H, W)`` of each iteration, in the same streams for every network."""
+    augmenter = Augmenter(batch, standard_padding(batch.images.shape[-1]))
+    plain = normalised(batch)
+    for iteration in range(recipe.iterations):
+        generator = torch.Generator().manual_seed(derive(seed, "augmentation", iteration))
+        images = augmenter(generator) if recipe.augment else plain
+        yield images.to(device, memory_format=torch.channels_last)
+
+
+def _train(
+    network: nn.Module,
+    classifier: nn.Linear,
+    views: Iterator[torch.Tensor],
+    batch: FewShot,
+    recipe: Recipe,
+) -> tuple[list[float], list[float]]:
+    optimiser = torch.optim.SGD(
+        network.parameters(),
+        lr=recipe.lr,
+        momentum=recipe.momentum,
+        nesterov=recipe.momentum > 0,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+    )
+    classes = len(batch.class_names)
+    labels = batch.labels.to(classifier.weight.device)
+    start = classifier.weight.detach().clone()
+    losses: list[float] = []
+    cosines: list[float] = []
+    for images in views:
+        optimiser.zero_grad()
+        logits = logits_of(network(images), classes, classifier.out_features)
+        loss = F.cross_entropy(logits, labels)
+        if not math.isfinite(value := loss.item()):
+            break
+        losses.append(value)
+        loss.backward()
+        optimiser.step()
+        if not math.isfinite(turned := cosine(start, classifier.weight.detach())):
+            break
+        cosines.append(turned)
+    return losses, cosines
