@@ -2,6 +2,7 @@
 
 import lzma
 import math
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -248,6 +249,9 @@ def _texts(names: NDArray[Any] | None) -> list[str] | None:
         return None
     if names.dtype.kind != "U" or names.ndim != 1:
         raise DataError(f"Class names are a list of texts, not {names.dtype} of {names.ndim} axes.")
+    # NumPy does not check what it makes texts of, and Python fails on it much later.
+    if names.view(f"{names.dtype.byteorder}u4").max(initial=0) > sys.maxunicode:
+        raise DataError("A class name is no text; save the names as texts of fixed length.")
     texts: list[str] = names.tolist()
     if any(not text.isprintable() for text in texts):
         raise DataError("A class name holds characters that cannot be printed; rename the class.")

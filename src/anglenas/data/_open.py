@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anglenas import plugins
 from anglenas.data._arrays import load_npz
 from anglenas.data._base import ImageSource
 from anglenas.data._folder import load_folder
 from anglenas.errors import DataError, UnknownNameError
+from anglenas.plugins import load, names
 
 __all__ = ["open_source", "with_flip"]
 
@@ -51,16 +51,16 @@ def open_source(data: str | Path | ImageSource) -> ImageSource:
 
 
 def _from_text(text: str) -> ImageSource:
-    if text in plugins.names("dataset"):
-        return _checked(plugins.load("dataset", text)())
+    if text in names("dataset"):
+        return _checked(load("dataset", text)())
     path = Path(text)
     if path.expanduser().exists():
         return _from_path(path)
     if ":" in text:
-        return _checked(plugins.load("dataset", text)())
+        return _checked(load("dataset", text)())
     if "/" in text or path.suffix:
         return _from_path(path)
-    raise _UnknownDataError("data set", text, plugins.names("dataset"))
+    raise _UnknownDataError("data set", text, names("dataset"))
 
 
 def _from_path(path: Path) -> ImageSource:
@@ -79,14 +79,16 @@ def _checked(source: Any) -> ImageSource:
     kind = type(source).__name__
     missing = [member for member in _MEMBERS if not hasattr(source, member)]
     if missing:
-        raise DataError(f"What is given ({kind}) is no source of images, for it lacks {', '.join(missing)}; "
-                        "see anglenas.data.ImageSource.")  # fmt: skip
-    labels = np.asarray(source.labels)
-    classes = np.unique(labels)
-    if labels.ndim != 1 or not np.array_equal(classes, np.arange(len(source.class_names))):
-        raise DataError(f"The labels of a source ({kind}) are one number for each image, and every number "
-                        f"from 0 to {len(source.class_names) - 1} must occur; number the "
-                        "classes that have images.")  # fmt: skip
+        raise DataError(
+            f"What is given ({kind}) is no source of images, for it lacks {', '.join(missing)}; "
+            "see anglenas.data.ImageSource."
+        )
+    labels, count = np.asarray(source.labels), len(source.class_names)
+    if labels.ndim != 1 or not np.array_equal(np.unique(labels), np.arange(count)):
+        raise DataError(
+            f"The labels of a source ({kind}) are one number for each image, and every number "
+            f"from 0 to {count - 1} must occur; number the classes that have images."
+        )
     return cast("ImageSource", source)
 
 
