@@ -3,7 +3,7 @@
 * ``naswot``: how far apart a network with fresh weights holds the images ("Neural Architecture
   Search without Training", Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2; ``hook_logdet`` of
   the released code);
-* ``swap``: how many different patterns its units show ("SWAP-NAS: Sample-Wise Activation Patterns
+* ``swap``: how many different patterns its units show over 16 of them ("SWAP-NAS: Sample-Wise Activation Patterns
   for Ultra-fast NAS", Peng et al., ICLR 2024, arXiv 2403.04161), and ``swap_reg``, the same with
   a preference for one size.
 """
@@ -89,12 +89,19 @@ class Activations:
     * ``log_determinant`` of the kernel of the live ones, ``None`` where it is singular;
     * ``swap``, the number of patterns, and ``params``.
 
-    The images are not augmented, BatchNorm uses their own statistics, and the weights are fresh.
+    The images are not augmented, BatchNorm uses the statistics of all of them, and the weights
+    are fresh. Both papers count each rectifier as often as it is written, also where two of them
+    get the same input, so the metrics depend on the network as written.
+
+    Args:
+        swap_images: How many images, spread evenly over all, the patterns of ``swap`` run over;
+            16 in the released code. With many more, almost every unit has a pattern of its own.
     """
 
+    swap_images: int = 16
     name: str = "activations"
     version: int = 1
-    subject: Literal["function", "network"] = "function"
+    subject: Literal["function", "network"] = "network"
     uses_images: bool = True
     metrics: dict[str, Metric] = field(
         default_factory=lambda: {metric.name: metric for metric in _METRICS}
@@ -109,7 +116,7 @@ class Activations:
         """
         with fresh_copy(network, seed) as copied:
             initialise(copied, seed)
-            patterns = _Patterns(len(batch.images))
+            patterns = _Patterns(len(batch.images), self.swap_images)
             live = reachable(_run(copied, batch, patterns))
         if not patterns.kernels:
             raise Undefined("the network runs no rectifier (ReLU and its kin)")
@@ -131,8 +138,9 @@ ACTIVATIONS = Activations()
 class _Patterns:
     """What one forward pass shows: a kernel for each rectifier, and the patterns of all units."""
 
-    def __init__(self, images: int) -> None:
+    def __init__(self, images: int, chosen: int) -> None:
         self._images = images
+        self._chosen = torch.arange(min(chosen, images)) * images // min(chosen, images)
         self.kernels: list[tuple[Any, torch.Tensor]] = []
         self.units: set[bytes] = set()
 
@@ -141,7 +149,7 @@ class _Patterns:
         # An in-place rectifier of a view stands in the graph at what it is a view of.
         owner: torch.Tensor = output._base if output._is_view() else output  # type: ignore[assignment]
         self.kernels.append((owner.grad_fn, agreements(codes)))
-        self.units.update(row_codes(codes.T))
+        self.units.update(row_codes(codes[self._chosen].T))
 
 
 def _run(network: nn.Module, batch: FewShot, patterns: _Patterns) -> torch.Tensor:

@@ -79,10 +79,10 @@ def _positions(features: torch.Tensor) -> torch.Tensor:
 
 
 def _aligned(gradient: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    if gradient.ndim == 3 and gradient.shape[:2] == like.shape[:2]:
+    if len(_positions(gradient)) == len(_positions(like)):
         return gradient
     if gradient.ndim != 4 or like.ndim != 4:
-        raise Undefined("a block changes the number of tokens, or tokens to a feature map")
+        raise Undefined("a block changes the number of tokens")
     (height, width), (to_height, to_width) = gradient.shape[2:], like.shape[2:]
     if to_height > height or to_width > width:
         raise Undefined("a block enlarges its feature map")
@@ -97,7 +97,7 @@ def find_blocks(network: nn.Module) -> list[nn.Module]:
     Lists and sequences that hold more than one block are opened, from the network downwards. A
     block is a module of the author's own class, or one of PyTorch's with a weight matrix in it
     (not a lone BatchNorm, activation or pooling). A network that wraps a single block is opened
-    as well.
+    as well. The classifier is among them; it gives no feature map.
 
     >>> blocks = find_blocks(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3)))
     >>> [type(block).__name__ for block in blocks]
@@ -217,18 +217,32 @@ AZ_NAS = AzNas()
 
 
 def _block_outputs(network: nn.Module, inputs: torch.Tensor) -> tuple[list[torch.Tensor], int]:
+    blocks = find_blocks(network)
+    outputs, flops = _run(network, blocks, inputs)
+    while len(outputs) < 2:
+        # Such as a backbone and a head: the blocks are one level further down.
+        inner = [part for block in blocks for part in find_blocks(block) or [block]]
+        if inner == blocks:
+            raise Undefined("fewer than two blocks of the network give feature maps or tokens")
+        blocks = inner
+        outputs, flops = _run(network, blocks, inputs)
+    return outputs, flops
+
+
+def _run(
+    network: nn.Module, blocks: Sequence[nn.Module], inputs: torch.Tensor
+) -> tuple[list[torch.Tensor], int]:
     outputs: list[torch.Tensor] = []
 
     def keep(module: nn.Module, args: object, output: object) -> None:
         if isinstance(output, torch.Tensor) and output.ndim in (3, 4):
             outputs.append(output)
 
-    for block in find_blocks(network):
-        block.register_forward_hook(keep)
+    hooks = [block.register_forward_hook(keep) for block in blocks]
     with FlopCounterMode(display=False) as counter:
         network(inputs.clone())
-    if len(outputs) < 2:
-        raise Undefined("fewer than two blocks of the network give feature maps or tokens")
+    for hook in hooks:
+        hook.remove()
     return outputs, counter.get_total_flops()
 
 

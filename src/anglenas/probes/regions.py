@@ -7,7 +7,6 @@ region is known by the signs of all rectifiers, dead ones included, so the metri
 network as written.
 """
 
-import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
@@ -134,7 +133,9 @@ class Regions:
             Undefined: No rectifier runs, or the network takes no inputs so small.
         """
         thin = isinstance(network, Thinnable)
-        with fresh_copy(copy.deepcopy(network).thin() if thin else network, seed) as copied:  # type: ignore[operator]
+        with fresh_copy(network, seed) as copied:
+            if isinstance(copied, Thinnable):
+                copied = copied.thin().train().requires_grad_(False)
             initialise(copied, seed)
             inputs = self._inputs(batch, thin, seed)
             try:
