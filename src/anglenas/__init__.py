@@ -6,4 +6,49 @@
 
     found = anglenas.search(data="photos/", budget=60)
     network = found.best.network(num_classes=10)  # an ordinary torch.nn.Module
+
+What stands here is imported when it is first used, so that ``import anglenas`` is quick.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from anglenas.recipe import Recipe, preset
+    from anglenas.report import write_run
+    from anglenas.searching import Candidate, Found, Measured, score, search
+
+__all__ = [
+    "Candidate",
+    "Found",
+    "Measured",
+    "Recipe",
+    "__version__",
+    "preset",
+    "score",
+    "search",
+    "write_run",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Candidate": "anglenas.searching",
+    "Found": "anglenas.searching",
+    "Measured": "anglenas.searching",
+    "Recipe": "anglenas.recipe",
+    "preset": "anglenas.recipe",
+    "score": "anglenas.searching",
+    "search": "anglenas.searching",
+    "write_run": "anglenas.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'anglenas' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

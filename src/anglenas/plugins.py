@@ -5,12 +5,14 @@ equals. Nothing is imported before it is asked for.
 """
 
 import importlib
+import sys
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
 from anglenas.errors import UnknownNameError, UsageError
 
-__all__ = ["Kind", "load", "names"]
+__all__ = ["Kind", "load", "names", "reference"]
 
 Kind = Literal["space", "probe", "dataset", "strategy"]
 
@@ -22,6 +24,7 @@ _GROUPS: dict[Kind, str] = {
 }
 
 
+@cache
 def _registered(kind: Kind) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=_GROUPS[kind])}
 
@@ -52,6 +55,36 @@ def load(kind: Kind, name: str) -> Any:
     if name not in registered:
         raise UnknownNameError(kind, name, registered)
     return registered[name].load()
+
+
+def reference(kind: Kind, thing: Any) -> str:
+    """The name under which :func:`load` finds an object, also in another process.
+
+    Args:
+        kind: What the object is.
+        thing: The object, or its name, which is returned as it is.
+
+    Raises:
+        UsageError: The object cannot be found by a name: it is not an attribute of its module.
+
+    >>> from anglenas.spaces.nasbench201 import NASBENCH201
+    >>> reference("space", NASBENCH201)
+    'nasbench201'
+    """
+    if isinstance(thing, str):
+        load(kind, thing)
+        return thing
+    for name in names(kind):
+        if load(kind, name) is thing:
+            return name
+    module = type(thing).__module__
+    for name, value in vars(sys.modules[module]).items():
+        if value is thing:
+            return f"{module}:{name}"
+    raise UsageError(
+        f"The {kind} {thing!r} cannot be found by workers; assign it to a name in the module "
+        f"{module!r}, where its class is, or pass 'module:name'."
+    )
 
 
 def _import(kind: Kind, name: str) -> Any:

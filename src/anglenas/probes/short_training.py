@@ -190,7 +190,7 @@ def _train(
         if not math.isfinite(value := loss.item()):
             break
         losses.append(value)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if not math.isfinite(turned := cosine(start, classifier.weight.detach())):
             break

@@ -1,1 +1,5 @@
-"""strategies."""
+"""Search strategies: functions of the history that propose candidates."""
+
+from anglenas.strategies._base import Request, Strategy, Trial, distinct
+
+__all__ = ["Request", "Strategy", "Trial", "distinct"]

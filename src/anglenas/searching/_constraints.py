@@ -1,0 +1,61 @@
+"""Limits on the cost of the network that is looked for."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from anglenas.data import FewShot
+from anglenas.errors import SettingError
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.plugins import load
+from anglenas.probes.counting import COUNTING
+from anglenas.recipe import Recipe
+
+__all__ = ["Constraints"]
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """Which architectures are small enough.
+
+    Args:
+        space: Name of the space.
+        config: Size of the network.
+        max_params: Most parameters; ``None`` for no limit.
+        max_flops: Most operations of one image's forward pass; ``None`` for no limit.
+
+    Raises:
+        SettingError: A limit is below 1.
+    """
+
+    space: str
+    config: NetworkConfig
+    max_params: int | None = None
+    max_flops: int | None = None
+    _known: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("max_params", "max_flops"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise SettingError(f"{name} of {limit} leaves no network; give 1 at least.")
+
+    def admit(self, architecture: Any) -> bool:
+        """Whether the architecture's network satisfies every limit."""
+        if self.max_params is None and self.max_flops is None:
+            return True
+        text = str(architecture)
+        if text not in self._known:
+            self._known[text] = self._fits(text)
+        return self._known[text]
+
+    def _fits(self, text: str) -> bool:
+        side, channels = self.config.side, self.config.in_channels
+        image = torch.zeros(1, channels, side, side, dtype=torch.uint8)
+        blank = FewShot(image, torch.zeros(1, dtype=torch.int64), ("blank",), (0.0,), (1.0,), False)
+        with torch.device("meta"):  # shapes alone: nothing is initialised
+            network = build_network(load("space", self.space), text, self.config)
+        cost = COUNTING.measure(network, blank, Recipe(), seed=0)
+        within_params = self.max_params is None or cost["params"] <= self.max_params
+        return within_params and (self.max_flops is None or cost["flops"] <= self.max_flops)

@@ -1,0 +1,177 @@
+"""What has to be measured for some metrics, and the values read from what was measured."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from anglenas.data import FewShot, ImageSource, draw_few_shot
+from anglenas.networks import NetworkConfig
+from anglenas.numerics import derive
+from anglenas.plugins import load
+from anglenas.probes import Metric, Record, Undefined, find_metric, find_probe
+from anglenas.recipe import Recipe
+from anglenas.scoring import Context, Outcome, Task
+
+__all__ = ["Measured", "Plan", "draw_repeats", "make_plan", "read_metrics", "repeat_seed"]
+
+Measurement = Record | str
+"""What a probe measured, or the status that says why it did not."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The values of one candidate.
+
+    Attributes:
+        values: By metric: the mean over the repeats; ``None`` where it is undefined.
+        spreads: By metric: the standard deviation over the repeats; 0 for one repeat.
+        status: ``"ok"``, or the first reason why a metric has no value.
+    """
+
+    values: Mapping[str, float | None]
+    spreads: Mapping[str, float | None]
+    status: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The measurements of every candidate of a run.
+
+    Attributes:
+        space: Name of the space, for :func:`anglenas.plugins.load`.
+        metrics: What is read.
+        contexts: By probe, the context of each repeat (one for probes that use no images).
+        batches: The images of each repeat, by fingerprint.
+    """
+
+    space: str
+    metrics: tuple[Metric, ...]
+    contexts: Mapping[str, tuple[Context, ...]]
+    batches: Mapping[str, FewShot]
+
+    def tasks(self, architecture: Any) -> tuple[Task, ...]:
+        """All measurements of one candidate, cheap ones first."""
+        canonical, written = load("space", self.space).canonical(architecture), str(architecture)
+        return tuple(
+            Task(context, canonical if find_probe(probe).subject == "function" else written)
+            for probe, contexts in self.contexts.items()
+            for context in contexts
+        )
+
+    def read(self, architecture: Any, outcomes: Mapping[Task, Outcome]) -> Measured:
+        """The values of a candidate all of whose measurements are there."""
+        by_probe: dict[str, list[Measurement]] = {}
+        for task in self.tasks(architecture):
+            outcome = outcomes[task]
+            measurement = outcome.status if outcome.record is None else outcome.record
+            by_probe.setdefault(task.context.probe, []).append(measurement)
+        return read_metrics(self.metrics, by_probe)
+
+
+def read_metrics(
+    metrics: Iterable[Metric], by_probe: Mapping[str, Sequence[Measurement]]
+) -> Measured:
+    """The values of one candidate.
+
+    Args:
+        metrics: What to read.
+        by_probe: By probe, its record of each repeat, or the status that says why there is none.
+    """
+    values: dict[str, float | None] = {}
+    spreads: dict[str, float | None] = {}
+    reasons: list[str] = []
+    for metric in metrics:
+        try:
+            repeats = [_value(metric, measurement) for measurement in by_probe[metric.probe]]
+        except Undefined as reason:
+            values[metric.name] = spreads[metric.name] = None
+            reasons.append(str(reason))
+        else:
+            values[metric.name] = statistics.fmean(repeats) if repeats[1:] else repeats[0]
+            spreads[metric.name] = statistics.stdev(repeats) if repeats[1:] else 0.0
+    return Measured(values, spreads, reasons[0] if reasons else "ok")
+
+
+def _value(metric: Metric, measurement: Measurement) -> float:
+    if isinstance(measurement, str):
+        raise Undefined(measurement)
+    try:
+        return metric.read(measurement)
+    except Undefined as reason:
+        raise Undefined(f"undefined: {reason}") from reason
+
+
+def repeat_seed(seed: int, repeat: int) -> int:
+    """The seed of a repeat; the first one is the run's own."""
+    return seed if repeat == 0 else derive(seed, "repeat", repeat)
+
+
+def draw_repeats(
+    source: ImageSource, recipe: Recipe, seed: int, *, strict: bool = False
+) -> tuple[FewShot, ...]:
+    """The images of each repeat of a recipe; see :func:`anglenas.data.draw_few_shot`."""
+    return tuple(
+        draw_few_shot(
+            source,
+            classes=recipe.classes,
+            images_per_class=recipe.images_per_class,
+            sampling=recipe.sampling,
+            resolution=recipe.resolution,
+            seed=repeat_seed(seed, repeat),
+            strict=strict,
+        )
+        for repeat in range(recipe.repeats)
+    )
+
+
+def make_plan(
+    space: str,
+    metrics: Iterable[str],
+    batches: Sequence[FewShot],
+    target: NetworkConfig,
+    recipe: Recipe,
+    seed: int,
+) -> Plan:
+    """The plan of a run.
+
+    Args:
+        space: Name of the space.
+        metrics: Names of the metrics, each once.
+        batches: The images of each repeat.
+        target: Size of the network that is looked for; what probes of the network as written
+            (``params``, ``flops``) measure. Probes of its function measure it at the recipe's
+            size, with one output for each class drawn.
+        recipe: How to measure.
+        seed: The run's seed.
+
+    Raises:
+        UnknownNameError: A metric does not exist.
+    """
+    found = tuple(find_metric(name) for name in dict.fromkeys(metrics))
+    probes = sorted({metric.probe for metric in found}, key=lambda p: find_probe(p).uses_images)
+    contexts = {}
+    for probe in probes:
+        repeats = batches if find_probe(probe).uses_images else batches[:1]
+        contexts[probe] = tuple(
+            Context.of(
+                space,
+                probe,
+                target if find_probe(probe).subject == "network" else _proxy(batch, recipe),
+                recipe=recipe,
+                images=batch.fingerprint,
+                seed=repeat_seed(seed, repeat),
+            )
+            for repeat, batch in enumerate(repeats)
+        )
+    return Plan(space, found, contexts, {batch.fingerprint: batch for batch in batches})
+
+
+def _proxy(batch: FewShot, recipe: Recipe) -> NetworkConfig:
+    return NetworkConfig(
+        num_classes=len(batch.class_names),
+        channels=recipe.channels,
+        cells=recipe.cells,
+        in_channels=batch.images.shape[1],
+        side=batch.images.shape[-1],
+    )

@@ -1,0 +1,133 @@
+"""What a search found, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.plugins import load
+from anglenas.probes import find_metric
+from anglenas.recipe import Recipe
+
+__all__ = ["Candidate", "Found"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One ranked network.
+
+    Attributes:
+        rank: 1 is the best.
+        number: Position among the proposals, from 0.
+        architecture: The architecture as proposed.
+        canonical: Text of what it computes.
+        values: By metric; ``None`` where it is undefined.
+        spreads: By metric: standard deviation over the repeats.
+        ranks: By metric or combination: 1 is the best, ties share their average.
+        score: The combined score; minus infinity where a metric that it needs is undefined.
+        status: ``"ok"``, or why a metric is undefined.
+        guarded: Whether the trivial-network guard put it behind.
+        space: Name of its space.
+        config: Size of the network it stands for.
+    """
+
+    rank: int
+    number: int
+    architecture: Any
+    canonical: str
+    values: Mapping[str, float | None]
+    spreads: Mapping[str, float | None]
+    ranks: Mapping[str, float]
+    score: float
+    status: str
+    guarded: bool
+    space: str
+    config: NetworkConfig
+
+    def network(
+        self,
+        num_classes: int | None = None,
+        *,
+        channels: int | None = None,
+        cells: int | None = None,
+        in_channels: int | None = None,
+    ) -> nn.Module:
+        """The network as an ordinary module, with PyTorch's own random initial weights.
+
+        Args:
+            num_classes: Outputs; by default the classes of the data that was searched on.
+            channels: Width of the first stage; by default as searched for.
+            cells: Cells per stage; by default as searched for.
+            in_channels: Channels of the images; by default those of the data.
+
+        Returns:
+            A module that maps ``(B, in_channels, S, S)`` to ``(B, num_classes)``.
+        """
+        config = NetworkConfig(
+            num_classes=num_classes or self.config.num_classes,
+            channels=channels or self.config.channels,
+            cells=cells or self.config.cells,
+            in_channels=in_channels or self.config.in_channels,
+            side=self.config.side,
+        )
+        return build_network(load("space", self.space), str(self.architecture), config)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The result of a search.
+
+    Attributes:
+        candidates: All of them, best first.
+        rank: The rank expression, as it was given.
+        space: Name of the space.
+        data: Name of the images.
+        class_names: Classes of the images.
+        strategy: Name of the strategy.
+        recipe: How candidates were measured.
+        seed: Where all randomness came from.
+        guard: Whether the trivial-network guard was on.
+        notices: What a user should know, a sentence each.
+        seconds: How long the run took.
+        computed: How many measurements were made now, not read from the store.
+    """
+
+    candidates: tuple[Candidate, ...]
+    rank: str
+    space: str
+    data: str
+    class_names: tuple[str, ...]
+    strategy: str
+    recipe: Recipe
+    seed: int
+    guard: bool
+    notices: tuple[str, ...]
+    seconds: float
+    computed: int
+
+    @property
+    def best(self) -> Candidate:
+        """The candidate of rank 1."""
+        return self.candidates[0]
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """One dictionary a candidate, best first: ready for ``csv`` or ``pandas.DataFrame``."""
+        return [
+            {
+                "rank": one.rank,
+                "architecture": str(one.architecture),
+                **one.values,
+                **{f"rank_{name}": rank for name, rank in one.ranks.items()},
+                "score": one.score,
+                "status": one.status,
+            }
+            for one in self.candidates
+        ]
+
+    @property
+    def directions(self) -> dict[str, bool]:
+        """By metric: whether higher is better."""
+        return {name: find_metric(name).higher_is_better for name in self.best.values}

@@ -1,0 +1,301 @@
+"""The search: proposals, measurements, ranking."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anglenas.data import ImageSource
+from anglenas.errors import SettingError, UsageError
+from anglenas.networks import NetworkConfig
+from anglenas.numerics import derive
+from anglenas.plugins import load, reference
+from anglenas.ranking import Expression, parse
+from anglenas.recipe import Recipe
+from anglenas.scoring import Outcome, Scorer, Store, Task
+from anglenas.searching._constraints import Constraints
+from anglenas.searching._plan import Measured, Plan, draw_repeats, make_plan
+from anglenas.searching._ranked import combined_scores, rank_candidates
+from anglenas.searching._result import Candidate, Found
+from anglenas.searching._setup import choose_recipe, open_data, open_executor, open_store
+from anglenas.strategies import Request, Strategy, Trial
+
+__all__ = ["Progress", "search"]
+
+DEFAULT_BUDGET = 60
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is; handed to the caller after every measurement.
+
+    Attributes:
+        done: Candidates measured.
+        total: Candidates to measure; ``None`` if time is the budget.
+        seconds: Since the start.
+        computed: Measurements made now, not read from the store.
+    """
+
+    done: int
+    total: int | None
+    seconds: float
+    computed: int
+    _best: Callable[[], Candidate | None] = field(repr=False, compare=False)
+
+    @cached_property
+    def best(self) -> Candidate | None:
+        """The best of the candidates measured so far; ranked when first asked for."""
+        return self._best()
+
+
+def search(
+    space: Any = "nasbench201",
+    data: str | Path | ImageSource = "digits",
+    *,
+    rank: str = "angle_loss+params",
+    strategy: str | Strategy = "random",
+    budget: int | None = None,
+    minutes: float | None = None,
+    seed: int = 1,
+    recipe: str | Recipe | None = None,
+    metrics: Iterable[str] = (),
+    max_params: int | None = None,
+    max_flops: int | None = None,
+    guard: bool = True,
+    channels: int = 16,
+    cells: int = 5,
+    flip: bool | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    store: str | Path | Store | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Found:
+    """Search a space for the architecture that suits some images best.
+
+    The same arguments give the same result, bit for bit, with any number of workers, and after any
+    number of interruptions: what was measured is in the store and is not measured again. A budget
+    in minutes is the exception, because how many candidates fit depends on the machine.
+
+    Args:
+        space: Name of a registered space, ``"module:name"``, or the space itself.
+        data: ``"digits"``, another registered name, a folder of class folders, an ``.npz`` file,
+            or an image source.
+        rank: Rank expression; see :func:`anglenas.ranking.parse`.
+        strategy: ``"random"``, ``"exhaustive"``, ``"module:name"``, or the strategy itself.
+        budget: Candidates to measure, each a function of its own; 60 if no minutes are given.
+        minutes: Time after which no new candidates are started.
+        seed: Where all randomness comes from.
+        recipe: Name of a preset or a recipe; by default ``"draft"`` for the built-in digits and
+            ``"fast"`` otherwise.
+        metrics: Further metrics to measure and list.
+        max_params: Most parameters of the network that is looked for.
+        max_flops: Most operations of one image's forward pass (a multiply-add is two).
+        guard: Whether networks whose classifier hardly turns are put behind.
+        channels: Width of the first stage of the network that is looked for.
+        cells: Its cells per stage.
+        flip: Whether a mirrored image is still one of its class; by default the data set says.
+        strict: Whether an unreadable image is an error rather than skipped with a notice.
+        workers: Processes; by default one a core. 0 measures in this process.
+        scheduler: Address of a Dask scheduler whose workers to use instead.
+        store: File of the store of scores, or the store; by default the user's own.
+        on_progress: Called after every measurement.
+
+    Raises:
+        UsageError: Something asked for does not fit; its subclasses say what.
+        StoreError: The store cannot be used.
+
+    >>> tiny = Recipe(resolution=8, cells=1, iterations=2)
+    >>> found = search(budget=2, recipe=tiny, workers=0, store=":memory:")
+    >>> [candidate.rank for candidate in found.candidates]
+    [1, 2]
+    """
+    started = time.perf_counter()
+    _check_budget(budget, minutes)
+    source = open_data(data, flip)
+    recipe = choose_recipe(recipe, source)
+    space_name = reference("space", space)
+    expression = parse(rank)
+    batches = draw_repeats(source, recipe, seed, strict=strict)
+    target = NetworkConfig(
+        num_classes=len(source.class_names),
+        channels=channels,
+        cells=cells,
+        in_channels=batches[0].images.shape[1],
+        side=batches[0].images.shape[-1],
+    )
+    columns = dict.fromkeys([*expression.metrics, *_companions(expression), *metrics, "params"])
+    plan = make_plan(space_name, columns, batches, target, recipe, seed)
+    chosen: Strategy = load("strategy", strategy) if isinstance(strategy, str) else strategy
+    with open_store(store) as opened, open_executor(workers, scheduler) as executor:
+        run = _Run(
+            plan=plan,
+            expression=expression,
+            rank=rank,
+            strategy=chosen,
+            constraints=Constraints(space_name, target, max_params, max_flops),
+            guard=guard,
+            seed=seed,
+            target=target,
+            scorer=Scorer(opened, executor),
+            started=started,
+            report=on_progress,
+        )
+        run.until(budget if minutes is None or budget else None, minutes)
+    return run.found(source, recipe, batches[0].notices)
+
+
+def _check_budget(budget: int | None, minutes: float | None) -> None:
+    if budget is not None and budget < 1:
+        raise SettingError(f"A budget of {budget} candidates finds nothing; give 1 at least.")
+    if minutes is not None and not minutes > 0:
+        raise SettingError(f"A budget of {minutes:g} minutes finds nothing; give more than 0.")
+
+
+def _companions(expression: Expression) -> list[str]:
+    """``angle`` and ``loss`` come from one training, and are read and guarded together."""
+    return ["angle", "loss"] if {"angle", "loss"} & set(expression.metrics) else []
+
+
+@dataclass
+class _Run:
+    """One search under way: the trials so far and what was measured of them."""
+
+    plan: Plan
+    expression: Expression
+    rank: str
+    strategy: Strategy
+    constraints: Constraints
+    guard: bool
+    seed: int
+    target: NetworkConfig
+    scorer: Scorer
+    started: float
+    report: Callable[[Progress], None]
+    architectures: list[Any] = field(default_factory=list)
+    forms: set[str] = field(default_factory=set)
+    outcomes: dict[Task, Outcome] = field(default_factory=dict)
+    measured: dict[int, Measured] = field(default_factory=dict)
+    computed: int = 0
+
+    @cached_property
+    def space(self) -> Any:
+        return load("space", self.plan.space)
+
+    def until(self, budget: int | None, minutes: float | None) -> None:
+        """Propose and measure until the budget is spent or nothing is left to propose."""
+        budget = budget or (self.space.size if minutes else DEFAULT_BUDGET)
+        while budget is None or len(self.architectures) < budget:
+            if minutes is not None and time.perf_counter() - self.started > 60 * minutes:
+                break
+            left = None if budget is None else budget - len(self.architectures)
+            proposals = self._propose(left, timed=minutes is not None)
+            if not proposals:
+                break
+            self._measure(proposals, total=None if minutes is not None else budget)
+        if not self.architectures:
+            raise UsageError(
+                "No architecture of the space satisfies the constraints; "
+                "allow more parameters or operations."
+            )
+
+    def _propose(self, left: int | None, *, timed: bool) -> Sequence[Any]:
+        wide = 16 if timed else left  # a time budget is looked at between rounds
+        count = min(n for n in (wide, left, self.strategy.concurrency) if n is not None)
+        request = Request(
+            space=self.space,
+            history=self._history() if self.strategy.concurrency else self._unscored(),
+            count=count,
+            stream=lambda number: np.random.default_rng(derive(self.seed, "strategy", number)),
+            admits=self._admits,
+        )
+        return self.strategy.propose(request)
+
+    def _admits(self, architecture: Any) -> bool:
+        new = self.space.canonical(architecture) not in self.forms
+        return new and self.constraints.admit(architecture)
+
+    def _unscored(self) -> list[Trial]:
+        return [Trial(n, one, float("nan")) for n, one in enumerate(self.architectures)]
+
+    def _history(self) -> list[Trial]:
+        scores = self._scores(range(len(self.architectures)))
+        return [
+            Trial(n, one, float(score))
+            for n, (one, score) in enumerate(zip(self.architectures, scores, strict=True))
+        ]
+
+    def _scores(self, numbers: Sequence[int]) -> Any:
+        if not numbers:
+            return ()
+        trivial = [self.space.is_trivial(self.architectures[number]) for number in numbers]
+        measured = [self.measured[number] for number in numbers]
+        return combined_scores(
+            self.expression, measured, self.plan.metrics, trivial if self.guard else None
+        )
+
+    def _measure(self, proposals: Sequence[Any], total: int | None) -> None:
+        first = len(self.architectures)
+        self.architectures += proposals
+        self.forms |= {self.space.canonical(one) for one in proposals}
+        waiting: dict[Task, list[int]] = {}
+        open_tasks: dict[int, int] = {}
+        for number, architecture in enumerate(proposals, first):
+            tasks = self.plan.tasks(architecture)
+            open_tasks[number] = len(tasks)
+            for task in tasks:
+                waiting.setdefault(task, []).append(number)
+        stored = set(self.scorer.store.get_many(waiting))
+        for outcome in self.scorer.outcomes(waiting, self.plan.batches):
+            self.outcomes[outcome.task] = outcome
+            self.computed += outcome.task not in stored
+            for number in waiting[outcome.task]:
+                open_tasks[number] -= 1
+                if not open_tasks[number]:
+                    architecture = self.architectures[number]
+                    self.measured[number] = self.plan.read(architecture, self.outcomes)
+            self.report(self._progress(total))
+
+    def _progress(self, total: int | None) -> Progress:
+        seconds = time.perf_counter() - self.started
+        return Progress(len(self.measured), total, seconds, self.computed, self._best)
+
+    def _best(self) -> Candidate | None:
+        candidates = self._candidates()
+        return candidates[0] if candidates else None
+
+    def _candidates(self) -> tuple[Candidate, ...]:
+        numbers = sorted(self.measured)
+        if not numbers:
+            return ()
+        ranked = rank_candidates(
+            self.rank,
+            self.plan.space,
+            [self.architectures[number] for number in numbers],
+            [self.measured[number] for number in numbers],
+            self.plan.metrics,
+            self.target,
+            guarded=self.guard,
+        )
+        return tuple(replace(one, number=numbers[one.number]) for one in ranked)
+
+    def found(self, source: ImageSource, recipe: Recipe, notices: Sequence[str]) -> Found:
+        """What came of it."""
+        return Found(
+            candidates=self._candidates(),
+            rank=self.rank,
+            space=self.plan.space,
+            data=source.name,
+            class_names=tuple(source.class_names),
+            strategy=self.strategy.name,
+            recipe=recipe,
+            seed=self.seed,
+            guard=self.guard,
+            notices=tuple(notices),
+            seconds=time.perf_counter() - self.started,
+            computed=self.computed,
+        )

@@ -1,0 +1,72 @@
+"""What a search strategy is: a function of the history that proposes candidates."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from anglenas.spaces import SearchSpace
+
+__all__ = ["Request", "Strategy", "Trial", "distinct"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate of a search so far.
+
+    Attributes:
+        number: Position among all proposals, from 0.
+        architecture: What was proposed.
+        score: Its combined score among all trials of the history; higher is better, minus infinity
+            where a metric is undefined.
+    """
+
+    number: int
+    architecture: Any
+    score: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a strategy is given; equal requests must get equal proposals.
+
+    Attributes:
+        space: What is searched.
+        history: All trials so far, in the order of their numbers.
+        count: How many proposals are wanted.
+        stream: The generator of a proposal, by its number: the same one whenever it is asked for.
+        admits: Whether an architecture may be proposed: it satisfies the constraints, and computes
+            nothing that a trial of the history computes.
+    """
+
+    space: SearchSpace
+    history: Sequence[Trial]
+    count: int
+    stream: Callable[[int], np.random.Generator]
+    admits: Callable[[Any], bool]
+
+
+class Strategy(Protocol):
+    """A way to search.
+
+    Attributes:
+        name: What it is called.
+        concurrency: How many proposals are open at once, a property of the strategy and not of
+            the workers; ``None`` if proposals do not depend on scores.
+    """
+
+    name: str
+    concurrency: int | None
+
+    def propose(self, request: Request) -> Sequence[Any]:
+        """Up to ``request.count`` architectures; none if there is nothing left to propose."""
+
+
+def distinct(space: SearchSpace, architectures: Iterable[Any]) -> Iterator[Any]:
+    """Those of which no earlier one computes the same function."""
+    seen: set[str] = set()
+    for architecture in architectures:
+        if (form := space.canonical(architecture)) not in seen:
+            seen.add(form)
+            yield architecture

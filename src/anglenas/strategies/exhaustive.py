@@ -1,0 +1,31 @@
+"""Exhaustive search: every function of a space that can be counted, in the space's order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from anglenas.strategies._base import Request, distinct
+
+__all__ = ["EXHAUSTIVE", "ExhaustiveSearch"]
+
+
+@dataclass(frozen=True)
+class ExhaustiveSearch:
+    """The first admissible architectures in the order of the space, each function once."""
+
+    name: str = "exhaustive"
+    concurrency: int | None = None
+
+    def propose(self, request: Request) -> Sequence[Any]:
+        """The next proposals.
+
+        Raises:
+            UsageError: The space cannot be counted.
+        """
+        admissible = filter(request.admits, request.space.enumerate())
+        return tuple(islice(distinct(request.space, admissible), request.count))
+
+
+EXHAUSTIVE = ExhaustiveSearch()
+"""The strategy, as ``anglenas.strategies`` entry point ``exhaustive``."""
