@@ -77,6 +77,16 @@ class Layout:
     labels: tuple[Box | None, ...]
     routes: tuple[tuple[Point, ...], ...]
 
+    def moved(self, dx: float, dy: float) -> "Layout":
+        """The same layout elsewhere."""
+        return Layout(
+            self.width,
+            self.height,
+            tuple(box.moved(dx, dy) for box in self.nodes),
+            tuple(box and box.moved(dx, dy) for box in self.labels),
+            tuple(tuple((x + dx, y + dy) for x, y in route) for route in self.routes),
+        )
+
 
 @dataclass(frozen=True)
 class _Item:

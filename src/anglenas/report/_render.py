@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from anglenas.errors import SettingError
 
-__all__ = ["Format", "blank", "render", "save_figure", "write_bytes"]
+__all__ = ["Format", "blank", "remove", "render", "save_figure", "settings", "write_bytes"]
 
 Format = Literal["svg", "png", "pdf"]
 
@@ -83,13 +83,29 @@ def write_bytes(path: Path, content: bytes) -> None:
         SettingError: The place cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.write_bytes(content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Delete a file if it is there.
+
+    Raises:
+        SettingError: It cannot be deleted.
+    """
+    with _writing(path):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise SettingError(
             f"{path} cannot be written ({error.strerror}); choose a folder that can."

@@ -70,7 +70,8 @@ def draw_cells(
     """Draw cells side by side, or below each other where they are too wide for a page.
 
     An operation's colour tells its kind. ``none`` passes nothing on and is a faint dashed line
-    without a label; edges that only gather results (operation ``""``) are grey.
+    without a label; what cannot be reached, or leads nowhere, because of it is faint too. Edges
+    that only gather results (operation ``""``) are grey.
 
     Args:
         graphs: The cells, one or more.
@@ -183,26 +184,43 @@ def _draw_rows(axes: Axes, rows: Sequence[Sequence[_Cell]], width: float, top: f
 
 
 def _draw_cell(axes: Axes, cell: _Cell, left: float, bottom: float) -> None:
-    left += (cell.width - cell.layout.width) / 2
+    layout = cell.layout.moved(left + (cell.width - cell.layout.width) / 2, bottom)
     if cell.title:
-        centre = left + cell.layout.width / 2
-        _text(axes, centre, bottom + cell.height - 8, cell.title, _CELL_TITLE, INK, centre=True)
-    for (_, _, operation), route in zip(cell.graph.edges, cell.layout.routes, strict=True):
-        _draw_edge(axes, route, operation, left, bottom)
-    for text, (_, _, operation), box in zip(
-        cell.labels, cell.graph.edges, cell.layout.labels, strict=True
-    ):
-        if box and operation != "none":
-            _draw_label(axes, text, box.moved(left, bottom), kind_of(operation).light)
+        top = bottom + cell.height - 8
+        _text(axes, left + cell.width / 2, top, cell.title, _CELL_TITLE, INK, centre=True)
+    live = _live(cell.graph)
+    for k, edge in enumerate(cell.graph.edges):
+        colour, box = _colour(edge, live), layout.labels[k]
+        _draw_edge(axes, layout.routes[k], edge[2], colour)
+        if box and edge[2] != "none":
+            _draw_label(axes, cell.labels[k], box, MUTED if colour == FAINT else colour)
     ends = {*cell.graph.inputs, cell.graph.output}
-    for node, box in enumerate(cell.layout.nodes):
-        _draw_node(axes, cell.graph.nodes[node], box.moved(left, bottom), node in ends)
+    for node, (name, box) in enumerate(zip(cell.graph.nodes, layout.nodes, strict=True)):
+        colour = INK if node in ends | live else FAINT
+        _draw_node(axes, name, box, colour, filled=node in ends)
 
 
-def _curve(route: Sequence[Point], left: float, bottom: float) -> Path:
+def _live(graph: CellGraph) -> set[int]:
+    """The nodes on a way from an input to the output that no ``none`` stands on."""
+    passing = sorted((start, end) for start, end, operation in graph.edges if operation != "none")
+    reached, leading = set(graph.inputs), {graph.output}
+    for start, end in passing:
+        reached |= {end} if start in reached else set()
+    for start, end in reversed(passing):
+        leading |= {start} if end in leading else set()
+    return reached & leading
+
+
+def _colour(edge: tuple[int, int, str], live: set[int]) -> str:
+    start, end, operation = edge
+    if operation == "none" or not {start, end} <= live:
+        return FAINT
+    return kind_of(operation).light if operation else MUTED
+
+
+def _curve(route: Sequence[Point]) -> Path:
     """Lines and S-shaped curves in turn; the last line ends where the arrowhead begins."""
-    points = [(x + left, y + bottom) for x, y in route]
-    points[-1] = (points[-1][0] - _HEAD[0] + 1, points[-1][1])
+    points = [*route[:-1], (route[-1][0] - _HEAD[0] + 1, route[-1][1])]
     vertices, codes = [points[0]], [Path.MOVETO]
     for k, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
         if k % 2:
@@ -214,24 +232,20 @@ def _curve(route: Sequence[Point], left: float, bottom: float) -> Path:
     return Path(vertices, codes)
 
 
-def _draw_edge(
-    axes: Axes, route: Sequence[Point], operation: str, left: float, bottom: float
-) -> None:
+def _draw_edge(axes: Axes, route: Sequence[Point], operation: str, colour: str) -> None:
     """A line in a casing of paper colour, so that crossing lines are told apart."""
     none = operation == "none"
-    colour = FAINT if none else kind_of(operation).light if operation else MUTED
-    width = 1.7 if operation and not none else 1.1
-    curve = _curve(route, left, bottom)
+    width = 1.1 if none or not operation else 1.7
+    style, order = ((0, (3, 3)), 0.5) if none else ("solid", 1)
+    curve = _curve(route)
     if not none:
         axes.add_patch(PathPatch(curve, fc="none", ec=PAPER, lw=width + 3, capstyle="butt"))
-    style = (0, (3, 3)) if none else "solid"
     axes.add_patch(
-        PathPatch(curve, fc="none", ec=colour, lw=width, ls=style, capstyle="butt",
-                  zorder=0.5 if none else 1)
-    )  # fmt: skip
-    x, y, (length, half) = route[-1][0] + left, route[-1][1] + bottom, _HEAD
+        PathPatch(curve, fc="none", ec=colour, lw=width, ls=style, capstyle="butt", zorder=order)
+    )
+    (x, y), (length, half) = route[-1], _HEAD
     corners = [(x, y), (x - length, y + half), (x - length, y - half)]
-    axes.add_patch(Polygon(corners, closed=True, fc=colour, ec="none", zorder=1))
+    axes.add_patch(Polygon(corners, closed=True, fc=colour, ec="none", zorder=order))
 
 
 def _draw_label(axes: Axes, text: str, box: Box, colour: str) -> None:
@@ -239,11 +253,11 @@ def _draw_label(axes: Axes, text: str, box: Box, colour: str) -> None:
     _text(axes, box.x, box.y, text, _LABEL, colour, centre=True)
 
 
-def _draw_node(axes: Axes, name: str, box: Box, end: bool) -> None:
-    axes.add_patch(_round(box, 8, fc=INK if end else PAPER, ec=INK, lw=1.2, zorder=3))
+def _draw_node(axes: Axes, name: str, box: Box, colour: str, *, filled: bool) -> None:
+    axes.add_patch(_round(box, 8, fc=colour if filled else PAPER, ec=colour, lw=1.2, zorder=3))
     text, formula = node_text(name)
-    colour = PAPER if end else INK
-    _text(axes, box.x, box.y, text, _NODE, colour, centre=True, formula=formula)
+    ink = PAPER if filled else MUTED if colour == FAINT else colour
+    _text(axes, box.x, box.y, text, _NODE, ink, centre=True, formula=formula)
 
 
 def _round(box: Box, radius: float, **style: Any) -> FancyBboxPatch:
