@@ -104,12 +104,14 @@ def test_public_names_have_docstrings(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_nothing_imports_the_root_or_relatively(name: str) -> None:
+def test_imports_are_absolute_and_take_no_names_from_the_root(name: str) -> None:
     nodes = list(ast.walk(ast.parse(FILES[name].read_text())))
     plain = {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names}
-    sources = {(n.module, n.level) for n in nodes if isinstance(n, ast.ImportFrom)}
-    assert "anglenas" not in plain | {module for module, _ in sources}
-    assert {level for _, level in sources} <= {0}
+    assert "anglenas" not in plain
+    sources = [n for n in nodes if isinstance(n, ast.ImportFrom)]
+    assert all(source.level == 0 for source in sources)
+    from_root = {a.name for s in sources if s.module == "anglenas" for a in s.names}
+    assert {f"anglenas.{taken}" for taken in from_root} <= set(FILES)
 
 
 def test_importing_the_package_does_not_import_torch() -> None:
@@ -149,6 +151,7 @@ def test_one_version_everywhere() -> None:
     assert newest[1] == stated
     assert citation["version"] == stated
     assert version("anglenas") == stated
+    assert importlib.import_module("anglenas").__version__ == stated
 
 
 def test_one_licence_everywhere() -> None:
