@@ -53,8 +53,6 @@ class Backlog:
         for outcome in outcomes:
             before = self._cost.get(outcome.task.context, 0.0)
             self._cost[outcome.task.context] = max(outcome.seconds, 0.9 * before)
-            if outcome.seconds > _SECONDS:
-                self._size = 1
 
     def died(self, chunk: Sequence[Task]) -> list[Outcome]:
         """What follows from a worker that died with a chunk: suspects, or a task that failed."""

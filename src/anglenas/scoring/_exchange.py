@@ -57,7 +57,7 @@ def read_csv(path: Path) -> Iterator[Outcome]:
 def _read_row(row: dict[str, str], place: str) -> Outcome:
     try:
         return _from_row(row)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StoreError(
             f"{place}: this is no score ({error}); export the table again, or leave the line out."
         ) from error

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import dask
 from distributed import KilledWorker, get_worker
@@ -116,14 +116,15 @@ class Pool:
         for address in present - self._workers.keys():
             self._workers[address] = self._welcome(address)
         self._despair()
+        self._compare()
 
     def _present(self) -> set[str]:
         try:
             return set(self.client.nthreads()) if self.client.status == "running" else self._gone()
         except OSError:
-            return self._gone()
+            self._gone()
 
-    def _gone(self) -> set[str]:
+    def _gone(self) -> NoReturn:
         raise WorkersError(
             "The scheduler of the workers is gone; start it again and run the same again: what was "
             "finished is kept."
@@ -131,27 +132,26 @@ class Pool:
 
     def _despair(self) -> None:
         """Give up where waiting does not help."""
-        if self._workers:
+        if any(worker.usable for worker in self._workers.values()):
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > _PATIENCE:
             raise WorkersError(
-                f"For {_PATIENCE:.0f} s there has been no worker; start some and run the same "
-                "again: what was finished is kept."
+                f"For {_PATIENCE:g} s there has been no worker to compute; start some and run the "
+                "same again: what was finished is kept."
             )
         if self._stillborn >= _STILLBORN:
             raise WorkersError(
                 "The workers die as they start; see whether their machine has enough free memory."
             )
-        platforms = {worker.greeting.platform for worker in self._workers.values()
-                     if worker.greeting} - {platform()}  # fmt: skip
-        if (
-            platforms
-            and all(worker.greeting for worker in self._workers.values())
-            and not any(worker.usable for worker in self._workers.values())
-        ):
+
+    def _compare(self) -> None:
+        """Give up if every worker would give other bits than those asked for."""
+        greetings = [worker.greeting for worker in self._workers.values() if worker.greeting]
+        others = {greeting.platform for greeting in greetings}
+        if len(greetings) == len(self._workers) and others and platform() not in others:
             raise WorkersError(
-                f"The workers compute with {' and '.join(sorted(platforms))}, but the scores are "
-                f"for {platform()}; use workers of this kind, so that scores agree bit for bit."
+                f"The workers compute with {' and '.join(sorted(others))}, but the scores are for "
+                f"{platform()}; use workers of this kind, so that scores agree bit for bit."
             )
 
     def _bury(self, worker: _Worker, backlog: Backlog) -> list[Outcome]:
@@ -164,7 +164,7 @@ class Pool:
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
             images = self._submit(address, _keep, self.batches)
         remote = self._submit(address, _greet, images)
-        return _Worker(address, images, remote, self._answer(remote))
+        return _Worker(address, images, remote, self._soon(remote.result))
 
     def _late(self, backlog: Backlog) -> Iterator[Outcome]:
         """Kill the workers whose chunk takes too long; others will take their place."""
@@ -176,67 +176,56 @@ class Pool:
                 yield from backlog.too_slow(chunk, self.time_limit)
 
     def _kill(self, worker: _Worker) -> None:
+        """Have its nanny kill the worker and start a new one; without a nanny, it ends itself."""
         assert worker.greeting is not None
-        # Its nanny starts a new one; a worker without a nanny can only be asked to end itself.
-        self.client.run(
+        order = self._soon(
+            self.client.run,
             os.kill,
             worker.greeting.pid,
             int(signal.SIGKILL),
             workers=[worker.address],
             nanny=worker.greeting.nanny,
-            wait=False,
             on_error="ignore",
         )
+        wait([order], _POLL)  # no longer: a worker that holds its interpreter's lock never answers
 
     def _hand_out(self, backlog: Backlog) -> None:
         for worker in self._workers.values():
             if worker.idle and (chunk := backlog.take()):
                 worker.remote = self._submit(worker.address, _compute_all, chunk, worker.images)
-                worker.answer = self._answer(worker.remote)
+                worker.answer = self._soon(worker.remote.result)
                 worker.chunk = chunk
                 worker.deadline = time.monotonic() + self.time_limit
 
     def _collect(self, backlog: Backlog) -> Iterator[Outcome]:
         """Wait a moment for answers, and take those that came."""
         waiting = {worker.answer: worker for worker in self._workers.values()
-                   if worker.usable and (worker.chunk or not worker.greeting)}  # fmt: skip
+                   if worker.usable and not worker.idle}  # fmt: skip
         if not waiting:
             time.sleep(_POLL)
-            return
         for answer in wait(waiting, _POLL, "FIRST_COMPLETED").done:
-            worker = waiting[answer]
-            if worker.greeting is None:
-                self._introduce(worker)
-            else:
-                yield from self._take(worker, backlog)
-
-    def _introduce(self, worker: _Worker) -> None:
-        try:
-            worker.greeting = worker.answer.result()
-        except (CancelledError, KilledWorker):
-            self._stillborn += 1
-            worker.usable = False
-        except ImportError as error:
-            raise WorkersError(
-                f"The worker {worker.address} cannot import what it needs ({error}); install the "
-                "same packages there as here."
-            ) from error
-        else:
-            self._stillborn = 0
-            worker.usable = worker.greeting.platform == platform()
+            yield from self._take(waiting[answer], backlog)
 
     def _take(self, worker: _Worker, backlog: Backlog) -> list[Outcome]:
-        """The outcomes of a chunk; what the chunk raised is the caller's mistake."""
-        chunk, worker.chunk = worker.chunk, ()
+        """The outcomes that a worker answers with; none if it tells who it is.
+
+        What the worker raises instead is the caller's mistake.
+        """
         try:
-            outcomes: list[Outcome] = worker.answer.result()
+            answer = worker.answer.result()
         except (CancelledError, KilledWorker):
             if self.client.status != "running":
                 self._gone()
-            worker.usable = False
-            return backlog.died(chunk)
+            return self._bury(self._workers.pop(worker.address), backlog)
         worker.remote.release()
-        backlog.learn(outcomes)
+        if isinstance(answer, _Greeting):
+            self._stillborn = 0
+            worker.greeting = answer
+            worker.usable = answer.platform == platform()
+            return []
+        worker.chunk = ()
+        backlog.learn(answer)
+        outcomes: list[Outcome] = answer
         return outcomes
 
     def _submit(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -249,11 +238,11 @@ class Pool:
             pure=False,
         )
 
-    def _answer(self, remote: Any) -> "Future[Any]":
-        """The result, as a future of this process that is waited for like any other."""
+    def _soon(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> "Future[Any]":
+        """What the client gives, as a future of this process that is waited for like any other."""
 
         async def result() -> Any:
-            return await remote
+            return await function(*arguments, **options)
 
         return asyncio.run_coroutine_threadsafe(result(), self.client.loop.asyncio_loop)
 

@@ -190,7 +190,7 @@ class Store:
         """
         kept = list(outcomes)
         with self._explained():
-            for context in {outcome.task.context for outcome in kept}:
+            for context in dict.fromkeys(outcome.task.context for outcome in kept):
                 self._register(context)
             with self._transaction():
                 self._connection.executemany(_PUT, map(self._row, kept))

@@ -126,7 +126,7 @@ class DaskWorkers:
 
 
 def _start(stack: ExitStack, workers: int) -> _Connection:
-    """A scheduler in this process, and one ``dask worker`` that starts and minds the workers.
+    """A scheduler in this process, and one process that starts and minds the workers.
 
     ``LocalCluster`` would start its workers with ``multiprocessing``, which imports the user's
     script once more in each of them: without a ``__main__`` guard, it would search in each of them.
@@ -175,11 +175,12 @@ def _spawn(address: str, workers: int, folder: Path, log: IO[bytes]) -> subproce
         "--local-directory": folder,
         "--death-timeout": 60,
     }
-    command = [sys.executable, "-P", "-m", "dask", "worker", address, "--no-dashboard"]
+    minder = Path(__file__).with_name("_minder.py")
+    command = [sys.executable, "-P", str(minder), address, "--no-dashboard"]
     return subprocess.Popen(
         command + [str(word) for pair in options.items() for word in pair],
         env={**os.environ, **_SETTINGS, "PYTHONPATH": path},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
         start_new_session=True,  # Ctrl-C in a terminal is for the main process alone
@@ -200,7 +201,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """End the workers at once: they hold nothing that would be lost."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
 
 
 @contextmanager

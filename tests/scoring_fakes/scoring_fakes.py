@@ -5,22 +5,26 @@ import os
 import resource
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
+from anglenas.data import FewShot
 from anglenas.errors import ArchitectureError, NetworkError
+from anglenas.networks import NetworkConfig
 from anglenas.probes import Undefined
+from anglenas.recipe import Recipe
+from anglenas.scoring import Context, Task
 
 
 class Space:
     """Words; the network of a word is a linear layer that carries it."""
 
     name = "words"
-    builder = "fakes:build"
+    builder = "scoring_fakes:build"
 
     def canonical(self, architecture: str) -> str:
         return architecture.lower()
@@ -43,7 +47,7 @@ def build(subject: str, config: Any) -> nn.Module:
 class Fake:
     """A probe that obeys the word."""
 
-    name: str = "fakes:OBEY"
+    name: str = "scoring_fakes:OBEY"
     version: int = 1
     subject: str = "function"
     uses_images: bool = True
@@ -130,7 +134,7 @@ OBEY = Fake()
 class Shape(Fake):
     """A probe that looks at the network as written, and at the shape of the images."""
 
-    name: str = "fakes:SHAPE"
+    name: str = "scoring_fakes:SHAPE"
     subject: str = "network"
     uses_images: bool = False
 
@@ -139,3 +143,24 @@ class Shape(Fake):
 
 
 SHAPE = Shape()
+
+BATCH = FewShot(
+    images=torch.arange(96, dtype=torch.uint8).reshape(2, 3, 4, 4),
+    labels=torch.tensor([0, 1]),
+    class_names=("even", "odd"),
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+    flip=False,
+)
+BATCHES = {BATCH.fingerprint: BATCH}
+
+
+def context(probe: str = "OBEY", seed: int = 3, **changes: Any) -> Context:
+    network = NetworkConfig(num_classes=2, channels=1, cells=1)
+    made = Context.of("scoring_fakes:SPACE", f"scoring_fakes:{probe}", network,
+                      recipe=Recipe(), images=BATCH.fingerprint, seed=seed)  # fmt: skip
+    return replace(made, **changes)
+
+
+def task(word: str, **changes: Any) -> Task:
+    return Task(context(**changes), word)
