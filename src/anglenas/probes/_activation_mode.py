@@ -1,17 +1,12 @@
 """Every rectifier that a forward pass runs, however it is spelled."""
 
-import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from anglenas.numerics import derive
-
-__all__ = ["Observe", "Rectifiers", "device_of", "fresh_copy", "is_rectifier", "name_of"]
+__all__ = ["Observe", "Rectifiers", "is_rectifier", "name_of"]
 
 Observe = Callable[[torch.Tensor, torch.Tensor], None]
 """Takes where the input was positive (bool, its shape) and the output of one rectifier."""
@@ -64,7 +59,7 @@ class Rectifiers(TorchFunctionMode):
 
     >>> seen = []
     >>> with Rectifiers(lambda positive, output: seen.append(positive.tolist())):
-    ...     _ = nn.ReLU(inplace=True)(torch.tensor([-1.0, 2.0]))
+    ...     _ = torch.nn.ReLU(inplace=True)(torch.tensor([-1.0, 2.0]))
     >>> seen
     [[False, True]]
     """
@@ -84,21 +79,3 @@ class Rectifiers(TorchFunctionMode):
         output = func(*args, **kwargs)
         self._observe(positive, output)
         return output
-
-
-@contextmanager
-def fresh_copy(network: nn.Module, seed: int) -> Iterator[nn.Module]:
-    """A copy in train mode with all parameters frozen, and a random state of its own.
-
-    The copy may be changed at will, and layers such as Dropout draw from a stream of the seed:
-    the network and the global random state stay as they are.
-    """
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(derive(seed, "network"))
-        yield copy.deepcopy(network).train().requires_grad_(False)
-
-
-def device_of(network: nn.Module) -> torch.device:
-    """Where a network computes; the CPU if it has no parameters."""
-    return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))

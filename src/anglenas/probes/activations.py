@@ -3,9 +3,9 @@
 * ``naswot``: how far apart a network with fresh weights holds the images ("Neural Architecture
   Search without Training", Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2; ``hook_logdet`` of
   the released code);
-* ``swap``: how many different patterns its units show over 16 of them ("SWAP-NAS: Sample-Wise Activation Patterns
-  for Ultra-fast NAS", Peng et al., ICLR 2024, arXiv 2403.04161), and ``swap_reg``, the same with
-  a preference for one size.
+* ``swap``: how many different patterns its units show over 16 of them ("SWAP-NAS: Sample-Wise
+  Activation Patterns for Ultra-fast NAS", Peng et al., ICLR 2024, arXiv 2403.04161), and
+  ``swap_reg``, the same with a preference for one size.
 """
 
 import math
@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from anglenas.data import FewShot, normalised
-from anglenas.probes._activation_mode import Rectifiers, device_of, fresh_copy
+from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._fresh import device_of, fresh_copy, spread
 from anglenas.probes._initialise import initialise
 from anglenas.probes._outputs import logits_of
 from anglenas.probes._relu_codes import agreements, by_sample, log_determinant, row_codes
@@ -140,7 +141,7 @@ class _Patterns:
 
     def __init__(self, images: int, chosen: int) -> None:
         self._images = images
-        self._chosen = torch.arange(min(chosen, images)) * images // min(chosen, images)
+        self._chosen = spread(chosen, images)
         self.kernels: list[tuple[Any, torch.Tensor]] = []
         self.units: set[bytes] = set()
 

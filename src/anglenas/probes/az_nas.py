@@ -19,8 +19,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anglenas.data import FewShot
 from anglenas.numerics import derive
-from anglenas.probes._activation_mode import device_of, fresh_copy
 from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._fresh import device_of, fresh_copy
 from anglenas.probes._initialise import initialise
 from anglenas.recipe import Recipe
 
