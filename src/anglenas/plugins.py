@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from anglenas.errors import UnknownNameError, UsageError
 
-__all__ = ["Kind", "load", "names", "reference"]
+__all__ = ["Kind", "load", "names", "reference", "resolve"]
 
 Kind = Literal["space", "probe", "dataset", "strategy"]
 
@@ -50,7 +50,7 @@ def load(kind: Kind, name: str) -> Any:
         UsageError: The module or the attribute after the colon does not exist.
     """
     if ":" in name:
-        return _import(kind, name)
+        return resolve(kind, name)
     registered = _registered(kind)
     if name not in registered:
         raise UnknownNameError(kind, name, registered)
@@ -87,7 +87,12 @@ def reference(kind: Kind, thing: Any) -> str:
     )
 
 
-def _import(kind: Kind, name: str) -> Any:
+def resolve(kind: str, name: str) -> Any:
+    """The object that ``"package.module:attribute"`` names; ``kind`` is what messages call it.
+
+    Raises:
+        UsageError: There is no such module or attribute.
+    """
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

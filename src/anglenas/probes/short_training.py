@@ -11,7 +11,6 @@ batch. One training yields
   ``tse_e``, the sum over the last fifth of the iterations (their TSE-E).
 """
 
-import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,11 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas.data import Augmenter, FewShot, normalised, standard_padding
+from anglenas.data import Augmenter, FewShot, standard_padding
 from anglenas.numerics import derive
 from anglenas.probes._base import Metric, Record, Undefined
 from anglenas.probes._initialise import initialise
-from anglenas.probes._outputs import find_classifier, logits_of
+from anglenas.probes._isolation import Specimen, isolated
+from anglenas.probes._outputs import find_classifier
 from anglenas.recipe import Recipe
 
 __all__ = ["SHORT_TRAINING", "ShortTraining", "cosine"]
@@ -130,20 +130,11 @@ class ShortTraining:
         Raises:
             NetworkError: It has no classifier, or fewer outputs than classes.
         """
-        devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(derive(seed, "network"))  # for networks with Dropout
-            return self._measure(copy.deepcopy(network), batch, recipe, seed)
-
-    def _measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        network.train().requires_grad_(True)
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        device = next(network.parameters()).device
-        name = find_classifier(network, normalised(batch).to(device), self.classifier)
-        initialise(network, seed)
-        classifier: nn.Linear = network.get_submodule(name)  # type: ignore[assignment]
-        views = _views(batch, recipe, seed, device)
-        losses, cosines = _train(network, classifier, views, batch, recipe)
+        with isolated(network, batch, seed) as specimen:
+            name = find_classifier(specimen.network, specimen.images[:2], self.classifier)
+            initialise(specimen.network.get_submodule("network"), seed)
+            classifier: nn.Linear = specimen.network.get_submodule(name)  # type: ignore[assignment]
+            losses, cosines = _train(specimen, classifier, batch, recipe, seed)
         return {"iterations": recipe.iterations, "loss": losses, "cosine": cosines}
 
 
@@ -152,41 +143,41 @@ SHORT_TRAINING = ShortTraining()
 
 
 def _views(
-    batch: FewShot, recipe: Recipe, seed: int, device: torch.device
+    batch: FewShot, images: torch.Tensor, recipe: Recipe, seed: int
 ) -> Iterator[torch.Tensor]:
     """The images ``(N, C, H, W)`` of each iteration, in the same streams for every network."""
-    augmenter = Augmenter(batch, standard_padding(batch.images.shape[-1]))
-    plain = normalised(batch)
+    augmenter = Augmenter(batch, standard_padding(images.shape[-1]))
+    layout = torch.channels_last if _is_channels_last(images) else torch.contiguous_format
     for iteration in range(recipe.iterations):
         generator = torch.Generator().manual_seed(derive(seed, "augmentation", iteration))
-        images = augmenter(generator) if recipe.augment else plain
-        yield images.to(device, memory_format=torch.channels_last)
+        yield (
+            augmenter(generator).to(images.device, memory_format=layout)
+            if recipe.augment
+            else images
+        )
+
+
+def _is_channels_last(images: torch.Tensor) -> bool:
+    return images.is_contiguous(memory_format=torch.channels_last)
 
 
 def _train(
-    network: nn.Module,
-    classifier: nn.Linear,
-    views: Iterator[torch.Tensor],
-    batch: FewShot,
-    recipe: Recipe,
+    specimen: Specimen, classifier: nn.Linear, batch: FewShot, recipe: Recipe, seed: int
 ) -> tuple[list[float], list[float]]:
     optimiser = torch.optim.SGD(
-        network.parameters(),
+        specimen.network.parameters(),
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
         weight_decay=recipe.weight_decay,
         fused=True,
     )
-    classes = len(batch.class_names)
-    labels = batch.labels.to(classifier.weight.device)
     start = classifier.weight.detach().clone()
     losses: list[float] = []
     cosines: list[float] = []
-    for images in views:
+    for images in _views(batch, specimen.images, recipe, seed):
         optimiser.zero_grad()
-        logits = logits_of(network(images), classes, classifier.out_features)
-        loss = F.cross_entropy(logits, labels)
+        loss = F.cross_entropy(specimen.network(images), specimen.labels)
         if not math.isfinite(value := loss.item()):
             break
         losses.append(value)

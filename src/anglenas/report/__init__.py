@@ -5,6 +5,7 @@ from anglenas.report._render import save_figure
 from anglenas.report.draw import draw_cells
 from anglenas.report.figures import Mark, Scatter, rank_figure, scatters
 from anglenas.report.page import render_page, write_report
+from anglenas.report.run import prepare_folder, report_of, write_run
 
 __all__ = [
     "Column",
@@ -13,9 +14,12 @@ __all__ = [
     "RunReport",
     "Scatter",
     "draw_cells",
+    "prepare_folder",
     "rank_figure",
     "render_page",
+    "report_of",
     "save_figure",
     "scatters",
     "write_report",
+    "write_run",
 ]

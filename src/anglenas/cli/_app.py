@@ -1,0 +1,58 @@
+"""The commands put together, and how each ends."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from anglenas.cli._draw import draw
+from anglenas.cli._score import score
+from anglenas.cli._search import search
+from anglenas.errors import AnglenasError, UsageError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="anglenas",
+    help="Find a good neural network for your images, on a CPU, by a few steps of training.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(search)
+app.command()(score)
+app.command()(draw)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from anglenas import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Find a good neural network for your images, on a CPU, by a few steps of training."""
+
+
+def main() -> None:
+    """Run a command: exit code 0, or 2 for a mistake in what was asked, 1 for other failures."""
+    _make_modules_of_the_user_importable()
+    try:
+        app()
+    except AnglenasError as error:
+        print(f"anglenas: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def _make_modules_of_the_user_importable() -> None:
+    """``module:name`` may lie in the folder the command is run in, for worker processes too."""
+    sys.path.insert(0, here := os.getcwd())  # noqa: PTH109 - the text is what is needed
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))

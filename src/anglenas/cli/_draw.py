@@ -1,0 +1,45 @@
+"""``anglenas draw``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from anglenas.cli._options import Space
+from anglenas.errors import SettingError
+
+__all__ = ["draw"]
+
+
+def draw(
+    subject: Annotated[
+        str, typer.Argument(help="Text of an architecture, or the folder of a run.")
+    ],
+    out: Annotated[Path, typer.Option(help="File to write: .svg, .png or .pdf.")] = Path(
+        "cell.svg"
+    ),
+    space: Space = "nasbench201",
+) -> None:
+    """Draw the cell of an architecture, or of the best one of a run."""
+    from anglenas.plugins import load
+    from anglenas.report import draw_cells, save_figure
+
+    text, name = _best(Path(subject)) if Path(subject).is_dir() else (subject, space)
+    searched: Any = load("space", name)
+    architecture = searched.parse(text)
+    save_figure(draw_cells(searched.graphs(architecture), caption=str(architecture)), out)
+    print(out)
+
+
+def _best(folder: Path) -> tuple[str, str]:
+    """The best architecture of a run, and the name of its space."""
+    import json
+
+    try:
+        best = json.loads((folder / "best.json").read_text())
+        return str(best["architecture"]), str(best["space"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingError(
+            f"The folder {str(folder)!r} holds no finished run ({error}); "
+            "give the folder that a search printed."
+        ) from error

@@ -1,0 +1,55 @@
+"""Options that several commands share, and how their texts are read."""
+
+import re
+from typing import Annotated
+
+import typer
+
+__all__ = ["Data", "Flip", "Quiet", "RecipeName", "Seed", "Space", "Strict", "read_count"]
+
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)")
+_UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def read_count(text: str) -> int:
+    """A number such as ``1200000``, ``800k`` or ``1.2M``.
+
+    Raises:
+        typer.BadParameter: The text is none.
+
+    >>> read_count("1.2M")
+    1200000
+    """
+    match = _COUNT.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no number; write 1200000, 800k, 1.2M or 3G.")
+    return round(float(match[1]) * _UNITS[match[2]])
+
+
+Data = Annotated[
+    str,
+    typer.Option(
+        help="Images: 'digits' (built in), a folder of class folders, or an .npz file with "
+        "x_train and y_train.",
+        rich_help_panel="What to search on",
+    ),
+]
+Space = Annotated[str, typer.Option(help="Search space: a registered name or module:name.")]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        help="How candidates are trained for a moment: 'paper' (32 x 32 images, the published "
+        "settings), 'fast' (16 x 16) or 'draft' (16 x 16, 1 cell per stage); the last two are "
+        "not calibrated yet. Default: 'draft' for digits, else 'fast'.",
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Where all randomness comes from.")]
+Flip = Annotated[
+    bool | None,
+    typer.Option(help="Whether a mirrored image is still one of its class. Default: the data's."),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the result.")]

@@ -1,0 +1,185 @@
+"""``anglenas search``."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anglenas.cli._options import (
+    Data,
+    Flip,
+    Quiet,
+    RecipeName,
+    Seed,
+    Space,
+    Strict,
+    read_count,
+)
+
+if TYPE_CHECKING:
+    from anglenas.searching import Found
+
+__all__ = ["search"]
+
+_MEASURING = "How to measure"
+_LIMITS = "What is allowed"
+_OUTPUT = "What comes out"
+
+
+def search(
+    data: Data = "digits",
+    space: Space = "nasbench201",
+    strategy: Annotated[str, typer.Option(help="'random' or 'exhaustive'.")] = "random",
+    rank: Annotated[
+        str,
+        typer.Option(
+            help="What ranks candidates: a sum of metrics' ranks such as angle+loss; angle_loss is "
+            "the paper's re-ranked pair; z(...) standardises, logrank(...) takes logarithms."
+        ),
+    ] = "angle_loss+params",
+    budget: Annotated[
+        int | None, typer.Option(help="Candidates to measure. (default: 60, if no --minutes)")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time after which no new candidate is started.")
+    ] = None,
+    max_params: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_count,
+            metavar="N[k|M|G]",
+            help="Most parameters, such as 1M.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    max_flops: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_count,
+            metavar="N[k|M|G]",
+            help="Most operations an image, such as 100M (a multiply-add is two).",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    recipe: RecipeName = None,
+    metrics: Annotated[
+        str, typer.Option(help="Further metrics to list, separated by commas.")
+    ] = "",
+    guard: Annotated[
+        bool,
+        typer.Option(help="Put networks whose classifier hardly turns behind all others."),
+    ] = True,
+    seed: Seed = 1,
+    flip: Flip = None,
+    strict: Strict = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes with one thread each; 0 measures in this one. (default: one a core)",
+            rich_help_panel=_MEASURING,
+        ),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of a Dask scheduler whose workers to use.", rich_help_panel=_MEASURING
+        ),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="File that keeps every score. (default: the user's own)",
+            rich_help_panel=_MEASURING,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run. (default: runs/NAME)", rich_help_panel=_OUTPUT),
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=1, help="Candidates to print.", rich_help_panel=_OUTPUT)
+    ] = 10,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON.", rich_help_panel=_OUTPUT)
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the architecture that suits some images best.
+
+    Measures candidates by training each for a moment on 10 x 10 of the images, ranks them, and
+    writes a folder with the ranked table, drawings of the best cells and report.html. What was
+    measured is kept: after Ctrl-C or a crash, the same command goes on where it stopped.
+
+    Examples:
+
+        anglenas search
+
+        anglenas search --data photos/ --budget 100 --max-params 1M
+
+        anglenas search --data images.npz --rank 'z(tse)+z(angle)+z(log(params))'
+    """  # noqa: D412
+    import anglenas
+    from anglenas.cli._progress import show_progress
+    from anglenas.report import prepare_folder
+
+    settings = {
+        "space": space, "data": data, "rank": rank, "strategy": strategy, "budget": budget,
+        "minutes": minutes, "seed": seed, "recipe": recipe, "metrics": _names(metrics),
+        "max_params": max_params, "max_flops": max_flops, "guard": guard, "flip": flip,
+    }  # fmt: skip
+    folder = prepare_folder(out or _default_folder(settings))
+    with show_progress(quiet=quiet or as_json) as on_progress:
+        found = anglenas.search(
+            **settings,  # type: ignore[arg-type]
+            strict=strict,
+            workers=workers,
+            scheduler=scheduler,
+            store=store,
+            on_progress=on_progress,
+        )
+    page = anglenas.write_run(found, folder, _command())
+    _print(found, page, top, as_json=as_json, quiet=quiet)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
+def _command() -> str:
+    return shlex.join(["anglenas", *sys.argv[1:]])
+
+
+def _default_folder(settings: Mapping[str, object]) -> Path:
+    """``runs/DATA-SPACE-DIGEST``: one folder for each set of settings."""
+    import hashlib
+
+    digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:6]
+    name = Path(str(settings["data"])).resolve().stem if settings["data"] else "data"
+    space = str(settings["space"]).rpartition(":")[2]
+    return Path("runs") / f"{name}-{space}-{digest}"
+
+
+def _print(found: "Found", page: Path, top: int, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        import json
+
+        table = [_finite(row) for row in found.table]
+        best = str(found.best.architecture)
+        print(json.dumps({"best": best, "report": str(page), "table": table}, indent=2))
+    elif quiet:
+        print(found.best.architecture)
+    else:
+        from anglenas.cli._tables import print_found
+
+        print_found(found, page, top)
+
+
+def _finite(row: dict[str, object]) -> dict[str, object]:
+    """JSON has no infinity: the score of a candidate without one is null."""
+    return {
+        name: None if isinstance(value, float) and value in (float("inf"), -float("inf")) else value
+        for name, value in row.items()
+    }

@@ -1,0 +1,85 @@
+"""Tables on the terminal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from anglenas.probes import find_metric
+from anglenas.searching import Found, Measured
+
+__all__ = ["print_found", "print_measured"]
+
+
+def print_found(found: Found, page: Path, top: int) -> None:
+    """The best candidates of a search, what to know about it, and where its report lies."""
+    console = Console()
+    console.print(_ranked_table(found, top, console.width))
+    for notice in found.notices:
+        console.print(f"[yellow]Note:[/] {escape(notice)}", highlight=False)
+    if not found.recipe.calibrated:
+        console.print(
+            f"[yellow]Note:[/] the recipe {found.recipe.name!r} is not calibrated yet: how well "
+            "its ranking agrees with trained accuracies has not been measured.",
+            highlight=False,
+        )
+    best = found.best
+    console.print(
+        f"\nBest: [bold]{escape(str(best.architecture))}[/]", highlight=False, soft_wrap=True
+    )
+    console.print(
+        f"{len(found.candidates)} candidates in {found.seconds:.0f} s, "
+        f"{found.computed} measurements made now.",
+        highlight=False,
+    )
+    console.print(f"Report: {escape(str(page))}", highlight=False, soft_wrap=True)
+
+
+def _ranked_table(found: Found, top: int, width: int) -> Table:
+    table = Table(
+        title=f"{found.data}: the best of {len(found.candidates)} by {found.rank}",
+        title_justify="left",
+    )
+    table.add_column("rank", justify="right")
+    table.add_column("architecture", overflow="fold", ratio=1)
+    for name in found.best.values:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("rank by\nparams", justify="right")
+    for one in found.candidates[:top]:
+        values = [_number(one.values[name]) for name in found.best.values]
+        place = f"{one.ranks['params']:g}"
+        label = str(one.architecture).replace("~0|", "~0| ").replace("~1|", "~1| ")
+        status = "" if one.status == "ok" else f"\n{one.status}"
+        table.add_row(str(one.rank), escape(label + status), *values, place)
+    return table
+
+
+def print_measured(
+    names: Sequence[str], measured: Sequence[Measured], metrics: Sequence[str]
+) -> None:
+    """One row a metric, one column a network."""
+    table = Table()
+    table.add_column("metric")
+    table.add_column("better")
+    for name in names:
+        table.add_column(escape(name), justify="right", overflow="fold")
+    table.add_column("unit", style="dim")
+    for metric in metrics:
+        facts = find_metric(metric)
+        cells = [_number(one.values[metric]) for one in measured]
+        better = "higher" if facts.higher_is_better else "lower"
+        table.add_row(metric, better, *cells, escape(facts.unit))
+    console = Console()
+    console.print(table)
+    for name, one in zip(names, measured, strict=True):
+        if one.status != "ok":
+            console.print(f"{escape(name)}: {escape(one.status)}", highlight=False)
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) or value == int(value) else f"{value:.4g}"

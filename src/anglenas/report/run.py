@@ -1,0 +1,165 @@
+"""From a finished search to its folder: page, table, drawings, settings."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from anglenas import numerics
+from anglenas.errors import SettingError
+from anglenas.plugins import load
+from anglenas.probes import find_metric
+from anglenas.report._model import Column, Row, RunReport
+from anglenas.report._render import write_bytes
+from anglenas.report.page import write_report
+from anglenas.searching import Candidate, Found
+
+__all__ = ["prepare_folder", "report_of", "write_run"]
+
+_DRAWN = 3
+
+
+def prepare_folder(folder: Path | str) -> Path:
+    """Make sure that a run's folder can be written, before hours are spent on the run.
+
+    Raises:
+        SettingError: It cannot.
+    """
+    folder = Path(folder)
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingError(
+            f"The run folder {str(folder)!r} cannot be written ({error.strerror}); "
+            "choose another one."
+        ) from error
+    return folder
+
+
+def write_run(found: Found, folder: Path | str, command: str = "") -> Path:
+    """Write everything that a search found: page, table, best architecture, drawings, settings.
+
+    Args:
+        found: The result.
+        folder: Where to; made if it is missing. Files of an earlier run there are replaced.
+        command: What repeats the run; shown on the page.
+
+    Returns:
+        The page, ``report.html``.
+
+    Raises:
+        SettingError: The folder cannot be written.
+    """
+    folder = prepare_folder(folder)
+    report = report_of(found, command)
+    write_bytes(folder / "run.json", _settings(found, report).encode())
+    return write_report(report, folder)
+
+
+def report_of(found: Found, command: str = "") -> RunReport:
+    """The plain values that a page shows of a search."""
+    space = load("space", found.space)
+    return RunReport(
+        title=f"Networks for {found.data}",
+        command=command,
+        space=found.space,
+        data=found.data,
+        rank_expression=found.rank,
+        recipe=found.recipe.name,
+        recipe_settings=found.recipe.settings() | {"repeats": found.recipe.repeats},
+        calibrated=found.recipe.calibrated,
+        seed=found.seed,
+        columns=tuple(_column(name) for name in found.best.values),
+        rows=tuple(_row(one) for one in found.candidates),
+        graphs=tuple(space.graphs(one.architecture) for one in found.candidates[:_DRAWN]),
+        snippet=_snippet(found),
+        notices=(*found.notices, *_warnings(found)),
+        versions=_versions(),
+        data_facts={
+            "classes": len(found.class_names),
+            "strategy": found.strategy,
+            "candidates": len(found.candidates),
+            "trivial-network guard": found.guard,
+        },
+    )
+
+
+def _column(name: str) -> Column:
+    metric = find_metric(name)
+    return Column(name, "higher" if metric.higher_is_better else "lower", metric.unit)
+
+
+def _row(one: Candidate) -> Row:
+    return Row(
+        rank=one.rank,
+        proposal=one.number,
+        architecture=str(one.architecture),
+        canonical=one.canonical,
+        values=one.values,
+        ranks=one.ranks,
+        status=one.status,
+        score=one.score if one.status == "ok" else None,
+    )
+
+
+def _snippet(found: Found) -> str:
+    config = found.best.config
+    return (
+        "from anglenas.networks import NetworkConfig, build_network\n"
+        "from anglenas.plugins import load\n\n"
+        "network = build_network(\n"
+        f"    load('space', {found.space!r}),\n"
+        f"    {str(found.best.architecture)!r},\n"
+        f"    NetworkConfig(num_classes={config.num_classes}, channels={config.channels},"
+        f" cells={config.cells}, in_channels={config.in_channels}),\n"
+        ")  # an ordinary torch.nn.Module with fresh weights, ready to be trained\n"
+    )
+
+
+def _warnings(found: Found) -> list[str]:
+    behind = sum(one.guarded for one in found.candidates)
+    failed = sum(one.status != "ok" for one in found.candidates)
+    notices = []
+    if behind:
+        notices.append(
+            f"The guard put {behind} of {len(found.candidates)} candidates behind as trivial: "
+            "their classifier hardly turned, or they have no trained operation."
+        )
+    if failed:
+        notices.append(f"{failed} candidates could not be scored; their status says why.")
+    return notices
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "anglenas": version("anglenas"),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "numerics": numerics.platform(),
+    }
+
+
+def _settings(found: Found, report: RunReport) -> str:
+    content: dict[str, Any] = {
+        "command": report.command,
+        "space": found.space,
+        "data": found.data,
+        "classes": found.class_names,
+        "rank": found.rank,
+        "strategy": found.strategy,
+        "seed": found.seed,
+        "guard": found.guard,
+        "recipe": {
+            "name": found.recipe.name,
+            "calibrated": found.recipe.calibrated,
+            "fingerprint": found.recipe.fingerprint,
+            **report.recipe_settings,
+        },
+        "network": vars(found.best.config),
+        "versions": report.versions,
+    }
+    return json.dumps(content, indent=2) + "\n"
