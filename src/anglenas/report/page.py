@@ -22,6 +22,7 @@ from anglenas.report._render import Format, remove, render, write_bytes
 from anglenas.report._style import FAINT, INK, KINDS, MUTED, PAPER
 from anglenas.report.draw import draw_cells
 from anglenas.report.figures import rank_figure, scatters
+from anglenas.spaces import CellGraph
 
 __all__ = ["render_page", "write_report"]
 
@@ -99,17 +100,20 @@ def _sort_key(value: float | None) -> str:
 
 def _breakable(text: str) -> Markup:
     """An architecture may go on in a new line where one of its parts ends."""
-    return Markup("<wbr>").join(re.split(r"(?<=[|,;])", text))
+    return Markup("<wbr>").join(re.split(r"(?<=[+,;])|(?<=[^+|]\|)(?!\+)", text))
 
 
 # Drawings inside the page.
 
 
 def _drawings(report: RunReport) -> list[Markup]:
-    return [
-        _inline(draw_cells(cells), f"cell{place}-")
-        for place, cells in enumerate(report.graphs[:_DRAWN], 1)
-    ]
+    return [_inline(draw_cells(cells), f"cell{place}-") for place, cells in _drawn(report)]
+
+
+def _drawn(report: RunReport) -> list[tuple[int, tuple[CellGraph, ...]]]:
+    """The cells to draw, with their place; each needs a candidate that it belongs to."""
+    count = min(_DRAWN, len(report.rows))
+    return list(enumerate(report.graphs[:count], 1))
 
 
 def _inline(figure: Figure, prefix: str) -> Markup:
@@ -166,8 +170,7 @@ def write_report(report: RunReport, folder: Path | str) -> Path:
 def _files(report: RunReport) -> dict[str, bytes | None]:
     """Every file by its name, the page last; ``None`` for one that must not be there."""
     figures: dict[str, Figure] = {
-        f"cells/rank{place}": draw_cells(cells)
-        for place, cells in enumerate(report.graphs[:_DRAWN], 1)
+        f"cells/rank{place}": draw_cells(cells) for place, cells in _drawn(report)
     }
     figures |= {f"figures/{chart.name}": rank_figure(chart) for chart in scatters(report)}
     names = [f"cells/rank{place}" for place in range(1, _DRAWN + 1)]
