@@ -279,6 +279,32 @@ def test_without_a_live_rectifier_naswot_is_undefined() -> None:
         ACTIVATIONS.metrics["naswot"].read(record)
 
 
+def test_features_that_are_returned_before_the_logits_are_not_taken_for_them() -> None:
+    class FeaturesFirst(ResNet):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            features = F.relu(self.stem(images)).mean(dim=(2, 3))  # (N, 6), as wide as no head
+            return features, super().forward(images)  # type: ignore[return-value]
+
+    record = ACTIVATIONS.measure(FeaturesFirst(nn.ReLU), few_shot(), RECIPE, 1)
+    assert (record["rectifiers"], record["live"]) == (4, 3)
+
+
+def test_a_network_that_does_not_take_the_images_or_cannot_be_copied_is_refused() -> None:
+    with pytest.raises(NetworkError, match=r"does not take images of shape \(1, 8, 8\)"):
+        ACTIVATIONS.measure(ResNet(nn.ReLU), few_shot(channels=1), RECIPE, 1)
+    network = ResNet(nn.ReLU)
+    network.computed = network.head.weight * 2
+    with pytest.raises(NetworkError, match="cannot be copied"):
+        ACTIVATIONS.measure(network, few_shot(), RECIPE, 1)
+
+
+def test_inference_mode_outside_does_not_matter() -> None:
+    network, batch = ResNet(nn.ReLU), few_shot()
+    expected = values(network, batch)
+    with torch.inference_mode():
+        assert values(network, batch) == expected
+
+
 def test_fewer_outputs_than_classes_are_refused() -> None:
     with pytest.raises(NetworkError, match="3 outputs"):
         ACTIVATIONS.measure(ResNet(nn.ReLU), few_shot(classes=4), RECIPE, 1)

@@ -103,6 +103,20 @@ def test_a_network_of_no_information_is_undefined(batch: FewShot) -> None:
         VKDNW.metrics["vkdnw"].read(VKDNW.measure(Deaf(), batch, Recipe(), 1))
 
 
+def test_a_forward_pass_that_asks_for_values_is_undefined(batch: FewShot) -> None:
+    class Asking(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, 3)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            means = self.head(images.mean(dim=(2, 3)))
+            return means if means.sum().item() > 0 else -means
+
+    with pytest.raises(Undefined, match="cannot be differentiated image by image"):
+        VKDNW.measure(Asking(), batch, Recipe(), 1)
+
+
 def test_vkdnw_leaves_no_trace(batch: FewShot) -> None:
     measured = network().train()
     before = {name: value.clone() for name, value in measured.state_dict().items()}

@@ -18,7 +18,7 @@ from torch import nn
 from anglenas.data import FewShot, normalised
 from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy, spread
+from anglenas.probes._fresh import device_of, fresh_copy, run, spread, width_of_logits
 from anglenas.probes._initialise import initialise
 from anglenas.probes._outputs import logits_of
 from anglenas.probes._relu_codes import agreements, by_sample, log_determinant, row_codes
@@ -113,7 +113,7 @@ class Activations:
 
         Raises:
             Undefined: No rectifier runs.
-            NetworkError: The forward pass returns no logits.
+            NetworkError: The network does not take the images, or returns no logits.
         """
         with fresh_copy(network, seed) as copied:
             initialise(copied, seed)
@@ -155,8 +155,9 @@ class _Patterns:
 
 def _run(network: nn.Module, batch: FewShot, patterns: _Patterns) -> torch.Tensor:
     images = normalised(batch).to(device_of(network))
-    with torch.enable_grad(), Rectifiers(patterns.observe):
+    with Rectifiers(patterns.observe):
         # Parameters are frozen, so the graph is what the images flow through. A copy, because a
         # network may change its input in place.
-        output = network(images.requires_grad_().clone())
-    return logits_of(output, len(batch.class_names))
+        output = run(network, images.clone().requires_grad_().clone())
+    width = width_of_logits(network, images, output)
+    return logits_of(output, len(batch.class_names), width)

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from anglenas.data import FewShot
 from anglenas.numerics import derive
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy
+from anglenas.probes._fresh import device_of, fresh_copy, run
 from anglenas.probes._initialise import initialise
 from anglenas.recipe import Recipe
 
@@ -196,10 +196,11 @@ class AzNas:
         Raises:
             Undefined: Fewer than two blocks give feature maps or tokens, or two that follow each
                 other are not connected.
+            NetworkError: The network does not take images of this shape.
         """
         generator = torch.Generator().manual_seed(derive(seed, "inputs"))
         inputs = torch.randn(self.batch_size, *batch.images.shape[1:], generator=generator)
-        with fresh_copy(network, seed) as copied, torch.enable_grad():
+        with fresh_copy(network, seed) as copied:
             initialise(copied, seed)
             inputs = inputs.to(device_of(copied)).requires_grad_()
             outputs, flops = _block_outputs(copied, inputs)
@@ -240,7 +241,7 @@ def _run(
 
     hooks = [block.register_forward_hook(keep) for block in blocks]
     with FlopCounterMode(display=False) as counter:
-        network(inputs.clone())
+        run(network, inputs.clone())
     for hook in hooks:
         hook.remove()
     return outputs, counter.get_total_flops()

@@ -16,7 +16,7 @@ from torch.func import functional_call, jacrev, vmap
 
 from anglenas.data import FewShot, normalised
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy, spread
+from anglenas.probes._fresh import device_of, fresh_copy, run, spread, width_of_logits
 from anglenas.probes._initialise import initialise
 from anglenas.probes._outputs import logits_of
 from anglenas.recipe import Recipe
@@ -96,7 +96,8 @@ class Vkdnw:
         """Take the Fisher information of a freshly initialised copy of the network.
 
         Raises:
-            NetworkError: The forward pass returns no logits.
+            NetworkError: The network does not take the images, or returns no logits.
+            Undefined: Its forward pass depends on the values in a way that ``vmap`` cannot trace.
         """
         with fresh_copy(network, seed) as copied:
             initialise(copied, seed)
@@ -121,6 +122,8 @@ def _jacobian(
     network: nn.Module, images: torch.Tensor, classes: int, chunk: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``(N, K, P)`` derivatives by the first entry of each parameter tensor, and ``(N, K)``."""
+    with torch.no_grad():
+        width = width_of_logits(network, images, run(network, images[:1]))
     parameters = dict(network.named_parameters())
     entries = torch.stack([p.flatten()[0] for p in parameters.values()])
 
@@ -130,9 +133,12 @@ def _jacobian(
             for (name, p), entry in zip(parameters.items(), entries, strict=True)
         }
         output = functional_call(network, replaced, (image.unsqueeze(0),))
-        row = logits_of(output, classes)[0]
+        row = logits_of(output, classes, width)[0]
         return row, row
 
     derivative = vmap(jacrev(logits, has_aux=True), in_dims=(None, 0), chunk_size=chunk)
-    jacobian, values = derivative(entries, images)
+    try:
+        jacobian, values = derivative(entries, images)
+    except RuntimeError as error:
+        raise Undefined(f"the network cannot be differentiated image by image ({error})") from error
     return jacobian, values

@@ -19,7 +19,7 @@ from anglenas.data import FewShot
 from anglenas.numerics import derive
 from anglenas.probes._activation_mode import name_of
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy
+from anglenas.probes._fresh import device_of, fresh_copy, run
 from anglenas.probes._initialise import initialise
 from anglenas.recipe import Recipe
 
@@ -108,6 +108,7 @@ class Zen:
         Raises:
             Undefined: No feature map is turned into a vector (the score is for convolutional
                 networks).
+            NetworkError: The network does not take images of this shape.
         """
         with fresh_copy(network, seed) as copied:
             gaussian(copied, seed)
@@ -144,7 +145,7 @@ def gaussian(network: nn.Module, seed: int) -> None:
 @torch.no_grad()
 def _features(network: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
     with _Features() as seen:
-        network(inputs)
+        run(network, inputs)
     if seen.last is None:
         raise Undefined("the network turns no feature map (N, C, H, W) into a vector")
     return seen.last, seen.variances
