@@ -11,10 +11,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from anglenas import plugins
 from anglenas.errors import NetworkError, SettingError, WorkersError
-from anglenas.scoring import DaskWorkers, InProcess, Outcome, Scorer, Store, Task, _pool
+from anglenas.networks import NetworkConfig
+from anglenas.recipe import Recipe
+from anglenas.scoring import (
+    Context,
+    DaskWorkers,
+    InProcess,
+    Outcome,
+    Scorer,
+    Store,
+    Task,
+    _pool,
+)
 from anglenas.scoring._backlog import Backlog
 
 FAKES = Path(__file__).parent / "scoring_fakes"
@@ -83,6 +96,10 @@ def test_a_task_is_cheap_to_hand_out(fakes: Any, workers: DaskWorkers) -> None:
 
 
 def test_outcomes_come_as_they_are_finished(fakes: Any, workers: DaskWorkers) -> None:
+    pids: set[int] = set()
+    while len(pids) < 2:  # a test before this one may have left a worker that is still starting
+        told = workers.run([fakes.task("tell"), fakes.task("tell again")], fakes.BATCHES)
+        pids = {outcome.record["pid"] for outcome in told if outcome.record}
     tasks = [fakes.task("sleep 1"), *(fakes.task(f"be {number}") for number in range(5))]
     words = [outcome.task.subject for outcome in workers.run(tasks, fakes.BATCHES)]
     assert words[-1] == "sleep 1"
@@ -276,6 +293,22 @@ def test_scores_do_not_depend_on_how_many_compute(fakes: Any, count: int) -> Non
     with DaskWorkers.local(count) as workers, Store.memory() as store:
         outcomes = by_task(Scorer(store, workers).outcomes(tasks, fakes.BATCHES))
     assert outcomes == by_task(InProcess().run(tasks, fakes.BATCHES))
+
+
+@pytest.mark.slow
+def test_a_short_training_gives_the_same_bits_here_and_in_workers(fakes: Any) -> None:
+    recipe = Recipe(resolution=4, cells=1, channels=4, iterations=3)
+    context = Context.of(
+        "nasbench201", "short_training", NetworkConfig(channels=4, cells=1, side=4, num_classes=2),
+        recipe=recipe, images=fakes.BATCH.fingerprint, seed=1,
+    )  # fmt: skip
+    space = plugins.load("space", "nasbench201")
+    rng = np.random.default_rng(1)
+    tasks = [Task.of(context, space.sample(rng)) for _ in range(6)]
+    here = by_task(InProcess().run(tasks, fakes.BATCHES))
+    assert any(outcome.status == "ok" for outcome in here.values())
+    with DaskWorkers.local(2) as workers:
+        assert by_task(workers.run(tasks, fakes.BATCHES)) == here
 
 
 @pytest.mark.slow

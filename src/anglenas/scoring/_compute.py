@@ -8,19 +8,15 @@ from typing import Any
 
 import torch
 
-from anglenas import plugins
 from anglenas.data import FewShot
 from anglenas.errors import SettingError, UsageError, WorkersError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import single_thread
 from anglenas.probes import Probe, Record, Undefined
 from anglenas.recipe import Recipe
-from anglenas.scoring._task import Context, Outcome, Task, plain
+from anglenas.scoring._task import Context, Outcome, Task, load, plain
 
 __all__ = ["compute"]
-
-# Reading all entry points takes longer than counting the parameters of a network.
-_load = cache(plugins.load)
 
 
 def compute(task: Task, batch: FewShot | None) -> Outcome:
@@ -45,7 +41,7 @@ def compute(task: Task, batch: FewShot | None) -> Outcome:
 
 
 def _measure(task: Task, batch: FewShot | None) -> tuple[str, Record | None]:
-    probe, space = _probe(task.context), _load("space", task.context.space)
+    probe, space = _probe(task.context), load("space", task.context.space)
     subject = space.subject(task.subject)
     build = _builder(space.builder)
     images = batch if probe.uses_images else _blank(task.context.network)
@@ -65,7 +61,7 @@ def _measure(task: Task, batch: FewShot | None) -> tuple[str, Record | None]:
 
 
 def _probe(context: Context) -> Probe:
-    probe: Probe = _load("probe", context.probe)
+    probe: Probe = load("probe", context.probe)
     if probe.version != context.version:
         raise WorkersError(
             f"The probe {context.probe!r} has version {probe.version} on "

@@ -4,16 +4,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Self
 
 from anglenas import plugins
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import platform
-from anglenas.probes import Record, find_probe
+from anglenas.probes import Record
 from anglenas.recipe import Recipe
 
-__all__ = ["Context", "Outcome", "Task", "plain"]
+__all__ = ["Context", "Outcome", "Task", "load", "plain"]
+
+# Reading all entry points takes longer than counting the parameters of a network.
+load = cache(plugins.load)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Context:
         Raises:
             UnknownNameError: No such probe is registered.
         """
-        measure = find_probe(probe)
+        measure = load("probe", probe)
         context = cls(space, probe, measure.version, network, platform(), layout)
         if not measure.uses_images:
             return context
@@ -112,9 +115,9 @@ class Task:
     @classmethod
     def of(cls, context: Context, architecture: Any) -> Self:
         """The task that measures an architecture, the same for two that the probe sees as one."""
-        if find_probe(context.probe).subject == "network":
+        if load("probe", context.probe).subject == "network":
             return cls(context, str(architecture))
-        return cls(context, plugins.load("space", context.space).canonical(architecture))
+        return cls(context, load("space", context.space).canonical(architecture))
 
 
 @dataclass(frozen=True)
