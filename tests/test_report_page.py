@@ -358,6 +358,10 @@ def test_ticks_are_a_few_within_the_data(xs, log_x):
     rank_figure(scatter_of(xs, log_x=log_x)).canvas.draw()
 
 
+def test_ranks_have_whole_ticks():
+    assert scatter_of([float(place) for place in range(1, 9)], log_x=False).x_ticks == (2, 4, 6, 8)
+
+
 def test_figure_shows_the_values_it_was_given():
     marks = (Mark(3.0, 1.0, "a"), Mark(1.0, 2.0, "b", best=True), Mark(2.0, 0.5, "c"))
     axes = rank_figure(Scatter("s", "S", "x $_", "y", marks)).axes[0]

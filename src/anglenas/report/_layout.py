@@ -363,7 +363,7 @@ def _clearance(plan: _Plan, below: Sequence[int]) -> float:
 
 def _stiffness(a: _Item, b: _Item) -> float:
     """Between two nodes' surroundings edges may climb; on their long way they stay level."""
-    return 1.0 if a.node or b.node else 30.0
+    return 1.0 if a.node or b.node else 300.0
 
 
 # The finished layout.

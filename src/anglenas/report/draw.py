@@ -33,7 +33,7 @@ __all__ = ["draw_cells"]
 _MARGIN = 12.0
 _BETWEEN = 40.0
 _BELOW = 24.0
-_WIDEST = 860.0
+_WIDEST = 900.0
 _BLOCK_GAP = 10.0
 _HEAD = (7.0, 3.4)
 _LABEL = font(9)
@@ -178,7 +178,7 @@ def _draw_rows(axes: Axes, rows: Sequence[Sequence[_Cell]], width: float, top: f
     for row in rows:
         left = (width - _row_width(row)) / 2
         for cell in row:
-            _draw_cell(axes, cell, left, top - _row_height(row))
+            _draw_cell(axes, cell, left, top - cell.height)
             left += cell.width + _BETWEEN
         top -= _row_height(row) + _BELOW
 

@@ -67,7 +67,8 @@ class Scatter:
 
 def _ticks(values: list[float]) -> tuple[float, ...]:
     low, high = min(values), max(values)
-    places = MaxNLocator(5, min_n_ticks=2).tick_values(low, high)
+    whole = all(value == round(value) for value in values)
+    places = MaxNLocator(5, min_n_ticks=2, integer=whole).tick_values(low, high)
     return tuple(float(f"{tick:.12g}") for tick in places if low <= tick <= high) or (low,)
 
 
