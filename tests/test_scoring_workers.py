@@ -105,6 +105,19 @@ def test_outcomes_come_as_they_are_finished(fakes: Any, workers: DaskWorkers) ->
     assert words[-1] == "sleep 1"
 
 
+def test_a_caller_who_dawdles_does_not_use_up_the_time_of_tasks(
+    fakes: Any, workers: DaskWorkers
+) -> None:
+    assert workers._connection is not None
+    client, check = workers._connection
+    tasks = [fakes.task(f"sleep 0.1 {number}") for number in range(4)]
+    run = _pool.Pool(client, fakes.BATCHES, 1.0, check).run(tasks)
+    statuses = [next(run).status]
+    time.sleep(1.5)
+    statuses += [outcome.status for outcome in run]
+    assert statuses == ["ok"] * 4
+
+
 def test_tasks_are_read_as_they_are_needed(fakes: Any, workers: DaskWorkers) -> None:
     read = []
 

@@ -27,7 +27,11 @@ class Executor(Protocol):
 
 
 class InProcess:
-    """Computes here, one task after the other."""
+    """Computes here, one task after the other, without a time limit.
+
+    A candidate that kills its process kills this one: the outcomes before it are kept, and
+    :class:`DaskWorkers` gets past it.
+    """
 
     def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
         """The outcome of every task, in their order."""

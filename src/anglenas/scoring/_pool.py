@@ -66,6 +66,11 @@ class _Worker:
     def idle(self) -> bool:
         return self.usable and self.greeting is not None and not self.chunk
 
+    @property
+    def answered(self) -> bool:
+        """Whether an answer is here and was not taken yet, because the caller took its time."""
+        return self.usable and not self.idle and self.answer.done()
+
 
 @dataclass
 class Pool:
@@ -112,7 +117,8 @@ class Pool:
         present = self._present()
         self._looked = time.monotonic()
         for address in self._workers.keys() - present:
-            yield from self._bury(self._workers.pop(address), backlog)
+            if not self._workers[address].answered:
+                yield from self._bury(self._workers.pop(address), backlog)
         for address in present - self._workers.keys():
             self._workers[address] = self._welcome(address)
         self._despair()
@@ -169,7 +175,7 @@ class Pool:
     def _late(self, backlog: Backlog) -> Iterator[Outcome]:
         """Kill the workers whose chunk takes too long; others will take their place."""
         for worker in self._workers.values():
-            if worker.chunk and time.monotonic() > worker.deadline:
+            if worker.chunk and not worker.answered and time.monotonic() > worker.deadline:
                 chunk, worker.chunk, worker.usable = worker.chunk, (), False
                 self._release(worker)
                 self._kill(worker)
