@@ -91,13 +91,13 @@ def resolve(kind: str, name: str) -> Any:
     """The object that ``"package.module:attribute"`` names; ``kind`` is what messages call it.
 
     Raises:
-        UsageError: There is no such module or attribute.
+        UsageError: There is no such module or attribute, or the module fails as it is imported.
     """
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # the module is the user's: its code can raise anything
         raise UsageError(
-            f"The {kind} {name!r} cannot be imported ({error}); "
+            f"The {kind} {name!r} cannot be imported ({type(error).__name__}: {error}); "
             "give it as package.module:attribute, with the module on PYTHONPATH."
         ) from error

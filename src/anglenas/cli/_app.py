@@ -1,6 +1,5 @@
 """The commands put together, and how each ends."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import typer
 from anglenas.cli._draw import draw
 from anglenas.cli._score import score
 from anglenas.cli._search import search
-from anglenas.errors import AnglenasError, UsageError
+from anglenas.errors import AnglenasError, StoreError, UsageError
 
 __all__ = ["app", "main"]
 
@@ -43,16 +42,16 @@ def _root(
 
 
 def main() -> None:
-    """Run a command: exit code 0, or 2 for a mistake in what was asked, 1 for other failures."""
-    _make_modules_of_the_user_importable()
+    """Run a command.
+
+    Exit codes: 0; 2 for a mistake in what was asked, or a store that cannot be used; 1 for other
+    failures; 130 after Ctrl-C.
+    """
+    # ``module:name`` may lie in the folder the command is run in. That comes last: a file there
+    # must not pass for a module of Python or of another package.
+    sys.path.append("")
     try:
         app()
     except AnglenasError as error:
         print(f"anglenas: {error}", file=sys.stderr)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
-
-
-def _make_modules_of_the_user_importable() -> None:
-    """``module:name`` may lie in the folder the command is run in, for worker processes too."""
-    sys.path.insert(0, here := os.getcwd())  # noqa: PTH109 - the text is what is needed
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+        sys.exit(2 if isinstance(error, UsageError | StoreError) else 1)

@@ -24,21 +24,34 @@ def draw(
     from anglenas.plugins import load
     from anglenas.report import draw_cells, save_figure
 
-    text, name = _best(Path(subject)) if Path(subject).is_dir() else (subject, space)
+    text, name = _best(Path(subject), space) if Path(subject).is_dir() else (subject, space)
     searched: Any = load("space", name)
     architecture = searched.parse(text)
     save_figure(draw_cells(searched.graphs(architecture), caption=str(architecture)), out)
     print(out)
 
 
-def _best(folder: Path) -> tuple[str, str]:
-    """The best architecture of a run, and the name of its space."""
+def _best(folder: Path, space: str) -> tuple[str, str]:
+    """The best architecture of a run, and the name of its space.
+
+    A folder may be somebody else's: a module that it names is imported only if the user names it.
+    """
+    text, name = _read(folder)
+    if ":" in name and name != space:
+        raise SettingError(
+            f"The run in {str(folder)!r} is of the space {name!r}, which is code to be imported; "
+            "name it with --space too if you trust it."
+        )
+    return text, name
+
+
+def _read(folder: Path) -> tuple[str, str]:
     import json
 
     try:
         best = json.loads((folder / "best.json").read_text())
         return str(best["architecture"]), str(best["space"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingError(
             f"The folder {str(folder)!r} holds no finished run ({error}); "
             "give the folder that a search printed."

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Data", "Flip", "Quiet", "RecipeName", "Seed", "Space", "Strict", "read_count"]
+__all__ = [
+    "Data",
+    "Flip",
+    "Quiet",
+    "RecipeName",
+    "Seed",
+    "Space",
+    "Strict",
+    "read_count",
+    "split_names",
+]
 
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
@@ -24,6 +34,15 @@ def read_count(text: str) -> int:
     if match is None:
         raise typer.BadParameter(f"{text!r} is no number; write 1200000, 800k, 1.2M or 3G.")
     return round(float(match[1]) * _UNITS[match[2]])
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """The names in a list with commas, each once.
+
+    >>> split_names("angle, loss,")
+    ('angle', 'loss')
+    """
+    return tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
 
 
 Data = Annotated[

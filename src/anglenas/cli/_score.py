@@ -5,8 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anglenas.cli._options import Data, Flip, Quiet, RecipeName, Seed, Space, Strict
-from anglenas.errors import SettingError
+from anglenas.cli._options import (
+    Data,
+    Flip,
+    Quiet,
+    RecipeName,
+    Seed,
+    Space,
+    Strict,
+    split_names,
+)
+from anglenas.errors import NetworkError, SettingError
 
 if TYPE_CHECKING:
     from anglenas.searching import Measured
@@ -53,7 +62,9 @@ def score(
     from anglenas.probes import metric_names
 
     subjects = _subjects(arch or [], arch_file, model)
-    names = metric_names() if metrics == "all" else tuple(n.strip() for n in metrics.split(","))
+    names = metric_names() if metrics == "all" else split_names(metrics)
+    if not names:
+        raise SettingError("Name at least one metric, such as --metrics angle,loss.")
     measured = [
         anglenas.score(
             subject, data, metrics=names, space=space, recipe=recipe, seed=seed, flip=flip,
@@ -75,7 +86,10 @@ def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"The file {str(path)!r} cannot be read ({error}).") from error
+        raise SettingError(
+            f"The file {str(path)!r} cannot be read ({error}); give a text file with one "
+            "architecture a line."
+        ) from error
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
@@ -86,9 +100,15 @@ def _make(name: str) -> Any:
     from anglenas.plugins import resolve
 
     factory = resolve("model", name)
-    network = factory if isinstance(factory, nn.Module) else factory()
+    try:
+        network = factory if isinstance(factory, nn.Module) else factory()
+    except Exception as error:  # the factory is the user's: it can raise anything
+        raise NetworkError(
+            f"{name} makes no network ({type(error).__name__}: {error}); "
+            "it must work without arguments."
+        ) from error
     if not isinstance(network, nn.Module):
-        raise SettingError(
+        raise NetworkError(
             f"{name} makes a {type(network).__name__}; it must make a torch.nn.Module."
         )
     return network
@@ -101,10 +121,16 @@ def _print(
         import json
 
         rows = {
-            name: {"values": one.values, "spreads": one.spreads, "status": one.status}
+            name: {
+                "values": one.values,
+                "spreads": one.spreads,
+                "status": one.status,
+                "reasons": one.reasons,
+                "notices": one.notices,
+            }
             for name, one in measured.items()
         }
-        print(json.dumps(rows, indent=2))
+        print(json.dumps(rows, indent=2, allow_nan=False))
     elif quiet:
         for one in measured.values():
             print(*("-" if (v := one.values[m]) is None else repr(v) for m in metrics), sep="\t")

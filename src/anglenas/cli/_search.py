@@ -17,7 +17,9 @@ from anglenas.cli._options import (
     Space,
     Strict,
     read_count,
+    split_names,
 )
+from anglenas.errors import AnglenasError
 
 if TYPE_CHECKING:
     from anglenas.searching import Found
@@ -127,11 +129,11 @@ def search(
 
     settings = {
         "space": space, "data": data, "rank": rank, "strategy": strategy, "budget": budget,
-        "minutes": minutes, "seed": seed, "recipe": recipe, "metrics": _names(metrics),
+        "minutes": minutes, "seed": seed, "recipe": recipe, "metrics": split_names(metrics),
         "max_params": max_params, "max_flops": max_flops, "guard": guard, "flip": flip,
     }  # fmt: skip
-    folder = prepare_folder(out or _default_folder(settings))
     with show_progress(quiet=quiet or as_json) as on_progress:
+        folder = prepare_folder(out or _default_folder(settings))
         found = anglenas.search(
             **settings,  # type: ignore[arg-type]
             strict=strict,
@@ -140,12 +142,13 @@ def search(
             store=store,
             on_progress=on_progress,
         )
-    page = anglenas.write_run(found, folder, _command())
+        page = anglenas.write_run(found, folder, _command())
     _print(found, page, top, as_json=as_json, quiet=quiet)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (name.strip() for name in text.split(","))))
+    if not found.best.scored:
+        raise AnglenasError(
+            f"None of the {len(found.candidates)} candidates could be scored "
+            f"({found.best.status}); {page} lists why."
+        )
 
 
 def _command() -> str:
@@ -167,10 +170,17 @@ def _print(found: "Found", page: Path, top: int, *, as_json: bool, quiet: bool) 
         import json
 
         table = [_finite(row) for row in found.table]
-        best = str(found.best.architecture)
-        print(json.dumps({"best": best, "report": str(page), "table": table}, indent=2))
+        content = {
+            "best": str(found.best.architecture) if found.best.scored else None,
+            "report": str(page),
+            "notices": found.notices,
+            "computed": found.computed,
+            "table": table,
+        }
+        print(json.dumps(content, indent=2, allow_nan=False))
     elif quiet:
-        print(found.best.architecture)
+        if found.best.scored:
+            print(found.best.architecture)
     else:
         from anglenas.cli._tables import print_found
 
@@ -179,7 +189,4 @@ def _print(found: "Found", page: Path, top: int, *, as_json: bool, quiet: bool) 
 
 def _finite(row: dict[str, object]) -> dict[str, object]:
     """JSON has no infinity: the score of a candidate without one is null."""
-    return {
-        name: None if isinstance(value, float) and value in (float("inf"), -float("inf")) else value
-        for name, value in row.items()
-    }
+    return row | {"score": None} if row["score"] == -float("inf") else row

@@ -26,10 +26,9 @@ def print_found(found: Found, page: Path, top: int) -> None:
             "its ranking agrees with trained accuracies has not been measured.",
             highlight=False,
         )
-    best = found.best
-    console.print(
-        f"\nBest: [bold]{escape(str(best.architecture))}[/]", highlight=False, soft_wrap=True
-    )
+    if found.best.scored:
+        best = escape(str(found.best.architecture))
+        console.print(f"\nBest: [bold]{best}[/]", highlight=False, soft_wrap=True)
     console.print(
         f"{len(found.candidates)} candidates in {found.seconds:.0f} s, "
         f"{found.computed} measurements made now.",
@@ -75,8 +74,10 @@ def print_measured(
     console = Console()
     console.print(table)
     for name, one in zip(names, measured, strict=True):
-        if one.status != "ok":
-            console.print(f"{escape(name)}: {escape(one.status)}", highlight=False)
+        for metric, reason in one.reasons.items():
+            console.print(f"{escape(name)}: {escape(f'{metric} {reason}')}", highlight=False)
+    for notice in dict.fromkeys(notice for one in measured for notice in one.notices):
+        console.print(f"[yellow]Note:[/] {escape(notice)}", highlight=False)
 
 
 def _number(value: Any) -> str:

@@ -101,8 +101,8 @@ def _row(one: Candidate) -> Row:
         canonical=one.canonical,
         values=one.values,
         ranks=one.ranks,
-        status=one.status,
-        score=one.score if one.status == "ok" else None,
+        status="ok" if one.scored else one.status,
+        score=one.score if one.scored else None,
     )
 
 
@@ -122,7 +122,8 @@ def _snippet(found: Found) -> str:
 
 def _warnings(found: Found) -> list[str]:
     behind = sum(one.guarded for one in found.candidates)
-    failed = sum(one.status != "ok" for one in found.candidates)
+    failed = sum(not one.scored for one in found.candidates)
+    partial = sum(one.scored and one.status != "ok" for one in found.candidates)
     notices = []
     if behind:
         notices.append(
@@ -131,6 +132,8 @@ def _warnings(found: Found) -> list[str]:
         )
     if failed:
         notices.append(f"{failed} candidates could not be scored; their status says why.")
+    if partial:
+        notices.append(f"{partial} candidates lack a metric that they are not ranked by.")
     return notices
 
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import nn
 
 from anglenas.data import FewShot
 from anglenas.errors import SettingError
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
-from anglenas.probes.counting import COUNTING
+from anglenas.probes.counting import COUNTING, count_parameters
 from anglenas.recipe import Recipe
 
 __all__ = ["Constraints"]
@@ -41,9 +42,14 @@ class Constraints:
             if limit is not None and limit < 1:
                 raise SettingError(f"{name} of {limit} leaves no network; give 1 at least.")
 
+    @property
+    def none(self) -> bool:
+        """Whether there is no limit."""
+        return self.max_params is None and self.max_flops is None
+
     def admit(self, architecture: Any) -> bool:
         """Whether the architecture's network satisfies every limit."""
-        if self.max_params is None and self.max_flops is None:
+        if self.none:
             return True
         text = str(architecture)
         if text not in self._known:
@@ -51,11 +57,14 @@ class Constraints:
         return self._known[text]
 
     def _fits(self, text: str) -> bool:
+        with torch.device("meta"):  # shapes alone: nothing is initialised
+            network = build_network(load("space", self.space), text, self.config)
+        if self.max_params is not None and count_parameters(network) > self.max_params:
+            return False
+        return self.max_flops is None or self._flops(network) <= self.max_flops
+
+    def _flops(self, network: nn.Module) -> int:
         side, channels = self.config.side, self.config.in_channels
         image = torch.zeros(1, channels, side, side, dtype=torch.uint8)
         blank = FewShot(image, torch.zeros(1, dtype=torch.int64), ("blank",), (0.0,), (1.0,), False)
-        with torch.device("meta"):  # shapes alone: nothing is initialised
-            network = build_network(load("space", self.space), text, self.config)
-        cost = COUNTING.measure(network, blank, Recipe(), seed=0)
-        within_params = self.max_params is None or cost["params"] <= self.max_params
-        return within_params and (self.max_flops is None or cost["flops"] <= self.max_flops)
+        return int(COUNTING.measure(network, blank, Recipe(), seed=0)["flops"])

@@ -1,5 +1,6 @@
 """What has to be measured for some metrics, and the values read from what was measured."""
 
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,15 @@ from anglenas.probes import Metric, Record, Undefined, find_metric, find_probe
 from anglenas.recipe import Recipe
 from anglenas.scoring import Context, Outcome, Task
 
-__all__ = ["Measured", "Plan", "draw_repeats", "make_plan", "read_metrics", "repeat_seed"]
+__all__ = [
+    "Measured",
+    "Plan",
+    "draw_repeats",
+    "make_plan",
+    "notices_of",
+    "read_metrics",
+    "repeat_seed",
+]
 
 Measurement = Record | str
 """What a probe measured, or the status that says why it did not."""
@@ -26,12 +35,19 @@ class Measured:
     Attributes:
         values: By metric: the mean over the repeats; ``None`` where it is undefined.
         spreads: By metric: the standard deviation over the repeats; 0 for one repeat.
-        status: ``"ok"``, or the first reason why a metric has no value.
+        reasons: By metric, for those without a value: why.
+        notices: What a user should know about the images, a sentence each.
     """
 
     values: Mapping[str, float | None]
     spreads: Mapping[str, float | None]
-    status: str
+    reasons: Mapping[str, str]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """``"ok"``, or the first reason why a metric has no value."""
+        return next(iter(self.reasons.values()), "ok")
 
 
 @dataclass(frozen=True)
@@ -80,26 +96,33 @@ def read_metrics(
     """
     values: dict[str, float | None] = {}
     spreads: dict[str, float | None] = {}
-    reasons: list[str] = []
+    reasons: dict[str, str] = {}
     for metric in metrics:
         try:
             repeats = [_value(metric, measurement) for measurement in by_probe[metric.probe]]
         except Undefined as reason:
             values[metric.name] = spreads[metric.name] = None
-            reasons.append(str(reason))
+            reasons[metric.name] = str(reason)
         else:
             values[metric.name] = statistics.fmean(repeats) if repeats[1:] else repeats[0]
             spreads[metric.name] = statistics.stdev(repeats) if repeats[1:] else 0.0
-    return Measured(values, spreads, reasons[0] if reasons else "ok")
+    return Measured(values, spreads, reasons)
 
 
 def _value(metric: Metric, measurement: Measurement) -> float:
     if isinstance(measurement, str):
         raise Undefined(measurement)
     try:
-        return metric.read(measurement)
+        return _finite(metric.read(measurement))
     except Undefined as reason:
         raise Undefined(f"undefined: {reason}") from reason
+
+
+def _finite(value: float | None) -> float:
+    """A record holds no infinity and no NaN: they were stored as ``None``."""
+    if value is None or not math.isfinite(value):
+        raise Undefined("the value is not finite")
+    return value if isinstance(value, int) else float(value)
 
 
 def repeat_seed(seed: int, repeat: int) -> int:
@@ -123,6 +146,11 @@ def draw_repeats(
         )
         for repeat in range(recipe.repeats)
     )
+
+
+def notices_of(batches: Iterable[FewShot]) -> tuple[str, ...]:
+    """What a user should know about the images of all repeats, each sentence once."""
+    return tuple(dict.fromkeys(notice for batch in batches for notice in batch.notices))
 
 
 def make_plan(

@@ -96,7 +96,7 @@ def rank_candidates(
             spreads=measured[number].spreads,
             ranks={name: float(column[number]) for name, column in places.items()},
             score=float(scores[number]),
-            status=measured[number].status,
+            status=_status(measured[number], scores[number], rank),
             guarded=bool(hit[number]),
             space=space,
             config=config,
@@ -105,11 +105,20 @@ def rank_candidates(
     )
 
 
+def _status(measured: Measured, score: float, rank: str) -> str:
+    if measured.status == "ok" and score == -np.inf:
+        return f"undefined: {rank} has no value here"
+    return measured.status
+
+
 def _places(rank: str, columns: Columns, directions: Mapping[str, bool]) -> dict[str, Any]:
     """Places, 1 the best, under each metric and combination."""
-    count = len(next(iter(columns.values())))
-    names = [*columns, *(["angle_loss"] if {"angle", "loss"} <= set(columns) else []), rank]
-    return {
-        name: count - ranks(parse(name).evaluate(columns, directions), higher_is_better=True)
-        for name in dict.fromkeys(names)
+    placed = {
+        name: ranks(column, higher_is_better=directions[name]) for name, column in columns.items()
     }
+    pair = ["angle_loss"] if {"angle", "loss"} <= set(columns) else []
+    for name in (*pair, rank):
+        if name not in placed:
+            scores = parse(name).evaluate(columns, directions)
+            placed[name] = ranks(scores, higher_is_better=True)
+    return {name: len(scores) - scores for name, scores in placed.items()}

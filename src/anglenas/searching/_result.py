@@ -1,5 +1,6 @@
 """What a search found, as values."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ class Candidate:
         spreads: By metric: standard deviation over the repeats.
         ranks: By metric or combination: 1 is the best, ties share their average.
         score: The combined score; minus infinity where a metric that it needs is undefined.
-        status: ``"ok"``, or why a metric is undefined.
+        status: ``"ok"``, or why a metric or the score is undefined.
         guarded: Whether the trivial-network guard put it behind.
         space: Name of its space.
         config: Size of the network it stands for.
@@ -45,6 +46,11 @@ class Candidate:
     guarded: bool
     space: str
     config: NetworkConfig
+
+    @property
+    def scored(self) -> bool:
+        """Whether it has a score; if not, it is behind all that have one."""
+        return self.score > -math.inf
 
     def network(
         self,
@@ -109,7 +115,7 @@ class Found:
 
     @property
     def best(self) -> Candidate:
-        """The candidate of rank 1."""
+        """The candidate of rank 1; see whether it is ``scored``, for all may have failed."""
         return self.candidates[0]
 
     @property

@@ -1,15 +1,17 @@
 """Metrics of one network, or of a few architectures."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from anglenas.data import FewShot, ImageSource
+from anglenas.errors import AnglenasError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import single_thread
-from anglenas.plugins import load, reference
+from anglenas.plugins import load
 from anglenas.probes import Probe, Record, Undefined, find_metric, find_probe
 from anglenas.recipe import Recipe
 from anglenas.scoring import InProcess, Scorer, Store
@@ -17,10 +19,11 @@ from anglenas.searching._plan import (
     Measured,
     draw_repeats,
     make_plan,
+    notices_of,
     read_metrics,
     repeat_seed,
 )
-from anglenas.searching._setup import choose_recipe, open_data, open_store
+from anglenas.searching._setup import choose_recipe, choose_space, open_data, open_store
 
 __all__ = ["score", "score_architectures"]
 
@@ -54,7 +57,7 @@ def score(
         store: Where scores of architectures are kept; modules have no address and no store.
 
     Returns:
-        ``values`` and ``spreads`` by metric, and a ``status``.
+        ``values`` and ``spreads`` by metric, the ``reasons`` why one has no value, and notices.
 
     Raises:
         UsageError: Something asked for does not fit; its subclasses say what.
@@ -68,14 +71,16 @@ def score(
     recipe = choose_recipe(recipe, source)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     if isinstance(subject, nn.Module):
-        return _score_module(subject, batches, tuple(metrics), recipe, seed)
-    name = reference("space", space)
+        measured = _score_module(subject, batches, tuple(metrics), recipe, seed)
+        return replace(measured, notices=notices_of(batches))
+    name = choose_space(space)
     parsed = load("space", name).parse(subject) if isinstance(subject, str) else subject
     with open_store(store) as opened:
-        return score_architectures(
+        measured = score_architectures(
             [parsed], name, len(source.class_names), batches, metrics, recipe, seed,
             Scorer(opened, InProcess()),
         )[0]  # fmt: skip
+    return replace(measured, notices=notices_of(batches))
 
 
 def score_architectures(
@@ -126,3 +131,8 @@ def _measure(
             return probe.measure(network, batch, recipe, seed)
     except Undefined as reason:
         return f"undefined: {reason}"
+    except AnglenasError:
+        raise
+    except Exception as error:  # the module is the caller's: it can raise anything
+        first = (str(error).strip().splitlines() or [""])[0]
+        return f"failed: {type(error).__name__}: {first}"

@@ -13,20 +13,28 @@ from anglenas.data import ImageSource
 from anglenas.errors import SettingError, UsageError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import derive
-from anglenas.plugins import load, reference
+from anglenas.plugins import load
 from anglenas.ranking import Expression, parse
 from anglenas.recipe import Recipe
 from anglenas.scoring import Outcome, Scorer, Store, Task
 from anglenas.searching._constraints import Constraints
-from anglenas.searching._plan import Measured, Plan, draw_repeats, make_plan
+from anglenas.searching._plan import Measured, Plan, draw_repeats, make_plan, notices_of
 from anglenas.searching._ranked import combined_scores, rank_candidates
 from anglenas.searching._result import Candidate, Found
-from anglenas.searching._setup import choose_recipe, open_data, open_executor, open_store
+from anglenas.searching._setup import (
+    choose_recipe,
+    choose_space,
+    choose_strategy,
+    open_data,
+    open_executor,
+    open_store,
+)
 from anglenas.strategies import Request, Strategy, Trial
 
 __all__ = ["Progress", "search"]
 
 DEFAULT_BUDGET = 60
+_ROUND = 16  # proposals at once if time is the budget, so that few are made in vain
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def search(
         rank: Rank expression; see :func:`anglenas.ranking.parse`.
         strategy: ``"random"``, ``"exhaustive"``, ``"module:name"``, or the strategy itself.
         budget: Candidates to measure, each a function of its own; 60 if no minutes are given.
-        minutes: Time after which no new candidates are started.
+        minutes: Time after which the search ends with what is measured, one candidate at least.
         seed: Where all randomness comes from.
         recipe: Name of a preset or a recipe; by default ``"draft"`` for the built-in digits and
             ``"fast"`` otherwise.
@@ -118,7 +126,7 @@ def search(
     _check_budget(budget, minutes)
     source = open_data(data, flip)
     recipe = choose_recipe(recipe, source)
-    space_name = reference("space", space)
+    space_name = choose_space(space)
     expression = parse(rank)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     target = NetworkConfig(
@@ -130,7 +138,7 @@ def search(
     )
     columns = dict.fromkeys([*expression.metrics, *_companions(expression), *metrics, "params"])
     plan = make_plan(space_name, columns, batches, target, recipe, seed)
-    chosen: Strategy = load("strategy", strategy) if isinstance(strategy, str) else strategy
+    chosen = choose_strategy(strategy)
     with open_store(store) as opened, open_executor(workers, scheduler) as executor:
         run = _Run(
             plan=plan,
@@ -143,10 +151,11 @@ def search(
             target=target,
             scorer=Scorer(opened, executor),
             started=started,
+            minutes=minutes,
             report=on_progress,
         )
-        run.until(budget if minutes is None or budget else None, minutes)
-    return run.found(source, recipe, batches[0].notices)
+        run.until(budget)
+    return run.found(source, recipe, notices_of(batches))
 
 
 def _check_budget(budget: int | None, minutes: float | None) -> None:
@@ -175,6 +184,7 @@ class _Run:
     target: NetworkConfig
     scorer: Scorer
     started: float
+    minutes: float | None
     report: Callable[[Progress], None]
     architectures: list[Any] = field(default_factory=list)
     forms: set[str] = field(default_factory=set)
@@ -186,25 +196,37 @@ class _Run:
     def space(self) -> Any:
         return load("space", self.plan.space)
 
-    def until(self, budget: int | None, minutes: float | None) -> None:
+    @property
+    def late(self) -> bool:
+        """Whether the time is up; never before there is a result."""
+        if self.minutes is None or not self.measured:
+            return False
+        return time.perf_counter() - self.started > 60 * self.minutes
+
+    def until(self, budget: int | None) -> None:
         """Propose and measure until the budget is spent or nothing is left to propose."""
-        budget = budget or (self.space.size if minutes else DEFAULT_BUDGET)
-        while budget is None or len(self.architectures) < budget:
-            if minutes is not None and time.perf_counter() - self.started > 60 * minutes:
-                break
-            left = None if budget is None else budget - len(self.architectures)
-            proposals = self._propose(left, timed=minutes is not None)
+        timed = self.minutes is not None
+        budget = budget or (self.space.size if timed else DEFAULT_BUDGET)
+        while not self.late and (budget is None or len(self.architectures) < budget):
+            proposals = self._propose(None if budget is None else budget - len(self.architectures))
             if not proposals:
                 break
-            self._measure(proposals, total=None if minutes is not None else budget)
+            self._measure(proposals, total=None if timed else budget)
         if not self.architectures:
-            raise UsageError(
-                "No architecture of the space satisfies the constraints; "
-                "allow more parameters or operations."
-            )
+            raise UsageError(self._nothing())
 
-    def _propose(self, left: int | None, *, timed: bool) -> Sequence[Any]:
-        wide = 16 if timed else left  # a time budget is looked at between rounds
+    def _nothing(self) -> str:
+        if self.constraints.none:
+            return (
+                f"The strategy {self.strategy.name!r} proposes nothing of the space; use another."
+            )
+        return (
+            "No architecture was found that satisfies the constraints; allow more parameters or "
+            "operations."
+        )
+
+    def _propose(self, left: int | None) -> Sequence[Any]:
+        wide = left if self.minutes is None else _ROUND
         count = min(n for n in (wide, left, self.strategy.concurrency) if n is not None)
         request = Request(
             space=self.space,
@@ -249,7 +271,7 @@ class _Run:
             open_tasks[number] = len(tasks)
             for task in tasks:
                 waiting.setdefault(task, []).append(number)
-        stored = set(self.scorer.store.get_many(waiting))
+        stored = {one.task for one in self.scorer.store.get_many(waiting).values() if one.final}
         for outcome in self.scorer.outcomes(waiting, self.plan.batches):
             self.outcomes[outcome.task] = outcome
             self.computed += outcome.task not in stored
@@ -259,6 +281,8 @@ class _Run:
                     architecture = self.architectures[number]
                     self.measured[number] = self.plan.read(architecture, self.outcomes)
             self.report(self._progress(total))
+            if self.late:
+                break
 
     def _progress(self, total: int | None) -> Progress:
         seconds = time.perf_counter() - self.started
@@ -283,7 +307,7 @@ class _Run:
         )
         return tuple(replace(one, number=numbers[one.number]) for one in ranked)
 
-    def found(self, source: ImageSource, recipe: Recipe, notices: Sequence[str]) -> Found:
+    def found(self, source: ImageSource, recipe: Recipe, notices: tuple[str, ...]) -> Found:
         """What came of it."""
         return Found(
             candidates=self._candidates(),
@@ -295,7 +319,7 @@ class _Run:
             recipe=recipe,
             seed=self.seed,
             guard=self.guard,
-            notices=tuple(notices),
+            notices=notices,
             seconds=time.perf_counter() - self.started,
             computed=self.computed,
         )

@@ -4,13 +4,26 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
+from anglenas.plugins import load, reference
 from anglenas.recipe import Recipe, preset
 from anglenas.scoring import DaskWorkers, Executor, InProcess, Store
+from anglenas.strategies import Strategy
 
-__all__ = ["choose_recipe", "open_data", "open_executor", "open_store"]
+__all__ = [
+    "choose_recipe",
+    "choose_space",
+    "choose_strategy",
+    "open_data",
+    "open_executor",
+    "open_store",
+]
+
+_SPACE = "name size builder parse sample enumerate mutate canonical subject graphs is_trivial"
+_MEMBERS = {"space": _SPACE.split(), "strategy": ["name", "concurrency", "propose"]}
 
 
 def open_data(data: str | Path | ImageSource, flip: bool | None) -> ImageSource:
@@ -24,6 +37,27 @@ def choose_recipe(recipe: str | Recipe | None, source: ImageSource) -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
     return preset(recipe or ("draft" if source.name == "digits" else "fast"))
+
+
+def choose_space(space: Any) -> str:
+    """The name under which :func:`anglenas.plugins.load` finds the space, in any process."""
+    name = reference("space", space)
+    _check("space", name, load("space", name))
+    return name
+
+
+def choose_strategy(strategy: str | Strategy) -> Strategy:
+    """The strategy, or the one with a name."""
+    chosen: Strategy = load("strategy", strategy) if isinstance(strategy, str) else strategy
+    _check("strategy", str(strategy), chosen)
+    return chosen
+
+
+def _check(kind: str, name: str, thing: object) -> None:
+    missing = [member for member in _MEMBERS[kind] if not hasattr(thing, member)]
+    if isinstance(thing, type) or missing:
+        lacking = f"it lacks {', '.join(missing)}" if missing else "make an object of the class"
+        raise SettingError(f"What {name!r} names is no {kind}; {lacking}.")
 
 
 @contextmanager
