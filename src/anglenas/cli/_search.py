@@ -123,9 +123,7 @@ def search(
 
         anglenas search --data images.npz --rank 'z(tse)+z(angle)+z(log(params))'
     """  # noqa: D412
-    import anglenas
     from anglenas.cli._progress import show_progress
-    from anglenas.report import prepare_folder
 
     settings = {
         "space": space, "data": data, "rank": rank, "strategy": strategy, "budget": budget,
@@ -133,6 +131,9 @@ def search(
         "max_params": max_params, "max_flops": max_flops, "guard": guard, "flip": flip,
     }  # fmt: skip
     with show_progress(quiet=quiet or as_json) as on_progress:
+        import anglenas  # which takes a moment, in which Ctrl-C may come already
+        from anglenas.report import prepare_folder
+
         folder = prepare_folder(out or _default_folder(settings))
         found = anglenas.search(
             **settings,  # type: ignore[arg-type]

@@ -1,0 +1,100 @@
+"""Objects by name: registered ones, and those of the user's own modules."""
+
+import importlib
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anglenas import plugins
+from anglenas.errors import UnknownNameError, UsageError
+from anglenas.searching import search
+from anglenas.spaces.nasbench201 import NASBENCH201, NasBench201
+
+FAKES = Path(__file__).parent / "search_fakes"
+GROUPS: dict[plugins.Kind, str] = {
+    "space": "anglenas.spaces",
+    "probe": "anglenas.probes",
+    "dataset": "anglenas.datasets",
+    "strategy": "anglenas.strategies",
+}
+
+
+@pytest.fixture(autouse=True)
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(FAKES))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+def test_names_are_those_of_the_entry_points(kind: plugins.Kind) -> None:
+    points = {point.name: point for point in entry_points(group=GROUPS[kind])}
+    assert plugins.names(kind) == tuple(sorted(points))
+    for name, point in points.items():
+        assert plugins.load(kind, name) is point.load()
+
+
+@pytest.mark.parametrize("kind", GROUPS)
+def test_unknown_names_are_told_with_the_nearest(kind: plugins.Kind) -> None:
+    name = plugins.names(kind)[0]
+    with pytest.raises(UnknownNameError, match=f"no {kind} named '{name}x'; did you mean {name}"):
+        plugins.load(kind, f"{name}x")
+    with pytest.raises(UnknownNameError, match="known: "):
+        plugins.load(kind, "zzzzzzzzzzzzzzzz")
+
+
+def test_objects_of_a_users_module() -> None:
+    fakes = importlib.import_module("search_fakes")
+    assert plugins.load("space", "search_fakes:PAIRS") is fakes.PAIRS
+    assert plugins.reference("space", fakes.PAIRS) == "search_fakes:PAIRS"
+    assert plugins.reference("probe", fakes.WIDTH) == "search_fakes:WIDTH"
+    assert plugins.reference("strategy", "search_fakes:CLIMB") == "search_fakes:CLIMB"
+
+
+def test_registered_objects_go_by_their_registered_name() -> None:
+    for kind in GROUPS:
+        for name in plugins.names(kind):
+            assert plugins.reference(kind, plugins.load(kind, name)) == name
+    assert plugins.reference("space", NASBENCH201) == "nasbench201"
+
+
+def test_an_object_without_a_name() -> None:
+    fakes = importlib.import_module("search_fakes")
+    with pytest.raises(UsageError, match=r"cannot be found by workers; assign it .*'search_fakes'"):
+        plugins.reference("space", fakes.Pairs())
+    with pytest.raises(UsageError, match="cannot be found by workers"):
+        search(space=NasBench201(), workers=0, store=":memory:")
+    with pytest.raises(UnknownNameError, match="no space named 'pears'"):
+        plugins.reference("space", "pears")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing_module:THING", "ModuleNotFoundError: No module named 'missing_module'"),
+        ("search_fakes:MISSING", "has no attribute 'MISSING'"),
+        ("search_fakes:", "has no attribute ''"),
+        (":THING", "ValueError: Empty module name"),
+        (".relative:THING", "TypeError: "),
+        ("half_written:THING", "SyntaxError: "),
+        ("troubled:THING", "ZeroDivisionError: "),
+    ],
+)
+def test_what_cannot_be_imported(name: str, reason: str, modules: Path) -> None:
+    (modules / "half_written.py").write_text("THING = (\n")
+    (modules / "troubled.py").write_text("THING = 1 / 0\n")
+    with pytest.raises(UsageError, match="give it as package") as raised:
+        plugins.load("space", name)
+    assert reason in str(raised.value)
+    assert str(raised.value).startswith(f"The space {name!r} cannot be imported (")
+
+
+def test_nothing_is_imported_before_it_is_asked_for(modules: Path) -> None:
+    (modules / "unasked.py").write_text("THING = object()\n")
+    plugins.names("space")
+    assert "unasked" not in sys.modules
+    thing: Any = plugins.load("space", "unasked:THING")
+    assert sys.modules["unasked"].THING is thing

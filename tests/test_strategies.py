@@ -1,0 +1,163 @@
+"""Strategies: what they propose, of which space, and when they stop."""
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anglenas.errors import UsageError
+from anglenas.numerics import derive
+from anglenas.plugins import load, names
+from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.strategies import Request, Trial, distinct
+from anglenas.strategies.exhaustive import EXHAUSTIVE
+from anglenas.strategies.random import RANDOM, RandomSearch
+
+FAKES = Path(__file__).parent / "search_fakes"
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FAKES))
+        yield importlib.import_module("search_fakes").PAIRS
+
+
+def request(
+    space: Any,
+    count: int,
+    before: Sequence[Any] = (),
+    seed: int = 1,
+    fits: Callable[[Any], bool] = lambda architecture: True,
+) -> Request:
+    known = {space.canonical(one) for one in before}
+    return Request(
+        space=space,
+        history=[Trial(number, one, 0.0) for number, one in enumerate(before)],
+        count=count,
+        stream=lambda number: np.random.default_rng(derive(seed, "strategy", number)),
+        admits=lambda one: space.canonical(one) not in known and fits(one),
+    )
+
+
+def in_rounds(strategy: Any, space: Any, sizes: Sequence[int], **settings: Any) -> list[Any]:
+    found: list[Any] = []
+    for size in sizes:
+        found += strategy.propose(request(space, size, found, **settings))
+    return found
+
+
+def test_random_proposes_each_function_once() -> None:
+    found = RANDOM.propose(request(NASBENCH201, 300))
+    assert len(found) == len({NASBENCH201.canonical(one) for one in found}) == 300
+
+
+def test_random_draws_as_a_loop_would() -> None:
+    """One generator for each proposal; draws of functions that are known are thrown away."""
+    expected: list[Any] = []
+    seen: set[str] = set()
+    while len(expected) < 200:
+        rng = np.random.default_rng(derive(1, "strategy", len(expected)))
+        one = NASBENCH201.sample(rng)
+        while NASBENCH201.canonical(one) in seen:
+            one = NASBENCH201.sample(rng)
+        seen.add(NASBENCH201.canonical(one))
+        expected.append(one)
+    assert list(RANDOM.propose(request(NASBENCH201, 200))) == expected
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 10**6))
+def test_proposals_do_not_depend_on_rounds(sizes: list[int], seed: int) -> None:
+    at_once = RANDOM.propose(request(NASBENCH201, sum(sizes), seed=seed))
+    assert in_rounds(RANDOM, NASBENCH201, sizes, seed=seed) == list(at_once)
+    assert list(RANDOM.propose(request(NASBENCH201, sizes[0], seed=seed))) == list(
+        at_once[: sizes[0]]
+    )
+
+
+@pytest.mark.parametrize("strategy", [RANDOM, EXHAUSTIVE])
+def test_constraints_hold(strategy: Any, pairs: Any) -> None:
+    found = strategy.propose(request(pairs, 100, fits=lambda pair: pair.first + pair.second < 5))
+    assert {pairs.canonical(pair) for pair in found} == {"1-1", "1-2", "1-3", "2-2"}
+    assert all(pair.first + pair.second < 5 for pair in found)
+
+
+def test_a_space_without_new_functions_ends_the_search(pairs: Any) -> None:
+    everything = RANDOM.propose(request(pairs, 100))
+    assert len(everything) == 10
+    assert RANDOM.propose(request(pairs, 5, everything)) == ()
+    draws = 0
+
+    def never(_: Any) -> bool:
+        nonlocal draws
+        draws += 1
+        return False
+
+    assert RandomSearch(patience=7).propose(request(pairs, 5, fits=never)) == ()
+    assert draws == 7
+
+
+def test_exhaustive_goes_through_the_space_in_its_order(pairs: Any) -> None:
+    texts = [str(one) for one in EXHAUSTIVE.propose(request(pairs, 100))]
+    assert texts == ["1-1", "1-2", "1-3", "1-4", "2-2", "2-3", "2-4", "3-3", "3-4", "4-4"]
+    assert [str(one) for one in in_rounds(EXHAUSTIVE, pairs, [3, 4, 5, 6])] == texts
+
+
+def test_exhaustive_on_the_large_space() -> None:
+    expected: dict[str, Any] = {}
+    for one in islice(NASBENCH201.enumerate(), 400):
+        expected.setdefault(NASBENCH201.canonical(one), one)
+    assert len(expected) < 400
+    found = EXHAUSTIVE.propose(request(NASBENCH201, len(expected)))
+    assert list(found) == list(expected.values())
+
+
+@pytest.mark.slow
+def test_exhaustive_proposes_every_function() -> None:
+    found = EXHAUSTIVE.propose(request(NASBENCH201, 20_000))
+    everything = {NASBENCH201.canonical(one) for one in NASBENCH201.enumerate()}
+    assert len(found) == len(everything)
+    assert {NASBENCH201.canonical(one) for one in found} == everything
+
+
+def test_a_space_that_cannot_be_counted() -> None:
+    class Endless:
+        def enumerate(self) -> Iterator[Any]:
+            raise UsageError("This space cannot be counted; use another strategy.")
+
+        def canonical(self, architecture: Any) -> str:
+            return str(architecture)
+
+    with pytest.raises(UsageError, match="cannot be counted"):
+        EXHAUSTIVE.propose(request(Endless(), 1))
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4))))
+def test_distinct_keeps_the_first_of_each_function(widths: list[tuple[int, int]]) -> None:
+    class Sorted:
+        def canonical(self, pair: tuple[int, int]) -> str:
+            return str(sorted(pair))
+
+    kept = list(distinct(Sorted(), widths))  # type: ignore[arg-type]
+    assert kept == [
+        pair
+        for place, pair in enumerate(widths)
+        if not any(sorted(other) == sorted(pair) for other in widths[:place])
+    ]
+
+
+@pytest.mark.parametrize("name", names("strategy"))
+def test_every_strategy_keeps_the_protocol(name: str, pairs: Any) -> None:
+    strategy = load("strategy", name)
+    assert strategy.name == name
+    count = strategy.concurrency or 4
+    first, second = (strategy.propose(request(pairs, count)) for _ in range(2))
+    assert list(first) == list(second)
+    assert 0 < len(first) <= count
+    assert len({pairs.canonical(one) for one in first}) == len(first)
