@@ -132,8 +132,9 @@ def test_ctrl_c_at_any_moment(tmp_path: Path) -> None:
         out, errors = process.communicate(timeout=20)
         if process.returncode == 130:
             assert errors.startswith("\nStopped. ")
-        else:  # it was quicker
-            assert (process.returncode, errors, out.count("\n")) == (0, "", 1)
+        else:  # it was done already; at Python's own end, the signal ends it
+            assert process.returncode in (0, -signal.SIGINT)
+            assert out.count("\n") == 1
         assert not descendants(tmp_path)
 
 

@@ -26,9 +26,9 @@ app.command()(draw)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from anglenas import __version__
+        from importlib.metadata import version
 
-        print(__version__)
+        print(version("anglenas"))
         raise typer.Exit
 
 

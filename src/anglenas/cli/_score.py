@@ -58,7 +58,7 @@ def score(
 
         anglenas score --model mypackage.models:make_net --data photos/
     """  # noqa: D412
-    import anglenas
+    from anglenas import searching
     from anglenas.probes import metric_names
 
     subjects = _subjects(arch or [], arch_file, model)
@@ -66,7 +66,7 @@ def score(
     if not names:
         raise SettingError("Name at least one metric, such as --metrics angle,loss.")
     measured = [
-        anglenas.score(
+        searching.score(
             subject, data, metrics=names, space=space, recipe=recipe, seed=seed, flip=flip,
             strict=strict, store=store,
         )

@@ -131,11 +131,12 @@ def search(
         "max_params": max_params, "max_flops": max_flops, "guard": guard, "flip": flip,
     }  # fmt: skip
     with show_progress(quiet=quiet or as_json) as on_progress:
-        import anglenas  # which takes a moment, in which Ctrl-C may come already
-        from anglenas.report import prepare_folder
+        # Importing takes a moment, in which Ctrl-C may come already.
+        from anglenas import searching
+        from anglenas.report import prepare_folder, write_run
 
         folder = prepare_folder(out or _default_folder(settings))
-        found = anglenas.search(
+        found = searching.search(
             **settings,  # type: ignore[arg-type]
             strict=strict,
             workers=workers,
@@ -143,7 +144,7 @@ def search(
             store=store,
             on_progress=on_progress,
         )
-        page = anglenas.write_run(found, folder, _command())
+        page = write_run(found, folder, _command())
     _print(found, page, top, as_json=as_json, quiet=quiet)
     if not found.best.scored:
         raise AnglenasError(
