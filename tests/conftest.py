@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import settings
 
 # CI draws the same examples every time, so that it fails for a change and not by chance; a
@@ -11,6 +12,9 @@ from hypothesis import settings
 settings.register_profile("always-the-same", deadline=None, derandomize=True, database=None)
 settings.register_profile("always-new", deadline=None)
 settings.load_profile("always-the-same" if os.environ.get("CI") else "always-new")
+
+# Small networks gain nothing from a second thread, and lose much on a busy machine.
+torch.set_num_threads(1)
 
 _DEV_DATA = Path(__file__).parents[2] / "shared" / "data"
 

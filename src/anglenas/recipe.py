@@ -68,8 +68,10 @@ class Recipe:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def settings(self) -> dict[str, int | float | str]:
-        """Everything that changes a score: all fields but the name, the calibration and the
-        number of repeats (each repeat is a score of its own, under its own seed).
+        """Everything that changes a score.
+
+        Left out are the name, the calibration and the number of repeats: each repeat is a score
+        of its own, under its own seed.
 
         >>> Recipe(name="mine").fingerprint == Recipe().fingerprint
         True

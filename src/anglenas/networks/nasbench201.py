@@ -10,6 +10,7 @@ else.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +25,7 @@ __all__ = ["Cell", "FormCell", "NasBench201Network", "build"]
 _OUTPUT_NODE = 3
 
 
-class ReluConvBn(nn.Module):
+class _ReluConvBn(nn.Module):
     """ReLU, convolution without bias that keeps the side (or halves it), BatchNorm."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
@@ -41,20 +42,20 @@ class ReluConvBn(nn.Module):
         return self.norm(self.conv(x))  # type: ignore[no-any-return]
 
 
-def average(x: torch.Tensor) -> torch.Tensor:
+def _average(x: torch.Tensor) -> torch.Tensor:
     """3x3 average pooling of stride 1 that counts no padding: ``(B, C, S, S)``, same shape."""
     return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 
-class Average(nn.Module):
-    """:func:`average` as a module."""
+class _Average(nn.Module):
+    """:func:`_average` as a module."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(B, C, S, S)``, same shape."""
-        return average(x)
+        return _average(x)
 
 
-class Zero(nn.Module):
+class _Zero(nn.Module):
     """Nothing: the operation ``none``."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -63,11 +64,11 @@ class Zero(nn.Module):
 
 
 _OPERATIONS: dict[str, Callable[[int], nn.Module]] = {
-    "none": lambda channels: Zero(),
+    "none": lambda channels: _Zero(),
     "skip_connect": lambda channels: nn.Identity(),
-    "nor_conv_1x1": lambda channels: ReluConvBn(channels, channels, 1),
-    "nor_conv_3x3": lambda channels: ReluConvBn(channels, channels, 3),
-    "avg_pool_3x3": lambda channels: Average(),
+    "nor_conv_1x1": lambda channels: _ReluConvBn(channels, channels, 1),
+    "nor_conv_3x3": lambda channels: _ReluConvBn(channels, channels, 3),
+    "avg_pool_3x3": lambda channels: _Average(),
 }
 
 
@@ -89,7 +90,7 @@ class Cell(nn.Module):
         return nodes[_OUTPUT_NODE]
 
 
-class Constant(nn.Module):
+class _Constant(nn.Module):
     """The BatchNorm bias that is left of a convolution of nothing."""
 
     def __init__(self, channels: int) -> None:
@@ -102,9 +103,9 @@ class Constant(nn.Module):
 
 
 _ATOMS: dict[str, Callable[[int], nn.Module]] = {
-    "conv1x1": lambda channels: ReluConvBn(channels, channels, 1),
-    "conv3x3": lambda channels: ReluConvBn(channels, channels, 3),
-    "constant": Constant,
+    "conv1x1": lambda channels: _ReluConvBn(channels, channels, 1),
+    "conv3x3": lambda channels: _ReluConvBn(channels, channels, 3),
+    "constant": _Constant,
 }
 
 
@@ -123,7 +124,7 @@ class FormCell(nn.Module):
             values.add(
                 number,
                 module.activated(values.relu(atom.inputs))
-                if isinstance(module, ReluConvBn)
+                if isinstance(module, _ReluConvBn)
                 else module(x),
             )
         return values.sum(self.form.output)
@@ -141,7 +142,7 @@ class _Values:
 
     def pooled(self, source: int, pools: int) -> torch.Tensor:
         if (source, pools) not in self._pooled:
-            self._pooled[source, pools] = average(self.pooled(source, pools - 1))
+            self._pooled[source, pools] = _average(self.pooled(source, pools - 1))
         return self._pooled[source, pools]
 
     def sum(self, terms: tuple[Term, ...]) -> torch.Tensor:
@@ -163,13 +164,13 @@ class _Values:
         return self._relu[terms]
 
 
-class Reduction(nn.Module):
+class _Reduction(nn.Module):
     """The residual block between two stages: half the side, other width."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.first = ReluConvBn(inputs, outputs, 3, stride=2)
-        self.second = ReluConvBn(outputs, outputs, 3)
+        self.first = _ReluConvBn(inputs, outputs, 3, stride=2)
+        self.second = _ReluConvBn(outputs, outputs, 3)
         self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -187,6 +188,7 @@ class NasBench201Network(nn.Module):
 
     def __init__(self, subject: NasBench201Architecture | Form, config: NetworkConfig) -> None:
         super().__init__()
+        self.subject = subject
         widths = [config.channels * factor for factor in (1, 2, 4)]
         self.stem = nn.Sequential(
             nn.Conv2d(config.in_channels, widths[0], 3, padding=1, bias=False),
@@ -195,9 +197,7 @@ class NasBench201Network(nn.Module):
         self.stages = nn.ModuleList(
             nn.Sequential(*(_cell(subject, width) for _ in range(config.cells))) for width in widths
         )
-        self.reductions = nn.ModuleList(
-            Reduction(*pair) for pair in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.reductions = nn.ModuleList(_Reduction(*pair) for pair in pairwise(widths))
         self.norm = nn.BatchNorm2d(widths[-1])
         self.classifier = nn.Linear(widths[-1], config.num_classes)
 
@@ -208,6 +208,21 @@ class NasBench201Network(nn.Module):
             x = stage(reduction(x))  # (B, 2C, S/2, S/2), then (B, 4C, S/4, S/4)
         x = F.relu(self.norm(x)).mean(dim=(2, 3))  # (B, 4C)
         return self.classifier(x)  # type: ignore[no-any-return]
+
+    def thin(self) -> nn.Module:
+        """The network that TE-NAS counts linear regions on: one cell of width 1 and no stem.
+
+        Its first cell alone, then BatchNorm, ReLU, global average pooling and the classifier, for
+        images of one channel: ``(B, 1, S, S) -> (B, K)`` (VITA-Group/TENAS).
+        """
+        return nn.Sequential(
+            _cell(self.subject, 1),
+            nn.BatchNorm2d(1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(1, self.classifier.out_features),
+        )
 
 
 def _cell(subject: NasBench201Architecture | Form, channels: int) -> nn.Module:

@@ -44,7 +44,7 @@ def cosine(before: torch.Tensor, after: torch.Tensor) -> float:
     return float(torch.dot(v, w) / (v.norm() * w.norm()))
 
 
-def losses_until(record: Record, iteration: int | None = None) -> list[float]:
+def _losses_until(record: Record, iteration: int | None = None) -> list[float]:
     """The training losses of the first iterations (all of them by default).
 
     Raises:
@@ -59,28 +59,28 @@ def losses_until(record: Record, iteration: int | None = None) -> list[float]:
     return losses[:iteration]
 
 
-def read_loss(record: Record, iteration: int | None = None) -> float:
+def _read_loss(record: Record, iteration: int | None = None) -> float:
     """Cross entropy of the batch of an iteration (the last by default), before its update."""
-    return losses_until(record, iteration)[-1]
+    return _losses_until(record, iteration)[-1]
 
 
-def read_angle(record: Record, iteration: int | None = None) -> float:
+def _read_angle(record: Record, iteration: int | None = None) -> float:
     """Cosine between the classifier's weights at the start and after an iteration's update."""
     cosines: list[float] = record["cosine"]
-    done = len(losses_until(record, iteration))
+    done = len(_losses_until(record, iteration))
     if len(cosines) < done:
         raise Undefined(f"the classifier's weights are not finite at iteration {done}")
     return cosines[done - 1]
 
 
-def read_tse(record: Record, iteration: int | None = None) -> float:
+def _read_tse(record: Record, iteration: int | None = None) -> float:
     """Sum of the training losses up to an iteration (all of them by default)."""
-    return math.fsum(losses_until(record, iteration))
+    return math.fsum(_losses_until(record, iteration))
 
 
-def read_tse_e(record: Record, iteration: int | None = None) -> float:
+def _read_tse_e(record: Record, iteration: int | None = None) -> float:
     """Sum of the training losses over the last fifth of the iterations."""
-    losses = losses_until(record, iteration)
+    losses = _losses_until(record, iteration)
     return math.fsum(losses[-math.ceil(len(losses) / 5) :])
 
 
@@ -97,10 +97,10 @@ def _metric(name: str, read: Callable[..., float], higher: bool, source: str, un
 
 
 _METRICS = (
-    _metric("angle", read_angle, True, _PAPER, "cosine"),
-    _metric("loss", read_loss, False, _PAPER, "nats"),
-    _metric("tse", read_tse, False, _TSE, "nats"),
-    _metric("tse_e", read_tse_e, False, f"{_TSE} (TSE-E)", "nats"),
+    _metric("angle", _read_angle, True, _PAPER, "cosine"),
+    _metric("loss", _read_loss, False, _PAPER, "nats"),
+    _metric("tse", _read_tse, False, _TSE, "nats"),
+    _metric("tse_e", _read_tse_e, False, f"{_TSE} (TSE-E)", "nats"),
 )
 
 

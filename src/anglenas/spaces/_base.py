@@ -45,8 +45,10 @@ class SearchSpace(Protocol):
         """A neighbour: the same architecture with one choice changed to another value."""
 
     def canonical(self, architecture: Any) -> str:
-        """The text of the canonical form: equal for two architectures exactly when their networks
-        compute the same function, and go on doing so while they are trained.
+        """The text of the canonical form.
+
+        It is equal for two architectures exactly when their networks compute the same function,
+        and go on doing so while they are trained.
         """
 
     def subject(self, text: str) -> Any:

@@ -83,10 +83,10 @@ class Form:
         return "; ".join([*lines, f"out={_sum_text(self.output)}"])
 
     def unscaled(self) -> "Form":
-        """The form without the factors that BatchNorm removes: the coefficients in front of each
-        convolution, divided by their greatest common divisor.
+        """The form without the factors that BatchNorm removes.
 
-        Forms with the same unscaled form differ only through BatchNorm's epsilon.
+        The coefficients in front of each convolution are divided by their greatest common
+        divisor. Forms with the same unscaled form differ only through BatchNorm's epsilon.
         """
         atoms = []
         for atom in self.atoms:
