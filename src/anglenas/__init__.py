@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from anglenas.networks import make_network
     from anglenas.recipe import Recipe, preset
     from anglenas.report import write_run
     from anglenas.searching import Candidate, Found, Measured, score, search
@@ -24,6 +25,7 @@ __all__ = [
     "Measured",
     "Recipe",
     "__version__",
+    "make_network",
     "preset",
     "score",
     "search",
@@ -37,6 +39,7 @@ _HOMES = {
     "Found": "anglenas.searching",
     "Measured": "anglenas.searching",
     "Recipe": "anglenas.recipe",
+    "make_network": "anglenas.networks",
     "preset": "anglenas.recipe",
     "score": "anglenas.searching",
     "search": "anglenas.searching",

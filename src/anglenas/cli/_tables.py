@@ -17,7 +17,7 @@ __all__ = ["print_found", "print_measured"]
 def print_found(found: Found, page: Path, top: int) -> None:
     """The best candidates of a search, what to know about it, and where its report lies."""
     console = Console()
-    console.print(_ranked_table(found, top, console.width))
+    _print_ranked(console, found, top)
     for notice in found.notices:
         console.print(f"[yellow]Note:[/] {escape(notice)}", highlight=False)
     if not found.recipe.calibrated:
@@ -37,23 +37,25 @@ def print_found(found: Found, page: Path, top: int) -> None:
     console.print(f"Report: {escape(str(page))}", highlight=False, soft_wrap=True)
 
 
-def _ranked_table(found: Found, top: int, width: int) -> Table:
-    table = Table(
-        title=f"{found.data}: the best of {len(found.candidates)} by {found.rank}",
-        title_justify="left",
-    )
-    table.add_column("rank", justify="right")
-    table.add_column("architecture", overflow="fold", ratio=1)
-    for name in found.best.values:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("rank by\nparams", justify="right")
-    for one in found.candidates[:top]:
-        values = [_number(one.values[name]) for name in found.best.values]
-        place = f"{one.ranks['params']:g}"
-        label = str(one.architecture).replace("~0|", "~0| ").replace("~1|", "~1| ")
-        status = "" if one.status == "ok" else f"\n{one.status}"
-        table.add_row(str(one.rank), escape(label + status), *values, place)
-    return table
+def _print_ranked(console: Console, found: Found, top: int) -> None:
+    """Two lines a candidate: the second is its text, whole, so that it can be copied."""
+    names = list(found.best.values)
+    rows = [
+        [str(one.rank), *(_number(one.values[name]) for name in names), f"{one.ranks['params']:g}"]
+        for one in found.candidates[:top]
+    ]
+    header = ["rank", *names, "rank by params"]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+
+    title = f"{found.data}: the best of {len(found.candidates)} by {found.rank}"
+    console.print(f"[bold]{escape(title)}[/]\n[dim]{line(header)}[/]", highlight=False)
+    for row, one in zip(rows, found.candidates, strict=False):
+        status = "" if one.status == "ok" else f"  ({one.status})"
+        text = f"{' ' * widths[0]}  {one.architecture}{status}"
+        console.print(f"{line(row)}\n[dim]{escape(text)}[/]", highlight=False, soft_wrap=True)
 
 
 def print_measured(

@@ -6,9 +6,10 @@ from typing import Any
 from torch import nn
 
 from anglenas.networks._config import NetworkConfig
+from anglenas.plugins import load
 from anglenas.spaces import SearchSpace
 
-__all__ = ["build_network"]
+__all__ = ["build_network", "make_network"]
 
 
 def build_network(space: SearchSpace, text: str, config: NetworkConfig) -> nn.Module:
@@ -28,3 +29,25 @@ def build_network(space: SearchSpace, text: str, config: NetworkConfig) -> nn.Mo
     builder: Any = getattr(importlib.import_module(module), function)
     network: nn.Module = builder(space.subject(text), config)
     return network
+
+
+def make_network(architecture: str, space: str = "nasbench201", **sizes: int) -> nn.Module:
+    """The network of an architecture, ready to be trained, with PyTorch's own initial weights.
+
+    Args:
+        architecture: Its text.
+        space: Name of its space.
+        **sizes: Fields of :class:`NetworkConfig`, such as ``num_classes``.
+
+    Returns:
+        A module from images ``(B, in_channels, S, S)`` to logits ``(B, num_classes)``.
+
+    Raises:
+        ArchitectureError: The text is no architecture of the space.
+        SettingError: A size is below 1.
+
+    >>> cell = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"
+    >>> make_network(cell, num_classes=3).classifier
+    Linear(in_features=64, out_features=3, bias=True)
+    """
+    return build_network(load("space", space), architecture, NetworkConfig(**sizes))

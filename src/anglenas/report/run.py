@@ -108,14 +108,13 @@ def _row(one: Candidate) -> Row:
 
 def _snippet(found: Found) -> str:
     config = found.best.config
+    space = "" if found.space == "nasbench201" else f", space={found.space!r}"
     return (
-        "from anglenas.networks import NetworkConfig, build_network\n"
-        "from anglenas.plugins import load\n\n"
-        "network = build_network(\n"
-        f"    load('space', {found.space!r}),\n"
-        f"    {str(found.best.architecture)!r},\n"
-        f"    NetworkConfig(num_classes={config.num_classes}, channels={config.channels},"
-        f" cells={config.cells}, in_channels={config.in_channels}),\n"
+        "import anglenas\n\n"
+        "network = anglenas.make_network(\n"
+        f"    {str(found.best.architecture)!r}{space},\n"
+        f"    num_classes={config.num_classes}, in_channels={config.in_channels},"
+        f" channels={config.channels}, cells={config.cells},\n"
         ")  # an ordinary torch.nn.Module with fresh weights, ready to be trained\n"
     )
 
