@@ -22,7 +22,7 @@ from anglenas.data import open_source
 from anglenas.ranking import guard, order, parse
 from anglenas.recipe import preset
 from anglenas.scoring import DaskWorkers, Scorer, Store
-from anglenas.searching import score_architectures
+from anglenas.searching import draw_repeats, score_architectures
 from anglenas.spaces.nasbench201 import NASBENCH201
 
 SAMPLE = 100
@@ -40,8 +40,6 @@ def sample(seed: int) -> list[int]:
 
 def measure(data: str, recipe: str, seed: int, store: Path | None, workers: int, out: Path) -> None:
     """Measure the sample and write one row a network."""
-    from anglenas.searching._plan import draw_repeats
-
     source, chosen = open_source(data), preset(recipe)
     indices = sample(seed)
     with Store(store) as opened, DaskWorkers.local(workers) as executor:

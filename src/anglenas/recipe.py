@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Literal
 
 from anglenas.errors import SettingError, UnknownNameError
 
-__all__ = ["PRESETS", "Recipe", "preset"]
+__all__ = ["PRESETS", "Recipe", "preset", "read_recipe"]
 
 
 @dataclass(frozen=True)
@@ -109,3 +109,42 @@ def preset(name: str, **changes: int | float | str | bool) -> Recipe:
     if not changes:
         return PRESETS[name]
     return replace(PRESETS[name], **{"calibrated": False, "name": f"{name}*", **changes})  # type: ignore[arg-type]
+
+
+def read_recipe(text: str, default: str = "paper") -> Recipe:
+    """The recipe that a text describes: a preset's name, changed fields, or both.
+
+    Args:
+        text: Such as ``"fast"``, ``"fast,repeats=3"`` or ``"repeats=3,augment=no"``.
+        default: The preset that is changed if the text names none.
+
+    >>> read_recipe("draft,lr=0.1,augment=no").lr
+    0.1
+
+    Raises:
+        UnknownNameError: There is no such preset or field.
+        SettingError: A value is not of its field's type, or does not fit.
+    """
+    first, *rest = [part.strip() for part in text.split(",")]
+    name, changes = (default, [first, *rest]) if "=" in first else (first or default, rest)
+    types = {field.name: field.type for field in fields(Recipe)}
+    values = {}
+    for change in changes:
+        field, _, value = change.partition("=")
+        if field not in types:
+            raise UnknownNameError("recipe field", field, types)
+        values[field] = _read(field, value, types[field])
+    return preset(name, **values)
+
+
+def _read(name: str, value: str, kind: object) -> int | float | str | bool:
+    switches = {"yes": True, "true": True, "no": False, "false": False}
+    try:
+        if kind is bool:
+            return switches[value.lower()]
+        return value if kind not in (int, float) else kind(value)
+    except (KeyError, ValueError) as error:
+        raise SettingError(
+            f"{name}={value} does not fit: {name} is {getattr(kind, '__name__', kind)}; "
+            f"write for example {name}={getattr(Recipe(), name)}."
+        ) from error

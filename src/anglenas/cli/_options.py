@@ -58,9 +58,11 @@ RecipeName = Annotated[
     str | None,
     typer.Option(
         "--recipe",
+        metavar="NAME[,FIELD=VALUE...]",
         help="How candidates are trained for a moment: 'paper' (32 x 32 images, the published "
         "settings), 'fast' (16 x 16) or 'draft' (16 x 16, 1 cell per stage); the last two are "
-        "not calibrated yet. Default: 'draft' for digits, else 'fast'.",
+        "not calibrated yet. Fields can be changed: 'fast,repeats=3,sampling=first'. "
+        "(default: 'draft' for digits, else 'fast')",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Where all randomness comes from.")]

@@ -74,6 +74,10 @@ def search(
         bool,
         typer.Option(help="Put networks whose classifier hardly turns behind all others."),
     ] = True,
+    ties: Annotated[
+        str,
+        typer.Option(help="Equal values share their 'average' rank, or are 'broken' by chance."),
+    ] = "average",
     seed: Seed = 1,
     flip: Flip = None,
     strict: Strict = False,
@@ -128,7 +132,8 @@ def search(
     settings = {
         "space": space, "data": data, "rank": rank, "strategy": strategy, "budget": budget,
         "minutes": minutes, "seed": seed, "recipe": recipe, "metrics": split_names(metrics),
-        "max_params": max_params, "max_flops": max_flops, "guard": guard, "flip": flip,
+        "max_params": max_params, "max_flops": max_flops, "guard": guard, "ties": ties,
+        "flip": flip,
     }  # fmt: skip
     with show_progress(quiet=quiet or as_json) as on_progress:
         # Importing takes a moment, in which Ctrl-C may come already.

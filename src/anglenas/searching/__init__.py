@@ -1,8 +1,17 @@
 """Searching: from images to a ranked list of architectures."""
 
-from anglenas.searching._plan import Measured
+from anglenas.searching._plan import Measured, draw_repeats
 from anglenas.searching._result import Candidate, Found
 from anglenas.searching._score import score, score_architectures
 from anglenas.searching._search import Progress, search
 
-__all__ = ["Candidate", "Found", "Measured", "Progress", "score", "score_architectures", "search"]
+__all__ = [
+    "Candidate",
+    "Found",
+    "Measured",
+    "Progress",
+    "draw_repeats",
+    "score",
+    "score_architectures",
+    "search",
+]

@@ -1,19 +1,22 @@
 """From measured values to ranked candidates."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anglenas.errors import SettingError
 from anglenas.networks import NetworkConfig
+from anglenas.numerics import derive
 from anglenas.plugins import load
 from anglenas.probes import Metric
-from anglenas.ranking import Expression, guard, order, parse, ranks
+from anglenas.ranking import Ties, guard, order, parse, ranks
 from anglenas.searching._plan import Measured
 from anglenas.searching._result import Candidate
 
-__all__ = ["combined_scores", "rank_candidates"]
+__all__ = ["Judge", "combined_scores", "rank_candidates"]
 
 Columns = Mapping[str, NDArray[np.float64]]
 
@@ -45,47 +48,88 @@ def guarded_columns(
     return {**columns, "angle": angle, "loss": loss}, hit
 
 
+@dataclass(frozen=True)
+class Judge:
+    """How candidates are ranked.
+
+    Attributes:
+        rank: The rank expression.
+        guard: Whether trivial networks are put behind.
+        ties: What equal values get; see :func:`anglenas.ranking.ranks`.
+        seed: Where the order of equal values comes from, if ties are broken.
+
+    Raises:
+        SettingError: ``ties`` is no rule.
+    """
+
+    rank: str
+    guard: bool = True
+    ties: Ties = "average"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.ties not in get_args(Ties):
+            raise SettingError(f"ties are 'average' or 'broken', not {self.ties!r}.")
+
+    def scores(self, columns: Columns, directions: Mapping[str, bool]) -> NDArray[np.float64]:
+        """The combined score of each candidate; higher is better."""
+        return self._evaluate(self.rank, columns, directions)
+
+    def places(self, columns: Columns, directions: Mapping[str, bool]) -> dict[str, Any]:
+        """Places, 1 the best, by each metric and combination."""
+        pair = ["angle_loss"] if {"angle", "loss"} <= set(columns) else []
+        placed = {
+            name: ranks(column, higher_is_better=directions[name])
+            for name, column in columns.items()
+        }
+        for name in (*pair, self.rank):
+            if name not in placed:
+                scores = self._evaluate(name, columns, directions)
+                placed[name] = ranks(scores, higher_is_better=True)
+        return {name: len(places) - places for name, places in placed.items()}
+
+    def guarded(
+        self, columns: Columns, trivial: Sequence[bool]
+    ) -> tuple[Columns, NDArray[np.bool_]]:
+        """The columns to rank by, and which candidates the guard put behind."""
+        if not self.guard:
+            return columns, np.zeros(len(trivial), dtype=bool)
+        return guarded_columns(columns, np.array(trivial, dtype=bool))
+
+    def _evaluate(
+        self, rank: str, columns: Columns, directions: Mapping[str, bool]
+    ) -> NDArray[np.float64]:
+        rng = np.random.default_rng(derive(self.seed, "ties"))
+        return parse(rank).evaluate(columns, directions, ties=self.ties, rng=rng)
+
+
 def combined_scores(
-    expression: Expression,
+    judge: Judge,
+    space: Any,
+    architectures: Sequence[Any],
     measured: Sequence[Measured],
     metrics: Sequence[Metric],
-    trivial: Sequence[bool] | None,
 ) -> NDArray[np.float64]:
-    """The combined score of each candidate; higher is better.
-
-    Args:
-        expression: How metrics are combined.
-        measured: The values, one a candidate.
-        metrics: What was measured.
-        trivial: Which candidates are trivial by their structure; ``None`` switches the guard off.
-    """
-    columns = columns_of(measured, metrics)
-    if trivial is not None:
-        columns, _ = guarded_columns(columns, np.array(trivial, dtype=bool))
-    directions = {metric.name: metric.higher_is_better for metric in metrics}
-    return expression.evaluate(columns, directions)
+    """The combined score of each candidate; higher is better."""
+    trivial = [space.is_trivial(one) for one in architectures]
+    columns, _ = judge.guarded(columns_of(measured, metrics), trivial)
+    return judge.scores(columns, _directions(metrics))
 
 
 def rank_candidates(
-    rank: str,
+    judge: Judge,
     space: str,
     architectures: Sequence[Any],
     measured: Sequence[Measured],
     metrics: Sequence[Metric],
     config: NetworkConfig,
-    *,
-    guarded: bool,
 ) -> tuple[Candidate, ...]:
     """All candidates, best first; equal scores in the order of their proposals."""
-    searched = load("space", space)
-    columns = columns_of(measured, metrics)
-    hit = np.zeros(len(measured), dtype=bool)
-    if guarded:
-        trivial = np.array([searched.is_trivial(one) for one in architectures], dtype=bool)
-        columns, hit = guarded_columns(columns, trivial)
-    directions = {metric.name: metric.higher_is_better for metric in metrics}
-    scores = parse(rank).evaluate(columns, directions)
-    places = _places(rank, columns, directions)
+    searched, directions = load("space", space), _directions(metrics)
+    trivial = [searched.is_trivial(one) for one in architectures]
+    columns, hit = judge.guarded(columns_of(measured, metrics), trivial)
+    scores = judge.scores(columns, directions)
+    places = judge.places(columns, directions)
     return tuple(
         Candidate(
             rank=place + 1,
@@ -96,7 +140,7 @@ def rank_candidates(
             spreads=measured[number].spreads,
             ranks={name: float(column[number]) for name, column in places.items()},
             score=float(scores[number]),
-            status=_status(measured[number], scores[number], rank),
+            status=_status(measured[number], scores[number], judge.rank),
             guarded=bool(hit[number]),
             space=space,
             config=config,
@@ -105,20 +149,11 @@ def rank_candidates(
     )
 
 
+def _directions(metrics: Sequence[Metric]) -> dict[str, bool]:
+    return {metric.name: metric.higher_is_better for metric in metrics}
+
+
 def _status(measured: Measured, score: float, rank: str) -> str:
     if measured.status == "ok" and score == -np.inf:
         return f"undefined: {rank} has no value here"
     return measured.status
-
-
-def _places(rank: str, columns: Columns, directions: Mapping[str, bool]) -> dict[str, Any]:
-    """Places, 1 the best, under each metric and combination."""
-    placed = {
-        name: ranks(column, higher_is_better=directions[name]) for name, column in columns.items()
-    }
-    pair = ["angle_loss"] if {"angle", "loss"} <= set(columns) else []
-    for name in (*pair, rank):
-        if name not in placed:
-            scores = parse(name).evaluate(columns, directions)
-            placed[name] = ranks(scores, higher_is_better=True)
-    return {name: len(scores) - scores for name, scores in placed.items()}

@@ -14,12 +14,12 @@ from anglenas.errors import SettingError, UsageError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import derive
 from anglenas.plugins import load
-from anglenas.ranking import Expression, parse
+from anglenas.ranking import Expression, Ties, parse
 from anglenas.recipe import Recipe
 from anglenas.scoring import Outcome, Scorer, Store, Task
 from anglenas.searching._constraints import Constraints
 from anglenas.searching._plan import Measured, Plan, draw_repeats, make_plan, notices_of
-from anglenas.searching._ranked import combined_scores, rank_candidates
+from anglenas.searching._ranked import Judge, combined_scores, rank_candidates
 from anglenas.searching._result import Candidate, Found
 from anglenas.searching._setup import (
     choose_recipe,
@@ -74,6 +74,7 @@ def search(
     max_params: int | None = None,
     max_flops: int | None = None,
     guard: bool = True,
+    ties: Ties = "average",
     channels: int = 16,
     cells: int = 5,
     flip: bool | None = None,
@@ -98,12 +99,15 @@ def search(
         budget: Candidates to measure, each a function of its own; 60 if no minutes are given.
         minutes: Time after which the search ends with what is measured, one candidate at least.
         seed: Where all randomness comes from.
-        recipe: Name of a preset or a recipe; by default ``"draft"`` for the built-in digits and
-            ``"fast"`` otherwise.
+        recipe: A recipe, or a text such as ``"fast,repeats=3"`` (see
+            :func:`anglenas.recipe.read_recipe`); by default ``"draft"`` for the built-in digits
+            and ``"fast"`` otherwise.
         metrics: Further metrics to measure and list.
         max_params: Most parameters of the network that is looked for.
         max_flops: Most operations of one image's forward pass (a multiply-add is two).
         guard: Whether networks whose classifier hardly turns are put behind.
+        ties: What equal values get: their ``"average"`` rank, or ranks in a random order that
+            comes from the seed, as in the released code (``"broken"``).
         channels: Width of the first stage of the network that is looked for.
         cells: Its cells per stage.
         flip: Whether a mirrored image is still one of its class; by default the data set says.
@@ -127,7 +131,7 @@ def search(
     source = open_data(data, flip)
     recipe = choose_recipe(recipe, source)
     space_name = choose_space(space)
-    expression = parse(rank)
+    expression, judge = parse(rank), Judge(rank, guard, ties, seed)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     target = NetworkConfig(
         num_classes=len(source.class_names),
@@ -142,12 +146,9 @@ def search(
     with open_store(store) as opened, open_executor(workers, scheduler) as executor:
         run = _Run(
             plan=plan,
-            expression=expression,
-            rank=rank,
+            judge=judge,
             strategy=chosen,
             constraints=Constraints(space_name, target, max_params, max_flops),
-            guard=guard,
-            seed=seed,
             target=target,
             scorer=Scorer(opened, executor),
             started=started,
@@ -175,12 +176,9 @@ class _Run:
     """One search under way: the trials so far and what was measured of them."""
 
     plan: Plan
-    expression: Expression
-    rank: str
+    judge: Judge
     strategy: Strategy
     constraints: Constraints
-    guard: bool
-    seed: int
     target: NetworkConfig
     scorer: Scorer
     started: float
@@ -232,7 +230,9 @@ class _Run:
             space=self.space,
             history=self._history() if self.strategy.concurrency else self._unscored(),
             count=count,
-            stream=lambda number: np.random.default_rng(derive(self.seed, "strategy", number)),
+            stream=lambda number: np.random.default_rng(
+                derive(self.judge.seed, "strategy", number)
+            ),
             admits=self._admits,
         )
         return self.strategy.propose(request)
@@ -245,20 +245,14 @@ class _Run:
         return [Trial(n, one, float("nan")) for n, one in enumerate(self.architectures)]
 
     def _history(self) -> list[Trial]:
-        scores = self._scores(range(len(self.architectures)))
+        measured = [self.measured[number] for number in range(len(self.architectures))]
+        scores = combined_scores(
+            self.judge, self.space, self.architectures, measured, self.plan.metrics
+        ) if measured else ()  # fmt: skip
         return [
             Trial(n, one, float(score))
             for n, (one, score) in enumerate(zip(self.architectures, scores, strict=True))
         ]
-
-    def _scores(self, numbers: Sequence[int]) -> Any:
-        if not numbers:
-            return ()
-        trivial = [self.space.is_trivial(self.architectures[number]) for number in numbers]
-        measured = [self.measured[number] for number in numbers]
-        return combined_scores(
-            self.expression, measured, self.plan.metrics, trivial if self.guard else None
-        )
 
     def _measure(self, proposals: Sequence[Any], total: int | None) -> None:
         first = len(self.architectures)
@@ -297,13 +291,12 @@ class _Run:
         if not numbers:
             return ()
         ranked = rank_candidates(
-            self.rank,
+            self.judge,
             self.plan.space,
             [self.architectures[number] for number in numbers],
             [self.measured[number] for number in numbers],
             self.plan.metrics,
             self.target,
-            guarded=self.guard,
         )
         return tuple(replace(one, number=numbers[one.number]) for one in ranked)
 
@@ -311,14 +304,14 @@ class _Run:
         """What came of it."""
         return Found(
             candidates=self._candidates(),
-            rank=self.rank,
+            rank=self.judge.rank,
             space=self.plan.space,
             data=source.name,
             class_names=tuple(source.class_names),
             strategy=self.strategy.name,
             recipe=recipe,
-            seed=self.seed,
-            guard=self.guard,
+            seed=self.judge.seed,
+            guard=self.judge.guard,
             notices=notices,
             seconds=time.perf_counter() - self.started,
             computed=self.computed,

@@ -9,7 +9,7 @@ from typing import Any
 from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
 from anglenas.plugins import load, reference
-from anglenas.recipe import Recipe, preset
+from anglenas.recipe import Recipe, read_recipe
 from anglenas.scoring import DaskWorkers, Executor, InProcess, Store
 from anglenas.strategies import Strategy
 
@@ -36,7 +36,8 @@ def choose_recipe(recipe: str | Recipe | None, source: ImageSource) -> Recipe:
     """The recipe asked for; by default ``"draft"`` for the built-in digits, else ``"fast"``."""
     if isinstance(recipe, Recipe):
         return recipe
-    return preset(recipe or ("draft" if source.name == "digits" else "fast"))
+    default = "draft" if source.name == "digits" else "fast"
+    return read_recipe(recipe or default, default)
 
 
 def choose_space(space: Any) -> str:
