@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import anglenas
-from anglenas.errors import SettingError, UnknownNameError, UsageError
+from anglenas.errors import NetworkError, SettingError, UnknownNameError, UsageError
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
 from anglenas.recipe import Recipe
@@ -426,3 +426,13 @@ def test_the_root_offers_what_it_says() -> None:
     assert anglenas.search is search
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = anglenas.nonsense
+
+
+def test_score_watches_the_layer_that_is_named():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    recipe = Recipe(resolution=8, iterations=3)
+    named, found = (anglenas.score(network, recipe=recipe, classifier=name) for name in ("1", None))
+    assert named.values["loss"] == found.values["loss"]
+    assert named.values["angle"] != found.values["angle"]
+    with pytest.raises(NetworkError, match="no linear layer 'head'; it has 1, 3"):
+        anglenas.score(network, recipe=recipe, classifier="head")

@@ -167,7 +167,7 @@ def test_logits_are_found_in_a_tuple_and_the_classifier_is_the_last_that_runs(ba
 
 
 def test_a_named_layer_is_watched_instead(batch):
-    named = ShortTraining(classifier="network.body").measure(Wrapped(), batch, TINY, seed=3)
+    named = ShortTraining(classifier="body").measure(Wrapped(), batch, TINY, seed=3)
     found = SHORT_TRAINING.measure(Wrapped(), batch, TINY, seed=3)
     assert named["loss"] == found["loss"]
     assert named["cosine"] != found["cosine"]
@@ -178,7 +178,7 @@ def test_a_named_layer_is_watched_instead(batch):
     [
         (small_module(outputs=7), "7 outputs, but the images have 10 classes"),
         (nn.Sequential(nn.Conv2d(1, 10, 8), nn.Flatten()), "No linear layer runs"),
-        (nn.Conv2d(1, 10, 8), r"no logits of shape \(N, classes\)"),
+        (nn.Linear(8, 10), r"no logits of shape \(N, classes\)"),
         (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 10)), "does not take"),
     ],
 )

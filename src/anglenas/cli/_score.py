@@ -35,6 +35,10 @@ def score(
         str | None,
         typer.Option(help="module:factory of your own network instead of an architecture."),
     ] = None,
+    classifier: Annotated[
+        str | None,
+        typer.Option(help="Name of the model's prediction layer. (default: its last linear one)"),
+    ] = None,
     metrics: Annotated[
         str, typer.Option(help="Names separated by commas, or 'all'.")
     ] = "angle,loss,params",
@@ -68,7 +72,7 @@ def score(
     measured = [
         searching.score(
             subject, data, metrics=names, space=space, recipe=recipe, seed=seed, flip=flip,
-            strict=strict, store=store,
+            strict=strict, store=store, classifier=classifier,
         )
         for subject in subjects.values()
     ]  # fmt: skip

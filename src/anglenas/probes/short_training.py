@@ -130,10 +130,11 @@ class ShortTraining:
         Raises:
             NetworkError: It has no classifier, or fewer outputs than classes.
         """
-        with isolated(network, batch, seed) as specimen:
-            name = find_classifier(specimen.network, specimen.images[:2], self.classifier)
-            initialise(specimen.network.get_submodule("network"), seed)
-            classifier: nn.Linear = specimen.network.get_submodule(name)  # type: ignore[assignment]
+        with isolated(network, batch, seed, self.name) as specimen:
+            inner = specimen.network.get_submodule("network")
+            name = find_classifier(inner, specimen.images[:2], self.classifier)
+            initialise(inner, seed)
+            classifier: nn.Linear = inner.get_submodule(name)  # type: ignore[assignment]
             losses, cosines = _train(specimen, classifier, batch, recipe, seed)
         return {"iterations": recipe.iterations, "loss": losses, "cosine": cosines}
 

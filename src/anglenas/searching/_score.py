@@ -13,6 +13,7 @@ from anglenas.networks import NetworkConfig
 from anglenas.numerics import single_thread
 from anglenas.plugins import load
 from anglenas.probes import Probe, Record, Undefined, find_metric, find_probe
+from anglenas.probes.short_training import ShortTraining
 from anglenas.recipe import Recipe
 from anglenas.scoring import InProcess, Scorer, Store
 from anglenas.searching._plan import (
@@ -41,6 +42,7 @@ def score(
     flip: bool | None = None,
     strict: bool = False,
     store: str | Path | Store | None = None,
+    classifier: str | None = None,
 ) -> Measured:
     """The metrics of one network.
 
@@ -55,6 +57,8 @@ def score(
         flip: As in :func:`anglenas.search`.
         strict: As in :func:`anglenas.search`.
         store: Where scores of architectures are kept; modules have no address and no store.
+        classifier: Name of a module's prediction layer, whose turning is the angle; by default
+            its last linear layer that runs.
 
     Returns:
         ``values`` and ``spreads`` by metric, the ``reasons`` why one has no value, and notices.
@@ -71,7 +75,7 @@ def score(
     recipe = choose_recipe(recipe, source)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     if isinstance(subject, nn.Module):
-        measured = _score_module(subject, batches, tuple(metrics), recipe, seed)
+        measured = _score_module(subject, batches, tuple(metrics), recipe, seed, classifier)
         return replace(measured, notices=notices_of(batches))
     name = choose_space(space)
     parsed = load("space", name).parse(subject) if isinstance(subject, str) else subject
@@ -111,13 +115,17 @@ def _score_module(
     names: Sequence[str],
     recipe: Recipe,
     seed: int,
+    classifier: str | None,
 ) -> Measured:
     metrics = [find_metric(name) for name in names]
     by_probe = {}
     for name in dict.fromkeys(metric.probe for metric in metrics):
-        repeats = batches if find_probe(name).uses_images else batches[:1]
+        probe = find_probe(name)
+        if isinstance(probe, ShortTraining):
+            probe = replace(probe, classifier=classifier)
+        repeats = batches if probe.uses_images else batches[:1]
         by_probe[name] = [
-            _measure(find_probe(name), network, batch, recipe, repeat_seed(seed, repeat))
+            _measure(probe, network, batch, recipe, repeat_seed(seed, repeat))
             for repeat, batch in enumerate(repeats)
         ]
     return read_metrics(metrics, by_probe)
