@@ -179,7 +179,7 @@ def test_a_named_layer_is_watched_instead(batch):
         (small_module(outputs=7), "7 outputs, but the images have 10 classes"),
         (nn.Sequential(nn.Conv2d(1, 10, 8), nn.Flatten()), "No linear layer runs"),
         (nn.Linear(8, 10), r"no logits of shape \(N, classes\)"),
-        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 10)), "build it for such images"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 10)), "for such images"),
     ],
 )
 def test_networks_that_cannot_be_measured_are_refused(batch, network, message):
