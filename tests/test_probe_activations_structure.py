@@ -16,7 +16,7 @@ from anglenas.probes import Undefined
 from anglenas.probes._initialise import initialise
 from anglenas.probes.az_nas import AZ_NAS, AZ_NAS_RANK, AzNas, entropy, find_blocks, spectral_norm
 from anglenas.probes.regions import REGIONS, Regions, count_regions, crops, random_channels
-from anglenas.probes.zen import ZEN, Zen, gaussian
+from anglenas.probes.zen import ZEN, Zen
 from anglenas.ranking import parse
 from anglenas.recipe import Recipe
 
@@ -220,7 +220,9 @@ def test_zen_is_its_formula_on_hooked_features_and_batchnorms(batch: FewShot, po
     network, probe = Pooled(), Zen(batch_size=7)
     record = probe.measure(network, batch, RECIPE, 1)
 
-    gaussian(network, 1)
+    initialise(network, 1)
+    for layer in (m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)):
+        layer.weight.data *= math.sqrt(layer.weight[0].numel() / 2)  # from N(0, 2 / fan_in)
     scales: list[float] = []
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     hooks = [
@@ -242,12 +244,22 @@ def test_zen_is_its_formula_on_hooked_features_and_batchnorms(batch: FewShot, po
     assert record["batchnorms"] == len(norms) == len(scales)
 
 
-def test_zen_draws_its_weights_from_the_standard_normal_distribution() -> None:
-    network = nn.Sequential(nn.Conv2d(16, 64, 3), nn.Linear(64, 100))
-    gaussian(network, 1)
-    for layer in network:
-        assert scipy.stats.kstest(layer.weight.detach().flatten(), "norm").pvalue > 0.01
-        assert layer.bias.count_nonzero() == 0
+def test_zen_draws_its_weights_from_the_standard_normal_distribution(batch: FewShot) -> None:
+    seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    class Watched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(3, 64, 3), nn.Linear(64, 100)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen[:] = [(layer.weight.clone(), layer.bias) for layer in (self.conv, self.head)]
+            return self.head(self.conv(images).mean((2, 3)))
+
+    ZEN.measure(Watched(), batch, RECIPE, 1)
+    for weight, bias in seen:
+        assert scipy.stats.kstest(weight.detach().flatten(), "norm").pvalue > 0.01
+        assert bias.count_nonzero() == 0
 
 
 def test_zen_does_not_need_batchnorm(batch: FewShot) -> None:

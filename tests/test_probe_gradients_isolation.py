@@ -160,13 +160,13 @@ def test_traces_are_removed_after_a_failure():
 
 
 def _fail_inside(network: nn.Module) -> None:
-    with isolated(network, few_shot(), 1) as specimen:
+    with isolated(network, few_shot(), 1, "mine") as specimen:
         specimen.network(specimen.images).sum().backward()
         finite(math.inf, "it")
 
 
 def test_logits_are_told_from_features():
-    with isolated(Dropping(), few_shot(), 1) as specimen:
+    with isolated(Dropping(), few_shot(), 1, "mine") as specimen:
         assert specimen.network(specimen.images).shape == (6, 3)
 
 
@@ -174,7 +174,7 @@ def test_logits_are_told_from_features():
     ("make", "fast"), [(Flattening, False), (nasbench201, True)], ids=["plain", "channels_last"]
 )
 def test_the_fast_memory_layout_is_used_where_it_can_be(make, fast):
-    with isolated(make(), few_shot(), 1) as specimen:
+    with isolated(make(), few_shot(), 1, "mine") as specimen:
         assert specimen.images.is_contiguous(memory_format=torch.channels_last) is fast
 
 
@@ -261,7 +261,7 @@ def test_meco_needs_feature_maps():
 @pytest.mark.parametrize("probe", [MECO, GRADSIGN])
 def test_one_value_a_channel_cannot_be_normalised(probe):
     network = nn.Sequential(nn.Conv2d(3, 4, 8), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 3))
-    with pytest.raises(Undefined, match="one image alone"):
+    with pytest.raises(Undefined, match="1 images alone"):
         probe.measure(network, few_shot(), RECIPE, 1)
 
 

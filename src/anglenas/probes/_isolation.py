@@ -1,20 +1,24 @@
-"""A network that may be changed at will: a copy, measured where no trace is left."""
+"""A network that may be changed at will: a copy with fresh weights, measured without a trace."""
 
 import copy
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from anglenas.data import FewShot, normalised
-from anglenas.errors import NetworkError
+from anglenas.errors import DataError, NetworkError
 from anglenas.numerics import derive
+from anglenas.probes._base import Undefined
 from anglenas.probes._initialise import initialise
 from anglenas.probes._outputs import find_classifier, logits_of
 
-__all__ = ["Specimen", "isolated"]
+__all__ = ["Specimen", "device_of", "fresh_copy", "isolated", "run", "spread"]
 
 
 @dataclass(frozen=True)
@@ -49,17 +53,38 @@ class Logits(nn.Module):
         self.width = width
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """``(N, C, H, W) -> (N, K)``."""
-        return logits_of(self.network(images), self.classes, self.width)
+        """``(N, C, H, W) -> (N, K)``.
+
+        Raises:
+            Undefined: So few images give a BatchNorm a single value a channel.
+        """
+        return logits_of(_output(self.network, images), self.classes, self.width)
 
 
 @contextmanager
-def isolated(network: nn.Module, batch: FewShot, seed: int) -> Iterator[Specimen]:
-    """A freshly initialised copy of a network; when the block ends nothing has changed.
+def fresh_copy(network: nn.Module, seed: int) -> Iterator[nn.Module]:
+    """A freshly initialised copy in training mode; when the block ends nothing has changed.
 
     The network's parameters, buffers, gradients, modes and hooks are never written to. Random
-    numbers drawn inside (by Dropout, say) come from a stream of their own, and the caller's
-    gradient and inference modes do not matter.
+    numbers drawn inside (by Dropout, say; from PyTorch, NumPy or Python) come from streams of
+    their own, and the caller's gradient and inference modes do not matter.
+
+    Args:
+        network: Any module.
+        seed: Where the weights and all other random numbers come from.
+
+    Raises:
+        NetworkError: It cannot be copied.
+    """
+    with _untouched_state():
+        twin = _copy(network)
+        _refresh(twin, seed)
+        yield twin
+
+
+@contextmanager
+def isolated(network: nn.Module, batch: FewShot, seed: int, probe: str) -> Iterator[Specimen]:
+    """A :func:`fresh_copy` that returns logits, and the images to run it on.
 
     The copy computes in the ``channels_last`` layout where it can: on CPUs a backward pass of a
     convolutional network is about 1.7 times as fast. A network that flattens feature maps by
@@ -69,16 +94,81 @@ def isolated(network: nn.Module, batch: FewShot, seed: int) -> Iterator[Specimen
         network: Any module that maps images to logits, alone or among other tensors.
         batch: The images.
         seed: Where the weights and all other random numbers come from.
+        probe: Who measures; what messages call it.
 
     Raises:
-        NetworkError: It cannot be copied, does not take such images, or has too few outputs.
+        DataError: A label is none of the classes.
+        NetworkError: It cannot be copied, fails on such images, or has too few outputs.
+        Undefined: So few images give a BatchNorm a single value a channel.
     """
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
-        specimen = _prepare(_copy(network), batch)
-        initialise(specimen.network.get_submodule("network"), seed)
-        torch.manual_seed(derive(seed, "network"))
+    _check(batch)
+    with _untouched_state():
+        specimen = _prepare(_copy(network), batch, probe)
+        _refresh(specimen.network.get_submodule("network"), seed)
         yield specimen
+
+
+def run(network: nn.Module, inputs: torch.Tensor, probe: str) -> Any:
+    """What a network returns.
+
+    Args:
+        network: The network.
+        inputs: ``(N, C, H, W)``.
+        probe: Who runs it.
+
+    Raises:
+        NetworkError: It fails; its own error is the cause.
+        Undefined: So few inputs give a BatchNorm a single value a channel.
+    """
+    try:
+        return _output(network, inputs)
+    except (NetworkError, Undefined, MemoryError):
+        raise
+    except Exception as error:  # the network is the user's: it can raise anything
+        raise NetworkError(
+            f"The network {type(network).__name__} does not take images of shape "
+            f"{tuple(inputs.shape[1:])}, as {probe!r} runs it ({type(error).__name__}: {error}); "
+            "build it for such images, or repair its forward pass."
+        ) from error
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network computes; the CPU if it has no parameters."""
+    return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+
+
+def spread(count: int, total: int) -> torch.Tensor:
+    """Up to ``count`` of the indices 0 to ``total - 1``, spread evenly.
+
+    Of images sorted by class they belong to all classes.
+
+    >>> spread(3, 10), spread(3, 2)
+    (tensor([0, 3, 6]), tensor([0, 1]))
+    """
+    count = min(count, total)
+    return torch.arange(count) * total // count
+
+
+@contextmanager
+def _untouched_state() -> Iterator[None]:
+    """Gradients are recorded inside, and all global random state is afterwards as it was."""
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - networks may use it
+    try:
+        with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+
+
+def _refresh(network: nn.Module, seed: int) -> None:
+    """Fresh weights, and global random streams of the seed for whatever else the network draws."""
+    initialise(network, seed)
+    stream = derive(seed, "network")
+    torch.manual_seed(stream)
+    random.seed(stream)
+    np.random.seed(stream % 2**32)  # noqa: NPY002
 
 
 def _copy(network: nn.Module) -> nn.Module:
@@ -86,20 +176,33 @@ def _copy(network: nn.Module) -> nn.Module:
         twin = copy.deepcopy(network)
     except (RuntimeError, TypeError) as error:
         raise NetworkError(
-            f"The network cannot be copied ({error}); keep tensors that were computed, and open "
-            "files, out of its attributes."
+            f"The network {type(network).__name__} cannot be copied ({error}); keep tensors that "
+            "were computed, and open files, out of its attributes."
         ) from error
     return twin.to(torch.float32).train().requires_grad_(True)
 
 
-def _prepare(network: nn.Module, batch: FewShot) -> Specimen:
-    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+def _check(batch: FewShot) -> None:
+    classes, labels = len(batch.class_names), batch.labels
+    if not len(labels) == len(batch.images) > 0:
+        raise DataError(
+            f"There are {len(batch.images)} images and {len(labels)} labels; give one each."
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise DataError(
+            f"Labels run from {labels.min()} to {labels.max()}, but there are {classes} classes; "
+            f"number them from 0 to {classes - 1}."
+        )
+
+
+def _prepare(network: nn.Module, batch: FewShot, probe: str) -> Specimen:
+    device = device_of(network)
     images = normalised(batch).to(device)
     layout = torch.channels_last if _runs_in_channels_last(network, images[:2]) else None
     layout = layout or torch.contiguous_format
     network.to(memory_format=layout)  # type: ignore[call-overload]
     images = images.contiguous(memory_format=layout)
-    width = _width(network, images[:2])
+    width = _width(network, images[:2], probe)
     classes = len(batch.class_names)
     return Specimen(Logits(network, classes, width), images, batch.labels.clone().to(device))
 
@@ -109,21 +212,26 @@ def _runs_in_channels_last(network: nn.Module, images: torch.Tensor) -> bool:
     try:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network(images.contiguous(memory_format=torch.channels_last))
-    except RuntimeError:
+    except Exception:  # whatever it is, the plain layout is tried next, and tells it
         return False
     return True
 
 
 @torch.no_grad()
-def _width(network: nn.Module, images: torch.Tensor) -> int | None:
+def _width(network: nn.Module, images: torch.Tensor, probe: str) -> int | None:
     """Outputs of the classifier, looked up only where more than the logits is returned."""
-    try:
-        output = network(images)
-    except RuntimeError as error:
-        raise NetworkError(
-            f"The network does not take images of shape {tuple(images.shape[1:])}: {error}"
-        ) from error
-    if isinstance(output, torch.Tensor):
+    if isinstance(run(network, images, probe), torch.Tensor):
         return None
     classifier = network.get_submodule(find_classifier(network, images))
     return int(classifier.out_features)  # type: ignore[arg-type]
+
+
+def _output(network: nn.Module, images: torch.Tensor) -> Any:
+    try:
+        return network(images)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):  # BatchNorm's own words
+            raise
+        raise Undefined(
+            f"{len(images)} images alone cannot pass in training mode: {error}"
+        ) from error

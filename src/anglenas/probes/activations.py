@@ -15,12 +15,10 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from anglenas.data import FewShot, normalised
+from anglenas.data import FewShot
 from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy, run, spread, width_of_logits
-from anglenas.probes._initialise import initialise
-from anglenas.probes._outputs import logits_of
+from anglenas.probes._isolation import isolated, spread
 from anglenas.probes._relu_codes import agreements, by_sample, log_determinant, row_codes
 from anglenas.recipe import Recipe
 
@@ -54,7 +52,7 @@ def regularised(swap: int, parameters: int, mu: float = 1000.0, sigma: float = 1
     return swap * math.exp(-((parameters / 1000 - mu) ** 2) / sigma)
 
 
-def read_naswot(record: Record) -> float:
+def _read_naswot(record: Record) -> float:
     """``log |det K|``."""
     if not record["live"]:
         raise Undefined("no rectifier of the network gets a gradient from its logits")
@@ -67,7 +65,7 @@ _NASWOT = "Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2"
 _SWAP = "Peng et al., ICLR 2024, arXiv 2403.04161"
 _NEEDS = frozenset({"relu"})
 _METRICS = (
-    Metric("naswot", "activations", True, read_naswot, _NASWOT, "nats", _NEEDS),
+    Metric("naswot", "activations", True, _read_naswot, _NASWOT, "nats", _NEEDS),
     Metric(
         "swap", "activations", True, lambda record: float(record["swap"]), _SWAP, "patterns", _NEEDS
     ),
@@ -113,12 +111,16 @@ class Activations:
 
         Raises:
             Undefined: No rectifier runs.
-            NetworkError: The network does not take the images, or returns no logits.
+            NetworkError: The network cannot be measured.
         """
-        with fresh_copy(network, seed) as copied:
-            initialise(copied, seed)
-            patterns = _Patterns(len(batch.images), self.swap_images)
-            live = reachable(_run(copied, batch, patterns))
+        patterns = _Patterns(len(batch.images), self.swap_images)
+        with isolated(network, batch, seed, self.name) as specimen:
+            # Without parameters, the graph of the logits is what the images flow through.
+            specimen.network.requires_grad_(False)
+            # A copy, because a network may change its input in place.
+            images = specimen.images.requires_grad_().clone()
+            with Rectifiers(patterns.observe):
+                live = reachable(specimen.network(images))
         if not patterns.kernels:
             raise Undefined("the network runs no rectifier (ReLU and its kin)")
         kernels = [kernel for node, kernel in patterns.kernels if node in live]
@@ -151,13 +153,3 @@ class _Patterns:
         owner: torch.Tensor = output._base if output._is_view() else output  # type: ignore[assignment]
         self.kernels.append((owner.grad_fn, agreements(codes)))
         self.units.update(row_codes(codes[self._chosen].T))
-
-
-def _run(network: nn.Module, batch: FewShot, patterns: _Patterns) -> torch.Tensor:
-    images = normalised(batch).to(device_of(network))
-    with Rectifiers(patterns.observe):
-        # Parameters are frozen, so the graph is what the images flow through. A copy, because a
-        # network may change its input in place.
-        output = run(network, images.clone().requires_grad_().clone())
-    width = width_of_logits(network, images, output)
-    return logits_of(output, len(batch.class_names), width)

@@ -20,8 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from anglenas.data import FewShot
 from anglenas.numerics import derive
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy, run
-from anglenas.probes._initialise import initialise
+from anglenas.probes._isolation import device_of, fresh_copy, run
 from anglenas.recipe import Recipe
 
 __all__ = ["AZ_NAS", "AZ_NAS_RANK", "AzNas", "entropy", "find_blocks", "spectral_norm"]
@@ -122,18 +121,18 @@ def _opened(module: nn.Module) -> list[nn.Module]:
 _SOURCE = "Lee & Ham, CVPR 2024, arXiv 2403.19232"
 
 
-def read_expressivity(record: Record) -> float:
+def _read_expressivity(record: Record) -> float:
     """Sum of the blocks' entropies."""
     return math.fsum(_entropies(record))
 
 
-def read_progressivity(record: Record) -> float:
+def _read_progressivity(record: Record) -> float:
     """Smallest gain in entropy from one block to the next."""
     entropies = _entropies(record)
     return min(after - before for before, after in itertools.pairwise(entropies))
 
 
-def read_trainability(record: Record) -> float:
+def _read_trainability(record: Record) -> float:
     """Mean of ``2 - s - 1 / s`` over the blocks' spectral norms: 0, the best, where all are 1."""
     norms: list[float] | None = record["spectral_norms"]
     if norms is None:
@@ -152,13 +151,13 @@ def _entropies(record: Record) -> list[float]:
 
 _METRICS = (
     Metric(
-        "az_expressivity", "az_nas", True, read_expressivity, f"{_SOURCE}, eq. 3", "nats"
+        "az_expressivity", "az_nas", True, _read_expressivity, f"{_SOURCE}, eq. 3", "nats"
     ),
     Metric(
-        "az_progressivity", "az_nas", True, read_progressivity, f"{_SOURCE}, eq. 4", "nats"
+        "az_progressivity", "az_nas", True, _read_progressivity, f"{_SOURCE}, eq. 4", "nats"
     ),
     Metric(
-        "az_trainability", "az_nas", True, read_trainability, f"{_SOURCE}, eq. 6 and 7",
+        "az_trainability", "az_nas", True, _read_trainability, f"{_SOURCE}, eq. 6 and 7",
         needs=frozenset({"gradients"}),
     ),
     Metric(
@@ -201,9 +200,9 @@ class AzNas:
         generator = torch.Generator().manual_seed(derive(seed, "inputs"))
         inputs = torch.randn(self.batch_size, *batch.images.shape[1:], generator=generator)
         with fresh_copy(network, seed) as copied:
-            initialise(copied, seed)
+            copied.requires_grad_(False)
             inputs = inputs.to(device_of(copied)).requires_grad_()
-            outputs, flops = _block_outputs(copied, inputs)
+            outputs, flops = _block_outputs(copied, inputs, self.name)
             entropies = [entropy(output) for output in outputs]
             norms = _spectral_norms(outputs, generator)
         return {
@@ -217,21 +216,23 @@ AZ_NAS = AzNas()
 """The probe, as ``anglenas.probes`` entry point ``az_nas``."""
 
 
-def _block_outputs(network: nn.Module, inputs: torch.Tensor) -> tuple[list[torch.Tensor], int]:
+def _block_outputs(
+    network: nn.Module, inputs: torch.Tensor, probe: str
+) -> tuple[list[torch.Tensor], int]:
     blocks = find_blocks(network)
-    outputs, flops = _run(network, blocks, inputs)
+    outputs, flops = _run(network, blocks, inputs, probe)
     while len(outputs) < 2:
         # Such as a backbone and a head: the blocks are one level further down.
         inner = [part for block in blocks for part in find_blocks(block) or [block]]
         if inner == blocks:
             raise Undefined("fewer than two blocks of the network give feature maps or tokens")
         blocks = inner
-        outputs, flops = _run(network, blocks, inputs)
+        outputs, flops = _run(network, blocks, inputs, probe)
     return outputs, flops
 
 
 def _run(
-    network: nn.Module, blocks: Sequence[nn.Module], inputs: torch.Tensor
+    network: nn.Module, blocks: Sequence[nn.Module], inputs: torch.Tensor, probe: str
 ) -> tuple[list[torch.Tensor], int]:
     outputs: list[torch.Tensor] = []
 
@@ -241,7 +242,7 @@ def _run(
 
     hooks = [block.register_forward_hook(keep) for block in blocks]
     with FlopCounterMode(display=False) as counter:
-        run(network, inputs.clone())
+        run(network, inputs.clone(), probe)
     for hook in hooks:
         hook.remove()
     return outputs, counter.get_total_flops()

@@ -146,7 +146,7 @@ class BackwardProbe:
             NetworkError: The network cannot be measured.
             Undefined: It has no weights, or its loss or a gradient is not finite.
         """
-        with isolated(network, batch, seed) as specimen:
+        with isolated(network, batch, seed, self.name) as specimen:
             weights = list(weights_of(specimen.network).values())
             with _watched(specimen.network) as saliencies:
                 gradients = loss_gradients(

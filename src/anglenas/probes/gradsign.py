@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._base import Metric, Record
 from anglenas.probes._isolation import isolated
 from anglenas.probes._jacobian import loss_gradients, weights_of
 from anglenas.recipe import Recipe
@@ -35,24 +35,15 @@ def gradsign(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> 
         labels: ``(N,)``.
 
     Raises:
-        Undefined: The network has no weights, the loss of an image is not finite, or one image
-            gives BatchNorm a single value a channel.
+        Undefined: The network has no weights, or the loss of an image is not finite.
     """
     weights = list(weights_of(network).values())
     votes = [torch.zeros_like(weight) for weight in weights]
     for image, label in zip(torch.split(images, 1), torch.split(labels, 1), strict=True):
-        for vote, gradient in zip(votes, _gradients(network, image, label, weights), strict=True):
+        gradients = loss_gradients(network, image, label, weights)
+        for vote, gradient in zip(votes, gradients, strict=True):
             vote += gradient.sign()
     return sum(int(vote.abs().sum(dtype=torch.float64)) for vote in votes)
-
-
-def _gradients(
-    network: nn.Module, image: torch.Tensor, label: torch.Tensor, weights: list[nn.Parameter]
-) -> tuple[torch.Tensor, ...]:
-    try:
-        return loss_gradients(network, image, label, weights)
-    except ValueError as error:  # of BatchNorm
-        raise Undefined(f"one image alone cannot pass in training mode: {error}") from error
 
 
 _METRIC = Metric(
@@ -78,9 +69,10 @@ class GradSignProbe:
 
         Raises:
             NetworkError: The network cannot be measured.
-            Undefined: As for :func:`gradsign`.
+            Undefined: As for :func:`gradsign`, or one image alone gives BatchNorm a single value
+                a channel.
         """
-        with isolated(network, batch, seed) as specimen:
+        with isolated(network, batch, seed, self.name) as specimen:
             return {"gradsign": gradsign(specimen.network, specimen.images, specimen.labels)}
 
 

@@ -72,7 +72,7 @@ class GraspProbe:
             NetworkError: The network cannot be measured.
             Undefined: It has no weights, or its loss or the value is not finite.
         """
-        with isolated(network, batch, seed) as specimen:
+        with isolated(network, batch, seed, self.name) as specimen:
             value = grasp(specimen.network, specimen.images, specimen.labels)
         return {"grasp": finite(value, "grasp")}
 

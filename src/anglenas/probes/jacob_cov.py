@@ -132,7 +132,7 @@ class JacobCovProbe:
             NetworkError: The network cannot be measured.
             Undefined: The gradient by an image is constant or not finite.
         """
-        with isolated(network, batch, seed) as specimen:
+        with isolated(network, batch, seed, self.name) as specimen:
             rows = image_gradients(specimen.network, specimen.images)
             return {
                 "eigenvalues": torch.linalg.eigvalsh(_correlation(rows)).tolist(),

@@ -57,14 +57,10 @@ def meco(network: nn.Module, image: torch.Tensor) -> float:
         image: ``(1, C, H, W)``.
 
     Raises:
-        Undefined: No layer makes feature maps, they are not finite, or one image gives BatchNorm a
-            single value a channel.
+        Undefined: No layer makes feature maps, or they are not finite.
     """
     with _watched(network) as found:
-        try:
-            network(image)
-        except ValueError as error:  # of BatchNorm
-            raise Undefined(f"one image alone cannot pass in training mode: {error}") from error
+        network(image)
     if not found:
         raise Undefined("no layer of the network makes feature maps")
     return sum(found)
@@ -113,9 +109,10 @@ class MecoProbe:
 
         Raises:
             NetworkError: The network cannot be measured.
-            Undefined: As for :func:`meco`.
+            Undefined: As for :func:`meco`, or one image alone gives BatchNorm a single value a
+                channel.
         """
-        with isolated(network, batch, seed) as specimen:
+        with isolated(network, batch, seed, self.name) as specimen:
             return {"meco": meco(specimen.network, specimen.images[:1])}
 
 

@@ -58,7 +58,7 @@ class NormsProbe:
             NetworkError: The network cannot be measured.
             Undefined: It has no weights.
         """
-        with isolated(network, batch, seed) as specimen:
+        with isolated(network, batch, seed, self.name) as specimen:
             return {"l2_norm": finite(l2_norm(specimen.network), "l2_norm")}
 
 

@@ -24,13 +24,13 @@ from torch import nn
 
 from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._isolation import isolated
+from anglenas.probes._isolation import isolated, spread
 from anglenas.probes._jacobian import finite, gram, summed_logits
 from anglenas.recipe import Recipe
 
 __all__ = ["NTK", "NTK_FROZEN_BN", "NtkProbe", "condition_number", "frozen_ntk", "ntk"]
 
-MOST_IMAGES = 72
+_MOST_IMAGES = 72
 """The batch of TE-NAS on NAS-Bench-201; of more images, so many evenly spaced ones are taken."""
 
 
@@ -113,12 +113,6 @@ def _freeze_statistics(network: nn.Module, images: torch.Tensor) -> None:
     network.eval()
 
 
-def _spaced(images: torch.Tensor, most: int) -> torch.Tensor:
-    """At most so many images, evenly spaced: also where they are sorted by class, all classes."""
-    count = min(len(images), most)
-    return images[torch.arange(count) * len(images) // count]
-
-
 _SOURCE = "Chen et al. (TE-NAS), ICLR 2021, arXiv 2102.11535"
 
 
@@ -154,8 +148,9 @@ class NtkProbe:
             NetworkError: The network cannot be measured.
             Undefined: The logits or their gradients are not finite, or depend on no parameter.
         """
-        with isolated(network, batch, seed) as specimen:
-            kernel = self.kernel(specimen.network, _spaced(specimen.images, MOST_IMAGES))
+        with isolated(network, batch, seed, self.name) as specimen:
+            images = specimen.images[spread(_MOST_IMAGES, len(specimen.images))]
+            kernel = self.kernel(specimen.network, images)
         finite(kernel.sum().item(), "the neural tangent kernel")
         return {"eigenvalues": torch.linalg.eigvalsh(kernel).tolist()}
 

@@ -18,8 +18,8 @@ from anglenas.data import FewShot, normalised
 from anglenas.numerics import derive
 from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy
 from anglenas.probes._initialise import initialise
+from anglenas.probes._isolation import device_of, fresh_copy
 from anglenas.probes._relu_codes import by_sample, row_codes
 from anglenas.recipe import Recipe
 

@@ -122,7 +122,7 @@ class SynflowProbe:
             NetworkError: The network cannot be measured.
             Undefined: As for :func:`log_synflow`.
         """
-        with isolated(network, batch, seed) as specimen:
+        with isolated(network, batch, seed, self.name) as specimen:
             linearise(specimen.network)
             image = torch.ones_like(specimen.images[:1], dtype=torch.float64)
             return {"log_synflow": log_synflow(specimen.network, image)}

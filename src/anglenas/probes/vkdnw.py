@@ -14,11 +14,9 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacrev, vmap
 
-from anglenas.data import FewShot, normalised
+from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy, run, spread, width_of_logits
-from anglenas.probes._initialise import initialise
-from anglenas.probes._outputs import logits_of
+from anglenas.probes._isolation import isolated, spread
 from anglenas.recipe import Recipe
 
 __all__ = ["VKDNW", "Vkdnw", "decile_entropy", "fisher_information"]
@@ -57,7 +55,7 @@ def decile_entropy(eigenvalues: torch.Tensor) -> float:
     return float(torch.special.entr(deciles / deciles.sum()).sum())
 
 
-def read_vkdnw(record: Record) -> float:
+def _read_vkdnw(record: Record) -> float:
     """Number of parameter tensors plus entropy."""
     if record["entropy"] is None:
         raise Undefined("the Fisher information is not finite, or has too few directions")
@@ -85,7 +83,7 @@ class Vkdnw:
     metrics: dict[str, Metric] = field(
         default_factory=lambda: {
             "vkdnw": Metric(
-                "vkdnw", "vkdnw", True, read_vkdnw,
+                "vkdnw", "vkdnw", True, _read_vkdnw,
                 "Tybl & Neumann, CVPR 2025, arXiv 2502.04975, section III",
                 needs=frozenset({"gradients"}),
             )
@@ -96,15 +94,13 @@ class Vkdnw:
         """Take the Fisher information of a freshly initialised copy of the network.
 
         Raises:
-            NetworkError: The network does not take the images, or returns no logits.
+            NetworkError: The network cannot be measured.
             Undefined: Its forward pass depends on the values in a way that ``vmap`` cannot trace.
         """
-        with fresh_copy(network, seed) as copied:
-            initialise(copied, seed)
-            copied.eval()
-            images = normalised(batch)[spread(self.images, len(batch.images))]
-            images = images.to(device_of(copied))
-            jacobian, logits = _jacobian(copied, images, len(batch.class_names), self.chunk)
+        with isolated(network, batch, seed, self.name) as specimen:
+            frozen = specimen.network.eval().requires_grad_(False)
+            images = specimen.images[spread(self.images, len(specimen.images))]
+            jacobian, logits = _jacobian(frozen, images, self.chunk)
         fisher = fisher_information(jacobian, logits)
         finite = bool(fisher.isfinite().all())
         entropy = decile_entropy(torch.linalg.eigvalsh(fisher)) if finite else math.nan
@@ -119,11 +115,9 @@ VKDNW = Vkdnw()
 
 
 def _jacobian(
-    network: nn.Module, images: torch.Tensor, classes: int, chunk: int
+    network: nn.Module, images: torch.Tensor, chunk: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``(N, K, P)`` derivatives by the first entry of each parameter tensor, and ``(N, K)``."""
-    with torch.no_grad():
-        width = width_of_logits(network, images, run(network, images[:1]))
     parameters = dict(network.named_parameters())
     entries = torch.stack([p.flatten()[0] for p in parameters.values()])
 
@@ -132,13 +126,12 @@ def _jacobian(
             name: torch.cat([entry.view(1), p.flatten()[1:]]).view_as(p)
             for (name, p), entry in zip(parameters.items(), entries, strict=True)
         }
-        output = functional_call(network, replaced, (image.unsqueeze(0),))
-        row = logits_of(output, classes, width)[0]
+        row: torch.Tensor = functional_call(network, replaced, (image.unsqueeze(0),))[0]
         return row, row
 
     derivative = vmap(jacrev(logits, has_aux=True), in_dims=(None, 0), chunk_size=chunk)
     try:
         jacobian, values = derivative(entries, images)
-    except RuntimeError as error:
+    except RuntimeError as error:  # of vmap: the network has run as it is before
         raise Undefined(f"the network cannot be differentiated image by image ({error})") from error
     return jacobian, values

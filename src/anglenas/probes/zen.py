@@ -19,8 +19,7 @@ from anglenas.data import FewShot
 from anglenas.numerics import derive
 from anglenas.probes._activation_mode import name_of
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._fresh import device_of, fresh_copy, run
-from anglenas.probes._initialise import initialise
+from anglenas.probes._isolation import device_of, fresh_copy, run
 from anglenas.recipe import Recipe
 
 __all__ = ["ZEN", "Zen", "zen_score"]
@@ -96,7 +95,7 @@ class Zen:
     metrics: dict[str, Metric] = field(
         default_factory=lambda: {
             "zen": Metric(
-                "zen", "zen", True, read_zen,
+                "zen", "zen", True, _read_zen,
                 "Lin et al., ICCV 2021, arXiv 2102.01063, algorithm 1", "nats",
             )
         }
@@ -111,9 +110,9 @@ class Zen:
             NetworkError: The network does not take images of this shape.
         """
         with fresh_copy(network, seed) as copied:
-            gaussian(copied, seed)
+            _widen(copied)
             inputs = self._inputs(batch, seed, device_of(copied))
-            (first, variances), (second, _) = (_features(copied, x) for x in inputs)
+            (first, variances), (second, _) = (_features(copied, x, self.name) for x in inputs)
         value = zen_score(first, second, variances)
         return {"zen": value if math.isfinite(value) else None, "batchnorms": len(variances)}
 
@@ -126,7 +125,7 @@ class Zen:
         return inputs, inputs + self.strength * noise
 
 
-def read_zen(record: Record) -> float:
+def _read_zen(record: Record) -> float:
     """The Zen-Score."""
     if record["zen"] is None:
         raise Undefined("the features are not finite, or do not depend on the input")
@@ -134,18 +133,19 @@ def read_zen(record: Record) -> float:
 
 
 @torch.no_grad()
-def gaussian(network: nn.Module, seed: int) -> None:
-    """Fresh weights from N(0, 1) for convolutions and linear layers, the rest as by default."""
-    initialise(network, seed)
+def _widen(network: nn.Module) -> None:
+    """From fresh weights of N(0, 2 / fan_in) to those of N(0, 1)."""
     for module in network.modules():
         if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
             module.weight.mul_(math.sqrt(module.weight[0].numel() / 2))
 
 
 @torch.no_grad()
-def _features(network: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+def _features(
+    network: nn.Module, inputs: torch.Tensor, probe: str
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
     with _Features() as seen:
-        run(network, inputs)
+        run(network, inputs, probe)
     if seen.last is None:
         raise Undefined("the network turns no feature map (N, C, H, W) into a vector")
     return seen.last, seen.variances

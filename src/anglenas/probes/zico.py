@@ -27,7 +27,7 @@ from anglenas.recipe import Recipe
 
 __all__ = ["ZICO", "ZicoProbe", "zico"]
 
-MINI_BATCHES = 2
+_MINI_BATCHES = 2
 """The fewest that the paper allows; each gets every second image, which mixes sorted classes."""
 
 
@@ -79,16 +79,16 @@ class ZicoProbe:
             NetworkError: The network cannot be measured.
             Undefined: It has no weights, or its loss or a gradient is not finite or does not vary.
         """
-        with isolated(network, batch, seed) as specimen:
+        with isolated(network, batch, seed, self.name) as specimen:
             weights = list(weights_of(specimen.network).values())
             halves = [
                 loss_gradients(
                     specimen.network,
-                    specimen.images[start::MINI_BATCHES],
-                    specimen.labels[start::MINI_BATCHES],
+                    specimen.images[start::_MINI_BATCHES],
+                    specimen.labels[start::_MINI_BATCHES],
                     weights,
                 )
-                for start in range(MINI_BATCHES)
+                for start in range(_MINI_BATCHES)
             ]
         layers = [torch.stack(rows).flatten(1) for rows in zip(*halves, strict=True)]
         return {"zico": finite(zico(layers), "zico")}

@@ -1,0 +1,261 @@
+"""Training-free metrics on NAS-Bench-201, measured again and compared with published scores.
+
+    python benchmarks/published_proxies.py measure --data cifar10.npz --published proxies.csv \
+        --out docs/evidence/metrics_scores.csv
+    python benchmarks/published_proxies.py time --data cifar10.npz --published proxies.csv \
+        --out docs/evidence/metrics_seconds.csv
+    python benchmarks/published_proxies.py table --scores docs/evidence/metrics_scores.csv \
+        --seconds docs/evidence/metrics_seconds.csv --published proxies.csv \
+        --accuracies nasbench201.csv
+
+The published table (zero-cost proxies of NASLib and NAS-Bench-Suite-Zero on CIFAR-10) holds the
+9 445 networks without unreachable operations; ``random.Random(0)`` draws the sample. ``measure``
+keeps every outcome in a store, so that a run that was stopped goes on where it was.
+"""
+
+import argparse
+import csv
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from anglenas.data import open_source
+from anglenas.networks import NetworkConfig
+from anglenas.numerics import single_thread
+from anglenas.probes import find_metric, find_probe
+from anglenas.ranking import kendall_tau, parse, spearman
+from anglenas.recipe import Recipe, preset
+from anglenas.scoring import DaskWorkers, Outcome, Scorer, Store, Task, compute
+from anglenas.searching._plan import Plan, draw_repeats, make_plan
+from anglenas.spaces.nasbench201 import NASBENCH201
+
+SEED = 1
+SAMPLE = 300
+TIMED = 5
+MISSING = -1e8
+WRITE_EVERY = 100
+
+
+@dataclass(frozen=True)
+class Job:
+    """Probes that are measured on the first networks of the sample, with one recipe."""
+
+    probes: tuple[str, ...]
+    networks: int
+    recipe: Recipe
+
+
+PAPER = preset("paper")
+TE_NAS = preset("paper", channels=3, cells=1)  # the size at which TE-NAS computes its kernel
+JOBS = (
+    Job(
+        ("counting", "norms", "regions", "synflow", "meco", "jacob_cov", "zico", "backward",
+         "activations", "zen", "az_nas"),
+        300, PAPER,
+    ),
+    Job(("ntk",), 300, TE_NAS),
+    Job(("grasp", "gradsign", "vkdnw", "ntk_frozen_bn"), 150, PAPER),
+)  # fmt: skip
+METRICS = tuple(
+    metric for job in JOBS for probe in job.probes for metric in find_probe(probe).metrics
+)
+# Our name, and the column of the published table.
+PUBLISHED = {
+    "params": "params", "flops": "flops", "synflow": "synflow", "l2_norm": "l2_norm",
+    "naswot": "nwot", "jacob_cov": "jacov", "epe_nas": "epe_nas", "snip": "snip",
+    "grad_norm": "grad_norm", "plain": "plain", "fisher": "fisher",
+    "fisher_per_weight": "fisher", "grasp": "grasp", "zen": "zen",
+}  # fmt: skip
+COMBINED = (
+    "ntk+regions",
+    "logrank(az_expressivity)+logrank(az_progressivity)"
+    "+logrank(az_trainability)+logrank(az_complexity)",
+)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a file."""
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def number(text: str) -> float:
+    """A published value; empty cells and the -1e8 that stand for failures are NaN."""
+    value = float(text or "nan")
+    return np.nan if value <= MISSING else value
+
+
+def sample(published: Path) -> list[int]:
+    """The indices of the networks that are measured, in the order of the draw."""
+    known = [int(row["index"]) for row in read_csv(published) if row["params"]]
+    return random.Random(0).sample(known, SAMPLE)
+
+
+def plan_of(job: Job, data: str) -> Plan:
+    """What a job measures."""
+    source = open_source(data)
+    metrics = [name for probe in job.probes for name in find_probe(probe).metrics]
+    batches = draw_repeats(source, job.recipe, SEED)
+    target = NetworkConfig(num_classes=len(source.class_names))
+    return make_plan("nasbench201", metrics, batches, target, job.recipe, SEED)
+
+
+def values_of(
+    plans: Sequence[Plan], index: int, outcomes: Mapping[Task, Outcome]
+) -> dict[str, float]:
+    """All metrics of one network whose measurements are there."""
+    architecture, values = NASBENCH201.at(index), {}
+    for plan in plans:
+        for metric in plan.metrics:
+            part = Plan(plan.space, (metric,), {metric.probe: plan.contexts[metric.probe]}, {})
+            if all(task in outcomes for task in part.tasks(architecture)):
+                values |= part.read(architecture, outcomes).values
+    return values
+
+
+def write(path: Path, head: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write a table at once, so that a reader never meets half of it."""
+    fresh = path.with_suffix(".new")
+    with fresh.open("w", newline="") as file:
+        writer = csv.DictWriter(file, head, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    fresh.replace(path)
+
+
+def measure(data: str, published: Path, store: Path | None, workers: int, out: Path) -> None:
+    """Measure the sample, job after job, and write one row a network as the scores come."""
+    indices = sample(published)
+    plans = [plan_of(job, data) for job in JOBS]
+    outcomes: dict[Task, Outcome] = {}
+
+    def save() -> None:
+        rows = [{"index": index, **values_of(plans, index, outcomes)} for index in indices]
+        write(out, ["index", *METRICS], rows)
+
+    with Store(store) as opened, DaskWorkers.local(workers) as executor:
+        scorer = Scorer(opened, executor)
+        for job, plan in zip(JOBS, plans, strict=True):
+            chosen = [NASBENCH201.at(index) for index in indices[: job.networks]]
+            tasks = [task for architecture in chosen for task in plan.tasks(architecture)]
+            for count, outcome in enumerate(scorer.outcomes(tasks, plan.batches), start=1):
+                outcomes[outcome.task] = outcome
+                if outcome.record is None:
+                    print(outcome.task.context.probe, outcome.task.subject, outcome.status)
+                if count % WRITE_EVERY == 0:
+                    save()
+            save()
+
+
+def time_probes(data: str, published: Path, out: Path) -> None:
+    """Seconds of CPU that each probe takes on the first networks of the sample, one thread."""
+    rows = []
+    with single_thread():
+        for index in sample(published)[:TIMED]:
+            row: dict[str, float] = {"index": index}
+            for plan in (plan_of(job, data) for job in (*JOBS, Job(("ntk",), TIMED, PAPER))):
+                for task in plan.tasks(NASBENCH201.at(index)):
+                    started = time.process_time()
+                    compute(task, plan.batches.get(task.context.images))
+                    name = task.context.probe
+                    size = " (TE-NAS size)" if task.context.network.channels == 3 else ""
+                    row[name + size] = round(time.process_time() - started, 3)
+            rows.append(row)
+    write(out, list(rows[0]), rows)
+
+
+def table(scores: Path, seconds: Path, published: Path, accuracies: Path) -> Iterator[str]:
+    """Lines of a Markdown table, a metric a line."""
+    rows = read_csv(scores)
+    theirs = {int(row["index"]): row for row in read_csv(published)}
+    accuracy = {int(row["index"]): float(row["cifar10_test"]) for row in read_csv(accuracies)}
+    truth = np.array([accuracy[int(row["index"])] for row in rows])
+    times = mean_seconds(seconds)
+    ours = {name: np.array([float(row[name] or "nan") for row in rows]) for name in METRICS}
+    yield "| metric | n | Spearman with published | tau | tau published | tau `params` | CPU s |"
+    yield "|---|---|---|---|---|---|---|"
+    for name in sorted(METRICS):
+        column = PUBLISHED.get(name)
+        other = np.array([number(theirs[int(row["index"])][column]) if column else np.nan
+                          for row in rows])  # fmt: skip
+        yield line(name, ours[name], other, ours["params"], truth, times)
+    directions = {name: find_metric(name).higher_is_better for name in METRICS}
+    for expression in COMBINED:
+        score = parse(expression).evaluate(ours, directions)
+        score[np.isinf(score)] = np.nan
+        yield combined_line(expression, score, ours["params"], truth)
+
+
+def line(
+    name: str,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    params: np.ndarray,
+    truth: np.ndarray,
+    times: Mapping[str, float],
+) -> str:
+    """One metric: agreement with the published score, and of both with accuracy."""
+    metric = find_metric(name)
+    sign = 1 if metric.higher_is_better else -1
+    here = np.isfinite(ours)
+    both = here & np.isfinite(theirs)
+    agreement = f"{spearman(ours[both], theirs[both]):.3f}" if both.any() else ""
+    published = f"{kendall_tau(theirs[both], truth[both]):.3f}" if both.any() else ""
+    tau = kendall_tau(sign * ours[here], truth[here])
+    baseline = kendall_tau(params[here], truth[here])
+    cost = times.get(metric.probe, times.get(f"{metric.probe} (TE-NAS size)", np.nan))
+    count = f"{here.sum()}" if not both.any() or both.sum() == here.sum() else (
+        f"{here.sum()} ({both.sum()})")  # fmt: skip
+    return (
+        f"| `{name}` | {count} | {agreement} | {tau:.3f} | {published} | {baseline:.3f} "
+        f"| {cost:.2f} |"
+    )
+
+
+def combined_line(name: str, score: np.ndarray, params: np.ndarray, truth: np.ndarray) -> str:
+    """One rank expression."""
+    here = np.isfinite(score)
+    tau, baseline = (kendall_tau(x[here], truth[here]) for x in (score, params))
+    return f"| `{name}` | {here.sum()} | | {tau:.3f} | | {baseline:.3f} | |"
+
+
+def mean_seconds(path: Path) -> dict[str, float]:
+    """Mean seconds of each probe."""
+    rows = read_csv(path)
+    return {name: statistics.fmean(float(r[name]) for r in rows) for name in rows[0]}
+
+
+def main() -> None:
+    """Run one of the commands."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    first = commands.add_parser("measure")
+    second = commands.add_parser("time")
+    for command in (first, second):
+        command.add_argument("--data", required=True)
+        command.add_argument("--published", type=Path, required=True)
+        command.add_argument("--out", type=Path, required=True)
+    first.add_argument("--store", type=Path)
+    first.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    third = commands.add_parser("table")
+    for name in ("scores", "seconds", "published", "accuracies"):
+        third.add_argument(f"--{name}", type=Path, required=True)
+    arguments = vars(parser.parse_args())
+    command = arguments.pop("command")
+    if command == "table":
+        sys.stdout.writelines(row + "\n" for row in table(**arguments))
+    else:
+        {"measure": measure, "time": time_probes}[command](**arguments)
+
+
+if __name__ == "__main__":
+    main()
