@@ -314,12 +314,12 @@ def test_names_and_paths(
 def test_texts_that_stand_for_nothing(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="did you mean digits") as caught:
         open_source("digts")
-    assert "Paths do as well: of a folder of class folders, or an .npz file" in str(caught.value)
+    assert "Paths do as well: of a folder of class folders, an .npz file" in str(caught.value)
     for missing in ("photos/", "photos.npz", tmp_path / "photos"):
         with pytest.raises(DataError, match=r"nothing at .*; give a folder of class folders"):
             open_source(missing)
     (tmp_path / "x.zip").touch()
-    with pytest.raises(DataError, match=r"neither a folder nor an \.npz file"):
+    with pytest.raises(DataError, match=r"none of what can be read; give a folder of class"):
         open_source(tmp_path / "x.zip")
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from anglenas.cli._data import data
 from anglenas.cli._draw import draw
 from anglenas.cli._score import score
 from anglenas.cli._search import search
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command()(search)
 app.command()(score)
 app.command()(draw)
+app.add_typer(data, name="data")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,27 +1,43 @@
 """Images: sources that are read on demand, few-shot draws, augmentation on whole batches."""
 
+from anglenas.data._archives import Archive, find_archive
 from anglenas.data._arrays import ArraySource, from_arrays, load_npz
 from anglenas.data._augment import Augmenter, augment, normalise, normalised, standard_padding
 from anglenas.data._base import FewShot, ImageSource, UnreadableImageError
+from anglenas.data._download import DOWNLOADS, Download, download, find_download
 from anglenas.data._draw import draw_few_shot
 from anglenas.data._folder import FolderSource, load_folder
-from anglenas.data._open import open_source, with_flip
+from anglenas.data._library import Library
+from anglenas.data._open import open_parts, open_source, with_flip
+from anglenas.data._views import ByClass, of_class, split, subset
 
 __all__ = [
+    "DOWNLOADS",
+    "Archive",
     "ArraySource",
     "Augmenter",
+    "ByClass",
+    "Download",
     "FewShot",
     "FolderSource",
     "ImageSource",
+    "Library",
     "UnreadableImageError",
     "augment",
+    "download",
     "draw_few_shot",
+    "find_archive",
+    "find_download",
     "from_arrays",
     "load_folder",
     "load_npz",
     "normalise",
     "normalised",
+    "of_class",
+    "open_parts",
     "open_source",
+    "split",
     "standard_padding",
+    "subset",
     "with_flip",
 ]

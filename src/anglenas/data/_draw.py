@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from anglenas.data._base import FewShot, ImageSource, UnreadableImageError
+from anglenas.data._views import of_class
 from anglenas.errors import DataError, SettingError
 from anglenas.numerics import derive
 
@@ -65,10 +65,11 @@ def draw_few_shot(
     rng = np.random.default_rng(derive(seed, "images"))
     chosen = _choose(source, classes, rng)
     quotas = _quotas(classes * images_per_class, len(chosen))
-    queues = [_queue(source.labels, number, sampling, rng) for number in chosen]
+    parts = [of_class(source, number) for number in chosen]
+    queues = [_queue(len(part.labels), sampling, rng) for part in parts]
     drawn = [
-        _take(source, source.class_names[number], queue, quota, resolution, strict)
-        for number, queue, quota in zip(chosen, queues, quotas, strict=True)
+        _take(part, source.class_names[number], queue, quota, resolution, strict)
+        for number, part, queue, quota in zip(chosen, parts, queues, quotas, strict=True)
     ]
     images = _joined(source, [image for one in drawn for image in one.images])
     mean, std = source.normalisation(images)
@@ -113,17 +114,16 @@ def _quotas(total: int, classes: int) -> list[int]:
     return [share + (number < rest) for number in range(classes)]
 
 
-def _queue(
-    labels: NDArray[np.int64], number: int, sampling: str, rng: np.random.Generator
-) -> list[int]:
+def _queue(count: int, sampling: str, rng: np.random.Generator) -> list[int]:
     """All images of a class, in the order in which they are tried."""
-    members = np.flatnonzero(labels == number)
-    queue: list[int] = (members if sampling == "first" else rng.permutation(members)).tolist()
+    queue: list[int] = (
+        np.arange(count) if sampling == "first" else rng.permutation(count)
+    ).tolist()
     return queue
 
 
 def _take(
-    source: ImageSource, name: str, queue: Sequence[int], wanted: int, resolution: int, strict: bool
+    part: ImageSource, name: str, queue: Sequence[int], wanted: int, resolution: int, strict: bool
 ) -> _Class:
     images: list[torch.Tensor] = []
     skipped: list[UnreadableImageError] = []
@@ -131,7 +131,7 @@ def _take(
         if len(images) == wanted:
             break
         try:
-            images.append(source.read([index], resolution))
+            images.append(part.read([index], resolution))
         except UnreadableImageError as error:
             if strict:
                 raise

@@ -1,9 +1,10 @@
-"""A folder of class folders, listed at once and read image by image."""
+"""A folder of class folders, listed class by class and read image by image."""
 
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +31,40 @@ class FolderSource:
     Attributes:
         name: What reports call the data.
         root: The folder.
-        files: Name of every image inside its class folder, class by class.
-        labels: ``(N,)`` int64, 0 to ``len(class_names) - 1``.
         class_names: Names of the class folders.
         flip: Whether a mirrored image is still one of its class.
     """
 
     name: str
     root: Path
-    files: tuple[str, ...]
-    labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     flip: bool = True
+
+    def of_class(self, number: int) -> "FolderSource":
+        """The images of one class alone; only its folder is listed."""
+        return replace(self, class_names=(self.class_names[number],))
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """Name of every image inside its class folder, class by class.
+
+        Raises:
+            DataError: A class folder holds no images, or cannot be listed.
+        """
+        return tuple(name for names in self._listed for name in names)
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """``(N,)`` int64, class of every image, for which all class folders are listed.
+
+        Raises:
+            DataError: A class folder holds no images, or cannot be listed.
+        """
+        return np.repeat(np.arange(len(self._listed)), [len(names) for names in self._listed])
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(_images(self.root / name, self.root) for name in self.class_names)
 
     def path(self, index: int) -> Path:
         """Where an image is."""
@@ -110,7 +133,7 @@ def _eight_bits(grey: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def load_folder(path: str | Path) -> FolderSource:
-    """The images of a folder of class folders; nothing is opened yet.
+    """The images of a folder of class folders; nothing is opened, and no class listed yet.
 
     Classes are in the order of their folders' names, images in that of theirs, by code point.
     Hidden files and folders, folders inside class folders, files that do not end in ``.jpg``,
@@ -128,15 +151,7 @@ def load_folder(path: str | Path) -> FolderSource:
     if not given.is_dir():
         raise DataError(f"There is no folder {str(path)!r}; {_LAYOUT}.")
     root = given.resolve()
-    folders = _class_folders(root)
-    files = [_images(folder, root) for folder in folders]
-    return FolderSource(
-        name=root.name,
-        root=root,
-        files=tuple(name for names in files for name in names),
-        labels=np.repeat(np.arange(len(folders)), [len(names) for names in files]),
-        class_names=tuple(folder.name for folder in folders),
-    )
+    return FolderSource(root.name, root, tuple(folder.name for folder in _class_folders(root)))
 
 
 def _class_folders(root: Path) -> list[Path]:
@@ -153,9 +168,9 @@ def _class_folders(root: Path) -> list[Path]:
     return folders
 
 
-def _images(folder: Path, root: Path) -> list[str]:
+def _images(folder: Path, root: Path) -> tuple[str, ...]:
     entries = _entries(folder, root)
-    images = [entry.name for entry in entries if _is_image(entry)]
+    images = tuple(entry.name for entry in entries if _is_image(entry))
     if images:
         return images
     if any(entry.is_dir() for entry in entries):

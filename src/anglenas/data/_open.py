@@ -1,39 +1,55 @@
 """From what a user calls the data to a source of images."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anglenas.data._arrays import load_npz
+from anglenas.data._archives import Archive, find_archive
+from anglenas.data._arrays import ArraySource, load_npz
 from anglenas.data._base import ImageSource
-from anglenas.data._folder import load_folder
+from anglenas.data._download import DOWNLOADS
+from anglenas.data._files import is_tar
+from anglenas.data._folder import FolderSource, load_folder
+from anglenas.data._library import Library
+from anglenas.data._views import ByClass, of_class
 from anglenas.errors import DataError, UnknownNameError
 from anglenas.plugins import load, names
 
-__all__ = ["open_source", "with_flip"]
+__all__ = ["open_parts", "open_source", "with_flip"]
 
 _MEMBERS = ("name", "labels", "class_names", "flip", "read", "normalisation")
-_CHOICES = "a folder of class folders, or an .npz file with images and labels"
+_CHOICES = (
+    "a folder of class folders, an .npz file with images and labels, or the official files of "
+    "CIFAR-10, CIFAR-100 or ImageNet16-120 as a folder or a tar file"
+)
+_ZIP = b"PK\x03\x04"
+_HELD_OUT = ("val", "validation", "test")
 
 
 class _UnknownDataError(UnknownNameError):
     def __str__(self) -> str:
-        return f"{super().__str__()} Paths do as well: of {_CHOICES}."
+        download = f" 'anglenas data download {self.name}' fetches it." * (self.name in DOWNLOADS)
+        return f"{super().__str__()}{download} Paths do as well: of {_CHOICES}."
 
 
 def open_source(data: str | Path | ImageSource) -> ImageSource:
     """The source of images that ``data`` stands for.
 
     Args:
-        data: One of: a registered name such as ``"digits"`` (which goes before a folder of the
-            same name; write ``"./digits"`` for that); the path of a folder of class folders; the
-            path of an ``.npz`` file; ``"package.module:function"`` of a function without arguments
-            that returns a source; or a source itself.
+        data: One of: a built-in or installed name such as ``"digits"``; a name of the user's own
+            (see :class:`Library`); a path; ``"package.module:function"`` of a function without
+            arguments that returns a source; or a source itself. Names go before paths: write
+            ``"./digits"`` for a folder of that name. A path is told by its content: a folder of
+            class folders, or with such a folder ``train`` beside ``val`` or ``test``, of which
+            ``train`` is used; an ``.npz`` file; or the official files of CIFAR-10 or CIFAR-100 (in
+            their Python or binary version) or ImageNet16-120, in a folder or a tar file, of which
+            those to train on are used.
 
     Raises:
         UnknownNameError: A text is none of these.
@@ -43,46 +59,134 @@ def open_source(data: str | Path | ImageSource) -> ImageSource:
     >>> open_source("digits").class_names[:3]
     ('0', '1', '2')
     """
+    found = _found(data)
+    if not isinstance(found, Path):
+        return found
+    source = _from_path(found)
+    return _named(source, data) if _is_entry(data) else source
+
+
+def open_parts(data: str | Path | ImageSource) -> tuple[ImageSource, ImageSource | None]:
+    """The images to train on, and those that the data keep for validation or testing, if any.
+
+    These are of ``val``, ``validation`` or ``test`` beside a folder ``train``, or of the test
+    batches of an official archive. Where there are none, :func:`split` makes them.
+
+    Raises:
+        DataError: Either part cannot be used, or they have different classes.
+        UnknownNameError, UsageError: As of :func:`open_source`.
+
+    >>> open_parts("digits")[1] is None
+    True
+    """
+    found, train = _found(data), open_source(data)
+    held_out = _held_out_from(found) if isinstance(found, Path) else None
+    if held_out is not None and held_out.class_names != train.class_names:
+        raise DataError(f"The images that {train.name!r} holds out have other classes than those "
+                        "to train on; give both parts the same.")  # fmt: skip
+    return train, held_out
+
+
+def _found(data: str | Path | ImageSource) -> Path | ImageSource:
     if isinstance(data, Path):
-        return _from_path(data)
-    if isinstance(data, str):
-        return _from_text(data)
-    return _checked(data)
+        return data.expanduser()
+    return _found_by_text(data) if isinstance(data, str) else _checked(data)
 
 
-def _from_text(text: str) -> ImageSource:
+def _found_by_text(text: str) -> Path | ImageSource:
+    library = Library.default()
     if text in names("dataset"):
         return _checked(load("dataset", text)())
-    path = Path(text)
-    if path.expanduser().exists():
-        return _from_path(path)
+    if text in library.names():
+        return library.path(text)
+    path = Path(text).expanduser()
+    if path.exists():
+        return path
     if ":" in text:
         return _checked(load("dataset", text)())
     if "/" in text or path.suffix:
-        return _from_path(path)
-    raise _UnknownDataError("data set", text, names("dataset"))
+        return path
+    raise _UnknownDataError("data set", text, {*names("dataset"), *library.names()})
 
 
-def _from_path(path: Path) -> ImageSource:
-    path = path.expanduser()
+def _is_entry(data: object) -> TypeGuard[str]:
+    return isinstance(data, str) and data in Library.default().names()
+
+
+def _named(source: ArraySource | FolderSource, name: str) -> ArraySource | FolderSource:
+    return replace(source, name=name)
+
+
+def _from_path(path: Path) -> ArraySource | FolderSource:
     if not path.exists():
         raise DataError(f"There is nothing at {str(path)!r}; give {_CHOICES}.")
-    if path.is_dir():
-        return load_folder(path)
-    if path.suffix.lower() == ".npz":
+    if _is_npz(path):
         return load_npz(path)
-    raise DataError(f"{str(path)!r} is neither a folder nor an .npz file; give {_CHOICES}.")
+    archive = _archive(path)
+    if archive is not None:
+        return archive.train()
+    return load_folder(_part(path, ("train",)) if _has_parts(path) else path)
+
+
+def _held_out_from(path: Path) -> ArraySource | FolderSource | None:
+    archive = None if _is_npz(path) else _archive(path)
+    if archive is not None:
+        return archive.held_out()
+    return load_folder(_part(path, _HELD_OUT)) if path.is_dir() and _has_parts(path) else None
+
+
+def _is_npz(path: Path) -> bool:
+    """By its name, or by its first bytes, since a copy in the library has another name."""
+    if not path.is_file() or path.suffix.lower() == ".npz":
+        return path.is_file()
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_ZIP)) == _ZIP
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read ({error.strerror}); give a file that may "
+                        "be read.") from error  # fmt: skip
+
+
+def _archive(path: Path) -> Archive | None:
+    if not path.is_dir() and not is_tar(path):
+        raise DataError(f"{str(path)!r} is none of what can be read; give {_CHOICES}.")
+    archive = find_archive(path)
+    if archive is None and not path.is_dir():
+        raise DataError(f"{str(path)!r} holds none of the known data sets; unpack it, and give the "
+                        "folder of class folders.")  # fmt: skip
+    return archive
+
+
+def _has_parts(root: Path) -> bool:
+    """Whether a folder has ``train`` with class folders, and ``val`` or ``test``."""
+    train = root / "train"
+    if not (train.is_dir() and _part(root, _HELD_OUT).is_dir()):
+        return False
+    with os.scandir(train) as entries:
+        return any(entry.is_dir() for entry in entries)
+
+
+def _part(root: Path, choices: Sequence[str]) -> Path:
+    """The first of some folders that is there, inside of the root."""
+    inside = (
+        root / name for name in choices
+        if (root / name).resolve().is_relative_to(root.resolve()) and (root / name).is_dir()
+    )  # fmt: skip
+    return next(inside, root / choices[0])
 
 
 def _checked(source: Any) -> ImageSource:
     """The source, if it keeps the protocol as far as can be seen without reading an image."""
     kind = type(source).__name__
-    missing = [member for member in _MEMBERS if not hasattr(source, member)]
+    # The type goes first: an attribute that is computed, such as labels, is not computed for this.
+    missing = [m for m in _MEMBERS if not (hasattr(type(source), m) or hasattr(source, m))]
     if missing:
         raise DataError(
             f"What is given ({kind}) is no source of images, for it lacks {', '.join(missing)}; "
             "see anglenas.data.ImageSource."
         )
+    if isinstance(source, ByClass):
+        return cast("ImageSource", source)
     labels, count = np.asarray(source.labels), len(source.class_names)
     if labels.ndim != 1 or not np.array_equal(np.unique(labels), np.arange(count)):
         raise DataError(
@@ -108,6 +212,9 @@ class _WithFlip:
     @property
     def class_names(self) -> tuple[str, ...]:
         return self.source.class_names
+
+    def of_class(self, number: int) -> ImageSource:
+        return of_class(self.source, number)
 
     def read(self, indices: Sequence[int], resolution: int) -> torch.Tensor:
         return self.source.read(indices, resolution)
