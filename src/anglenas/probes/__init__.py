@@ -1,6 +1,18 @@
 """Probes: one computation on a network each, from which metrics are read."""
 
 from anglenas.probes._base import Metric, Probe, Record, Undefined
+from anglenas.probes._isolation import Specimen, fresh_copy, isolated
 from anglenas.probes._registry import find_metric, find_probe, metric_names
 
-__all__ = ["Metric", "Probe", "Record", "Undefined", "find_metric", "find_probe", "metric_names"]
+__all__ = [
+    "Metric",
+    "Probe",
+    "Record",
+    "Specimen",
+    "Undefined",
+    "find_metric",
+    "find_probe",
+    "fresh_copy",
+    "isolated",
+    "metric_names",
+]

@@ -2,7 +2,7 @@
 
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 from anglenas.data import FewShot, normalised
-from anglenas.errors import DataError, NetworkError
+from anglenas.errors import AnglenasError, DataError, NetworkError
 from anglenas.numerics import derive
 from anglenas.probes._base import Undefined
 from anglenas.probes._initialise import initialise
 from anglenas.probes._outputs import find_classifier, logits_of
 
-__all__ = ["Specimen", "device_of", "fresh_copy", "isolated", "run", "spread"]
+__all__ = ["Specimen", "device_of", "explained", "fresh_copy", "isolated", "run", "spread"]
 
 
 @dataclass(frozen=True)
@@ -120,15 +120,28 @@ def run(network: nn.Module, inputs: torch.Tensor, probe: str) -> Any:
         NetworkError: It fails; its own error is the cause.
         Undefined: So few inputs give a BatchNorm a single value a channel.
     """
-    try:
+    with explained(network, inputs.shape[1:], probe):
         return _output(network, inputs)
-    except (NetworkError, Undefined, MemoryError):
+
+
+@contextmanager
+def explained(network: nn.Module, shape: Sequence[int], probe: str) -> Iterator[None]:
+    """Turn whatever a network raises into a :class:`NetworkError` with that as its cause.
+
+    Args:
+        network: The network that runs inside.
+        shape: ``(C, H, W)`` of its images.
+        probe: Who runs it.
+    """
+    try:
+        yield
+    except (AnglenasError, Undefined, MemoryError):
         raise
     except Exception as error:  # the network is the user's: it can raise anything
         raise NetworkError(
-            f"The network {type(network).__name__} does not take images of shape "
-            f"{tuple(inputs.shape[1:])}, as {probe!r} runs it ({type(error).__name__}: {error}); "
-            "build it for such images, or repair its forward pass."
+            f"The network {type(network).__name__} does not take images of shape {tuple(shape)}, "
+            f"as {probe!r} runs it ({type(error).__name__}: {error}); build it for such images, "
+            "or repair its forward pass."
         ) from error
 
 

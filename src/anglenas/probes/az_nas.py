@@ -198,9 +198,9 @@ class AzNas:
             NetworkError: The network does not take images of this shape.
         """
         generator = torch.Generator().manual_seed(derive(seed, "inputs"))
-        inputs = torch.randn(self.batch_size, *batch.images.shape[1:], generator=generator)
         with fresh_copy(network, seed) as copied:
             copied.requires_grad_(False)
+            inputs = torch.randn(self.batch_size, *batch.images.shape[1:], generator=generator)
             inputs = inputs.to(device_of(copied)).requires_grad_()
             outputs, flops = _block_outputs(copied, inputs, self.name)
             entropies = [entropy(output) for output in outputs]

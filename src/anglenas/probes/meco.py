@@ -8,9 +8,9 @@
 with the Pearson correlations ``P`` ``(C, C)`` between the ``C`` feature maps that a layer makes of
 one image, in training mode: BatchNorm normalises the image by its own statistics. A map without
 variance correlates with nothing, itself included, as in the released code (HamsterMimi/MeCo).
-Layers are the modules without children whose output is a stack of feature maps; the released code
-also counts every container of modules again. Functions in a forward pass are no layers: where a
-ReLU is a module, its maps count too.
+Layers are the modules with parameters of their own (convolutions, normalisation) whose output is a
+stack of feature maps, so that it does not matter whether ReLU and pooling are modules or functions;
+the released code counts every module, and containers of modules again.
 """
 
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ def _watched(network: nn.Module) -> Iterator[list[float]]:
     hooks = [
         module.register_forward_hook(observe)
         for module in network.modules()
-        if not any(module.children())
+        if any(True for _ in module.parameters(recurse=False))
     ]
     try:
         yield found

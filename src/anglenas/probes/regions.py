@@ -19,7 +19,7 @@ from anglenas.numerics import derive
 from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._base import Metric, Record, Undefined
 from anglenas.probes._initialise import initialise
-from anglenas.probes._isolation import device_of, fresh_copy
+from anglenas.probes._isolation import device_of, fresh_copy, run
 from anglenas.probes._relu_codes import by_sample, row_codes
 from anglenas.recipe import Recipe
 
@@ -132,6 +132,7 @@ class Regions:
 
         Raises:
             Undefined: No rectifier runs, or the network takes no inputs so small.
+            NetworkError: The network cannot be copied, or fails on the images themselves.
         """
         thin = isinstance(network, Thinnable)
         with fresh_copy(network, seed) as copied:
@@ -139,6 +140,8 @@ class Regions:
                 copied = copied.thin().train().requires_grad_(False)
             initialise(copied, seed)
             inputs = self._inputs(batch, thin, seed)
+            if not thin:  # what fails on whole images does not fail for their size
+                run(copied, normalised(batch)[:2].to(device_of(copied)), self.name)
             try:
                 regions = count_regions(copied, (part.to(device_of(copied)) for part in inputs))
             except (RuntimeError, ValueError, AssertionError) as error:

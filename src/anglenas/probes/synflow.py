@@ -120,12 +120,15 @@ class SynflowProbe:
 
         Raises:
             NetworkError: The network cannot be measured.
-            Undefined: As for :func:`log_synflow`.
+            Undefined: As for :func:`log_synflow`, or the network does not compute in float64.
         """
         with isolated(network, batch, seed, self.name) as specimen:
             linearise(specimen.network)
             image = torch.ones_like(specimen.images[:1], dtype=torch.float64)
-            return {"log_synflow": log_synflow(specimen.network, image)}
+            try:
+                return {"log_synflow": log_synflow(specimen.network, image)}
+            except RuntimeError as error:  # it has run in float32 before
+                raise Undefined(f"the network does not compute in float64 ({error})") from error
 
 
 SYNFLOW = SynflowProbe()

@@ -77,8 +77,11 @@ class ZicoProbe:
 
         Raises:
             NetworkError: The network cannot be measured.
-            Undefined: It has no weights, or its loss or a gradient is not finite or does not vary.
+            Undefined: It has no weights, its loss or a gradient is not finite or does not vary, or
+                there is a single image.
         """
+        if len(batch.images) < _MINI_BATCHES:
+            raise Undefined("one image alone does not make two mini-batches")
         with isolated(network, batch, seed, self.name) as specimen:
             weights = list(weights_of(specimen.network).values())
             halves = [

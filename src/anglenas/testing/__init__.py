@@ -1,0 +1,21 @@
+"""Conformance suites for your own probes and spaces; the built-in ones are tested with them.
+
+Subclass one in a test file, and pytest runs all its tests::
+
+    from anglenas.testing import ProbeConformance
+
+    class TestMyProbe(ProbeConformance):
+        probe = MY_PROBE
+
+This package needs pytest, which is not installed with anglenas.
+"""
+
+import pytest
+
+# Otherwise a failing assert of a library says nothing about its values.
+pytest.register_assert_rewrite("anglenas.testing._probe", "anglenas.testing._space")
+
+from anglenas.testing._probe import ProbeConformance  # noqa: E402
+from anglenas.testing._space import SpaceConformance  # noqa: E402
+
+__all__ = ["ProbeConformance", "SpaceConformance"]

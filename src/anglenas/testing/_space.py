@@ -1,0 +1,129 @@
+"""What holds for every search space."""
+
+import pickle
+import random
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from anglenas.errors import ArchitectureError, UsageError
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.spaces import SearchSpace
+
+__all__ = ["SpaceConformance"]
+
+
+class SpaceConformance:
+    """Tests of a search space; subclass it, set ``space``, and let pytest run it.
+
+    A space passes if
+
+    * architectures are hashable values that can be pickled, and ``parse(str(a)) == a``;
+    * all chance comes from the generator it is given, and two draws from it differ;
+    * a mutation is another architecture of the space, and the one that it started from stays;
+    * ``enumerate`` gives ``size`` different architectures, always in the same order, or raises
+      ``UsageError`` where ``size`` is ``None``;
+    * the builder makes networks of the size asked for, from a text and from its canonical form,
+      and the canonical form of equal texts is equal.
+
+    Attributes:
+        space: The space under test.
+        config: Size of the networks that are built; a small one by default.
+        samples: How many architectures are looked at.
+    """
+
+    space: SearchSpace
+    config = NetworkConfig(num_classes=3, channels=4, cells=1, side=8)
+    samples = 20
+
+    def test_it_says_what_it_is(self) -> None:
+        """Name, size and builder."""
+        assert self.space.name.strip()
+        assert self.space.size is None or self.space.size >= 1
+        module, colon, function = self.space.builder.partition(":")
+        assert module
+        assert colon
+        assert function
+
+    def test_architectures_are_values(self) -> None:
+        """Printed and parsed, or pickled, they are what they were."""
+        for architecture in self._drawn():
+            parsed = self.space.parse(str(architecture))
+            assert parsed == architecture
+            assert hash(parsed) == hash(architecture)
+            assert str(parsed) == str(architecture)
+            assert pickle.loads(pickle.dumps(architecture)) == architecture
+
+    def test_what_is_no_architecture_is_refused(self) -> None:
+        """With the place of the mistake."""
+        text = str(self._drawn()[0])
+        for wrong in ("", "?", f"{text}?", text[: len(text) // 2]):
+            with pytest.raises(ArchitectureError):
+                self.space.parse(wrong)
+
+    def test_all_chance_comes_from_the_generator(self) -> None:
+        """The same generator, the same draws and mutations; global random states stay."""
+        before = random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
+        runs = [self._walk(np.random.default_rng(seed)) for seed in (1, 1, 2)]
+        assert runs[0] == runs[1]
+        assert runs[0] != runs[2]
+        assert before == (
+            random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
+        )  # fmt: skip
+
+    def test_a_mutation_is_another_architecture(self) -> None:
+        """Of the space, and the one that was mutated stays as it was."""
+        rng = np.random.default_rng(3)
+        for architecture in self._drawn():
+            text = str(architecture)
+            mutated = self.space.mutate(architecture, rng)
+            assert mutated != architecture
+            assert self.space.parse(str(mutated)) == mutated
+            assert str(architecture) == text
+
+    def test_enumeration_is_complete_or_refused(self) -> None:
+        """Every architecture once, in a fixed order."""
+        if self.space.size is None:
+            with pytest.raises(UsageError):
+                next(self.space.enumerate())
+            return
+        everything = [str(architecture) for architecture in self.space.enumerate()]
+        assert len(everything) == len(set(everything)) == self.space.size
+        assert everything[:100] == [str(a) for a in islice(self.space.enumerate(), 100)]
+        assert {str(architecture) for architecture in self._drawn()} <= set(everything)
+
+    def test_the_canonical_form_is_a_text_of_its_own(self) -> None:
+        """It is equal for equal architectures, and can be built."""
+        for architecture in self._drawn():
+            form = self.space.canonical(architecture)
+            assert form == self.space.canonical(self.space.parse(str(architecture)))
+            assert str(self.space.subject(form)) == form
+
+    def test_networks_are_built_as_asked(self) -> None:
+        """From the text and from the canonical form; both give logits."""
+        images = torch.zeros(2, self.config.in_channels, self.config.side, self.config.side)
+        for architecture in self._drawn()[:5]:
+            for text in (str(architecture), self.space.canonical(architecture)):
+                network: nn.Module = build_network(self.space, text, self.config)
+                with torch.no_grad():
+                    logits = network.eval()(images)
+                assert logits.shape == (2, self.config.num_classes)
+
+    def test_drawings_and_trivial_ones_are_told(self) -> None:
+        """Cells for drawing, and whether anything in them could be trained."""
+        for architecture in self._drawn():
+            graphs = self.space.graphs(architecture)
+            assert all(graph.edges for graph in graphs)
+            assert isinstance(self.space.is_trivial(architecture), bool)
+
+    def _drawn(self) -> list[Any]:
+        rng = np.random.default_rng(0)
+        return [self.space.sample(rng) for _ in range(self.samples)]
+
+    def _walk(self, rng: np.random.Generator) -> list[str]:
+        drawn = [self.space.sample(rng) for _ in range(self.samples)]
+        return [str(a) for a in (*drawn, *(self.space.mutate(a, rng) for a in drawn))]
