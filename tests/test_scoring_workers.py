@@ -17,6 +17,7 @@ import pytest
 from anglenas import plugins
 from anglenas.errors import NetworkError, SettingError, WorkersError
 from anglenas.networks import NetworkConfig
+from anglenas.numerics import platform
 from anglenas.recipe import Recipe
 from anglenas.scoring import (
     Context,
@@ -111,7 +112,7 @@ def test_a_caller_who_dawdles_does_not_use_up_the_time_of_tasks(
     assert workers._connection is not None
     client, check = workers._connection
     tasks = [fakes.task(f"sleep 0.1 {number}") for number in range(4)]
-    run = _pool.Pool(client, fakes.BATCHES, 1.0, check).run(tasks)
+    run = _pool.Pool(client, fakes.BATCHES, 1.0, platform(), check).run(tasks)
     statuses = [next(run).status]
     time.sleep(1.5)
     statuses += [outcome.status for outcome in run]
@@ -149,7 +150,7 @@ def test_a_scheduler_that_runs_already(fakes: Any, workers: DaskWorkers) -> None
 def test_other_workers_than_the_scores_are_for(
     fakes: Any, workers: DaskWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_pool, "platform", lambda: "torch 9, ABACUS")
+    monkeypatch.setattr(workers, "_platform", "torch 9, ABACUS")
     with pytest.raises(WorkersError, match=r"compute with torch .* for torch 9, ABACUS; use"):
         list(workers.run([fakes.task("be a")], fakes.BATCHES))
 

@@ -1,6 +1,7 @@
 """Scores: what is measured, where it is kept, and who computes it."""
 
 from anglenas.scoring._compute import compute
+from anglenas.scoring._devices import device_count
 from anglenas.scoring._executors import Executor, InProcess
 from anglenas.scoring._scorer import Scorer
 from anglenas.scoring._store import ContextInfo, Store, StoreInfo
@@ -19,4 +20,5 @@ __all__ = [
     "StoreInfo",
     "Task",
     "compute",
+    "device_count",
 ]

@@ -19,7 +19,7 @@ from anglenas.scoring._task import Context, Outcome, Task, load, plain
 __all__ = ["compute"]
 
 
-def compute(task: Task, batch: FewShot | None) -> Outcome:
+def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu") -> Outcome:
     """Build the network of a task, measure it with one thread, and say what came of it.
 
     What goes wrong with one candidate is its status, so that a run goes on: ``Undefined`` gives
@@ -29,6 +29,7 @@ def compute(task: Task, batch: FewShot | None) -> Outcome:
     Args:
         task: The task.
         batch: The images that the context names; ``None`` for a probe that uses none.
+        device: Where the network is put; probes bring the images there.
 
     Raises:
         UsageError: The space or the probe does not exist, the subject is no architecture, or the
@@ -36,11 +37,11 @@ def compute(task: Task, batch: FewShot | None) -> Outcome:
         WorkersError: The probe has another version here than where the task was made.
     """
     started = time.perf_counter()
-    status, record = _measure(task, batch)
+    status, record = _measure(task, batch, torch.device(device))
     return Outcome(task, status, record, time.perf_counter() - started, socket.gethostname())
 
 
-def _measure(task: Task, batch: FewShot | None) -> tuple[str, Record | None]:
+def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[str, Record | None]:
     probe, space = _probe(task.context), load("space", task.context.space)
     subject = space.subject(task.subject)
     build = _builder(space.builder)
@@ -49,8 +50,8 @@ def _measure(task: Task, batch: FewShot | None) -> tuple[str, Record | None]:
         raise SettingError(f"The task asks for the images {task.context.images}; pass these.")
     recipe = Recipe(**dict(task.context.settings))  # type: ignore[arg-type]
     try:
-        with single_thread():
-            network = build(subject, task.context.network)
+        with single_thread(), torch.random.fork_rng(devices=[]):
+            network = build(subject, task.context.network).to(device)
             return "ok", plain(probe.measure(network, images, recipe, task.context.seed or 0))
     except Undefined as reason:
         return f"undefined: {_line(reason)}", None

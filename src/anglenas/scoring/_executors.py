@@ -5,6 +5,7 @@ from typing import Protocol
 
 from anglenas.data import FewShot
 from anglenas.scoring._compute import compute
+from anglenas.scoring._devices import choose_device, device_count
 from anglenas.scoring._task import Outcome, Task
 
 __all__ = ["Executor", "InProcess"]
@@ -31,8 +32,17 @@ class InProcess:
 
     A candidate that kills its process kills this one: the outcomes before it are kept, and
     :class:`DaskWorkers` gets past it.
+
+    Args:
+        device: Where it computes: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
+
+    Raises:
+        SettingError: There is no such device.
     """
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._device = choose_device(device, 0, device_count(device))
 
     def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
         """The outcome of every task, in their order."""
-        return (compute(task, batches.get(task.context.images)) for task in tasks)
+        return (compute(task, batches.get(task.context.images), self._device) for task in tasks)

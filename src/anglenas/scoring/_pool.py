@@ -1,6 +1,7 @@
 """Hands tasks to Dask workers, one chunk a worker at a time, and finds out who dies of what."""
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -15,9 +16,9 @@ from distributed import KilledWorker, get_worker
 
 from anglenas.data import FewShot
 from anglenas.errors import WorkersError
-from anglenas.numerics import platform
 from anglenas.scoring._backlog import Backlog
 from anglenas.scoring._compute import compute
+from anglenas.scoring._devices import device_of_worker, platform_of
 from anglenas.scoring._task import Outcome, Task
 
 __all__ = ["Pool"]
@@ -42,11 +43,15 @@ def _keep(batches: Mapping[str, FewShot]) -> Mapping[str, FewShot]:
 
 
 def _greet(batches: Mapping[str, FewShot]) -> _Greeting:
-    return _Greeting(os.getpid(), bool(get_worker().nanny), platform())
+    worker = get_worker()
+    gc.freeze()  # what was imported stays: looking through it takes longer than a cheap probe
+    wanted, _ = device_of_worker(worker.name)
+    return _Greeting(os.getpid(), bool(worker.nanny), platform_of(wanted))
 
 
 def _compute_all(chunk: Sequence[Task], batches: Mapping[str, FewShot]) -> list[Outcome]:
-    return [compute(task, batches.get(task.context.images)) for task in chunk]
+    _, device = device_of_worker(get_worker().name)
+    return [compute(task, batches.get(task.context.images), device) for task in chunk]
 
 
 @dataclass
@@ -80,12 +85,14 @@ class Pool:
         client: A client of the scheduler.
         batches: The images, by fingerprint.
         time_limit: Seconds that one task may take.
+        platform: What the workers must be, for the scores' bits to be those asked for.
         check: Raises :class:`WorkersError` when no worker will ever come (again).
     """
 
     client: Any
     batches: Mapping[str, FewShot]
     time_limit: float
+    platform: str
     check: Callable[[], None]
     _workers: dict[str, _Worker] = field(default_factory=dict)
     _stillborn: int = 0
@@ -154,10 +161,10 @@ class Pool:
         """Give up if every worker would give other bits than those asked for."""
         greetings = [worker.greeting for worker in self._workers.values() if worker.greeting]
         others = {greeting.platform for greeting in greetings}
-        if len(greetings) == len(self._workers) and others and platform() not in others:
+        if len(greetings) == len(self._workers) and others and self.platform not in others:
             raise WorkersError(
                 f"The workers compute with {' and '.join(sorted(others))}, but the scores are for "
-                f"{platform()}; use workers of this kind, so that scores agree bit for bit."
+                f"{self.platform}; use workers of this kind, so that scores can be compared."
             )
 
     def _bury(self, worker: _Worker, backlog: Backlog) -> list[Outcome]:
@@ -227,7 +234,7 @@ class Pool:
         if isinstance(answer, _Greeting):
             self._stillborn = 0
             worker.greeting = answer
-            worker.usable = answer.platform == platform()
+            worker.usable = answer.platform == self.platform
             return []
         worker.chunk = ()
         backlog.learn(answer)

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 from anglenas import plugins
 from anglenas.networks import NetworkConfig
-from anglenas.numerics import platform
 from anglenas.probes import Record
 from anglenas.recipe import Recipe
+from anglenas.scoring._devices import platform_of
 
 __all__ = ["Context", "Outcome", "Task", "load", "plain"]
 
@@ -32,7 +32,7 @@ class Context:
         probe: Name that it finds the probe under.
         version: The probe's version.
         network: Size of the network.
-        platform: What :func:`anglenas.numerics.platform` says of the machine.
+        platform: Release of torch, and instructions of the CPU or kind of the device.
         layout: Version of the plan of memory layouts.
         recipe: Fingerprint of the recipe; empty if absent.
         settings: The recipe's settings, sorted by name; empty if absent.
@@ -62,14 +62,18 @@ class Context:
         images: str,
         seed: int,
         layout: int = 1,
+        device: str = "cpu",
     ) -> Self:
-        """The context of a measurement on this machine, without what the probe does not use.
+        """The context of a measurement on this kind of CPU, or on a kind of device.
+
+        What the probe does not use is left out.
 
         Raises:
             UnknownNameError: No such probe is registered.
+            SettingError: There is no such device.
         """
         measure = load("probe", probe)
-        context = cls(space, probe, measure.version, network, platform(), layout)
+        context = cls(space, probe, measure.version, network, platform_of(device), layout)
         if not measure.uses_images:
             return context
         return replace(
@@ -87,6 +91,9 @@ class Context:
         values["network"] = NetworkConfig(**values["network"])
         values["settings"] = tuple((name, value) for name, value in values["settings"])
         return cls(**values)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)  # which is computed once, however often a task is looked up
 
     @cached_property
     def json(self) -> str:

@@ -14,10 +14,19 @@ from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from anglenas.data import FewShot
 from anglenas.errors import SettingError, WorkersError
+from anglenas.scoring._devices import (
+    DEVICE_VARIABLE,
+    choose_device,
+    device_count,
+    platform_of,
+)
 from anglenas.scoring._task import Outcome, Task
 
 if TYPE_CHECKING:
     from distributed import Client
+
+
+__all__ = ["DaskWorkers"]
 
 
 class _Connection(NamedTuple):
@@ -26,8 +35,6 @@ class _Connection(NamedTuple):
     client: "Client"
     check: Callable[[], None]
 
-
-__all__ = ["DaskWorkers"]
 
 _SETTINGS = {
     # A worker that is paused or that spills is slow without a reason that anybody sees; one that
@@ -39,6 +46,10 @@ _SETTINGS = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    # Dask gives freed memory back at once, so that each tensor is paged in anew: measured, a short
+    # training takes twice the time. Here it is kept for the next tensor.
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
 }
 
 
@@ -57,43 +68,56 @@ class DaskWorkers:
     """
 
     def __init__(
-        self, connect: "Callable[[ExitStack], _Connection]", time_limit: float | None
+        self,
+        connect: "Callable[[ExitStack], _Connection]",
+        time_limit: float | None = None,
+        device: str = "cpu",
     ) -> None:
         if time_limit is not None and not time_limit > 0:
             raise SettingError(f"A time limit is above 0 seconds, not {time_limit}.")
         self._connect = connect
+        self._platform = platform_of(device)
         self._time_limit = float("inf") if time_limit is None else time_limit
         self._stack = ExitStack()
         self._connection: _Connection | None = None
 
     @classmethod
-    def local(cls, workers: int, *, time_limit: float | None = None) -> Self:
+    def local(cls, workers: int, *, time_limit: float | None = None, device: str = "cpu") -> Self:
         """Workers on this machine, which end with the context.
 
         Args:
             workers: How many.
             time_limit: Seconds that one task may take; ``None`` for no limit.
+            device: Where they compute: ``"cpu"``; ``"cuda"`` for all GPUs, among which they are
+                dealt out evenly, so that four workers share two GPUs by halves; or ``"cuda:1"``.
 
         Raises:
-            SettingError: There is no worker, or no time.
+            SettingError: There is no worker, no time or no such device.
         """
         if workers < 1:
             raise SettingError(f"There is at least 1 worker, not {workers}.")
-        return cls(lambda stack: _start(stack, workers), time_limit)
+        choose_device(device, 0, device_count(device))
+        return cls(lambda stack: _start(stack, workers, device), time_limit, device)
 
     @classmethod
-    def connect(cls, address: str, *, time_limit: float | None = None) -> Self:
+    def connect(cls, address: str, *, time_limit: float | None = None, device: str = "cpu") -> Self:
         """The workers of a scheduler that runs already, which stay when the context ends.
 
         Args:
             address: Such as ``"tcp://10.0.0.1:8786"``. The scheduler and its workers need the same
-                packages as this process, and can run any code: trust the network they are in.
+                packages as this process, and can run any code: trust the network they are in, or
+                use ``"tls://..."`` and Dask's own settings (``distributed.comm.tls``).
             time_limit: Seconds that one task may take; ``None`` for no limit.
+            device: Kind of device that the workers compute on; each of them is told by its own
+                environment, ``ANGLENAS_DEVICE``, and those of another kind are left alone.
 
         Raises:
-            SettingError: There is no time.
+            SettingError: There is no time, no such device, or no certificate for TLS.
         """
-        return cls(lambda stack: _Connection(_client(stack, address), lambda: None), time_limit)
+        _check_certificates(address)
+        return cls(
+            lambda stack: _Connection(_client(stack, address), lambda: None), time_limit, device
+        )
 
     def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
         """The outcome of every task, in the order in which they are finished.
@@ -107,7 +131,7 @@ class DaskWorkers:
         if self._connection is None:
             raise WorkersError("These workers are not started; use them in a with statement.")
         client, check = self._connection
-        return Pool(client, batches, self._time_limit, check).run(tasks)
+        return Pool(client, batches, self._time_limit, self._platform, check).run(tasks)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -125,7 +149,7 @@ class DaskWorkers:
         self._stack.close()
 
 
-def _start(stack: ExitStack, workers: int) -> _Connection:
+def _start(stack: ExitStack, workers: int, device: str) -> _Connection:
     """A scheduler in this process, and one process that starts and minds the workers.
 
     ``LocalCluster`` would start its workers with ``multiprocessing``, which imports the user's
@@ -146,7 +170,7 @@ def _start(stack: ExitStack, workers: int) -> _Connection:
     )
     client = _client(stack, cluster.scheduler_address)
     log = stack.enter_context((folder / "log").open("w+b"))
-    process = _spawn(cluster.scheduler_address, workers, folder, log)
+    process = _spawn(cluster.scheduler_address, workers, device, folder, log)
     stack.callback(_end, process)
     return _Connection(client, lambda: _check(process, log))
 
@@ -166,11 +190,31 @@ def _client(stack: ExitStack, address: str) -> "Client":
     return client
 
 
-def _spawn(address: str, workers: int, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _check_certificates(address: str) -> None:
+    """Say how TLS is set up, before it fails in a way that nobody understands."""
+    if not address.startswith("tls://"):
+        return
+    import dask
+
+    for part in ("ca-file", "client.cert", "client.key"):
+        name = f"distributed.comm.tls.{part}"
+        path = dask.config.get(name, None)
+        if path is None or not Path(path).is_file():
+            variable = "DASK_" + name.upper().replace(".", "__").replace("-", "_")
+            raise SettingError(
+                f"{address} takes a certificate, and {name} is {path!r}; set the environment "
+                f"variable {variable} to the path of its file."
+            )
+
+
+def _spawn(
+    address: str, workers: int, device: str, folder: Path, log: IO[bytes]
+) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     options = {
         "--nworkers": workers,
         "--nthreads": 1,
+        "--name": folder.name,  # which a number is appended to, if there are several
         "--host": "127.0.0.1",
         "--local-directory": folder,
         "--death-timeout": 60,
@@ -179,7 +223,7 @@ def _spawn(address: str, workers: int, folder: Path, log: IO[bytes]) -> subproce
     command = [sys.executable, "-P", str(minder), address, "--no-dashboard"]
     return subprocess.Popen(
         command + [str(word) for pair in options.items() for word in pair],
-        env={**os.environ, **_SETTINGS, "PYTHONPATH": path},
+        env={**os.environ, **_SETTINGS, DEVICE_VARIABLE: device, "PYTHONPATH": path},
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,

@@ -2,7 +2,7 @@
 
 from anglenas.searching._plan import Measured, draw_repeats
 from anglenas.searching._result import Candidate, Found
-from anglenas.searching._score import score, score_architectures
+from anglenas.searching._score import score, score_architectures, score_many
 from anglenas.searching._search import Progress, search
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "draw_repeats",
     "score",
     "score_architectures",
+    "score_many",
     "search",
 ]

@@ -4,14 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
 
-from anglenas.data import FewShot
 from anglenas.errors import SettingError
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
-from anglenas.probes.counting import COUNTING, count_parameters
-from anglenas.recipe import Recipe
+from anglenas.probes.counting import count_operations, count_parameters
 
 __all__ = ["Constraints"]
 
@@ -57,14 +54,11 @@ class Constraints:
         return self._known[text]
 
     def _fits(self, text: str) -> bool:
-        with torch.device("meta"):  # shapes alone: nothing is initialised
+        with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and do not matter
             network = build_network(load("space", self.space), text, self.config)
         if self.max_params is not None and count_parameters(network) > self.max_params:
             return False
-        return self.max_flops is None or self._flops(network) <= self.max_flops
-
-    def _flops(self, network: nn.Module) -> int:
-        side, channels = self.config.side, self.config.in_channels
-        image = torch.zeros(1, channels, side, side, dtype=torch.uint8)
-        blank = FewShot(image, torch.zeros(1, dtype=torch.int64), ("blank",), (0.0,), (1.0,), False)
-        return int(COUNTING.measure(network, blank, Recipe(), seed=0)["flops"])
+        if self.max_flops is None:
+            return True
+        shape = (self.config.in_channels, self.config.side, self.config.side)
+        return count_operations(network, shape) <= self.max_flops

@@ -68,12 +68,18 @@ class Plan:
 
     def tasks(self, architecture: Any) -> tuple[Task, ...]:
         """All measurements of one candidate, cheap ones first."""
-        canonical, written = load("space", self.space).canonical(architecture), str(architecture)
-        return tuple(
-            Task(context, canonical if find_probe(probe).subject == "function" else written)
-            for probe, contexts in self.contexts.items()
-            for context in contexts
-        )
+        subjects: dict[str, str] = {}
+        tasks: list[Task] = []
+        for probe, contexts in self.contexts.items():
+            kind = find_probe(probe).subject
+            if kind not in subjects:
+                subjects[kind] = (
+                    load("space", self.space).canonical(architecture)
+                    if kind == "function"
+                    else str(architecture)
+                )
+            tasks += [Task(context, subjects[kind]) for context in contexts]
+        return tuple(tasks)
 
     def read(self, architecture: Any, outcomes: Mapping[Task, Outcome]) -> Measured:
         """The values of a candidate all of whose measurements are there."""
@@ -160,6 +166,7 @@ def make_plan(
     target: NetworkConfig,
     recipe: Recipe,
     seed: int,
+    device: str = "cpu",
 ) -> Plan:
     """The plan of a run.
 
@@ -172,6 +179,7 @@ def make_plan(
             size, with one output for each class drawn.
         recipe: How to measure.
         seed: The run's seed.
+        device: Kind of device that is measured on.
 
     Raises:
         UnknownNameError: A metric does not exist.
@@ -189,6 +197,7 @@ def make_plan(
                 recipe=recipe,
                 images=batch.fingerprint,
                 seed=repeat_seed(seed, repeat),
+                device=device,
             )
             for repeat, batch in enumerate(repeats)
         )

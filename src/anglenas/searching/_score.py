@@ -1,6 +1,6 @@
 """Metrics of one network, or of a few architectures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from anglenas.plugins import load
 from anglenas.probes import Probe, Record, Undefined, find_metric, find_probe
 from anglenas.probes.short_training import ShortTraining
 from anglenas.recipe import Recipe
-from anglenas.scoring import InProcess, Scorer, Store
+from anglenas.scoring import Outcome, Scorer, Store, Task
 from anglenas.searching._plan import (
     Measured,
     draw_repeats,
@@ -24,9 +24,15 @@ from anglenas.searching._plan import (
     read_metrics,
     repeat_seed,
 )
-from anglenas.searching._setup import choose_recipe, choose_space, open_data, open_store
+from anglenas.searching._setup import (
+    choose_recipe,
+    choose_space,
+    open_data,
+    open_executor,
+    open_store,
+)
 
-__all__ = ["score", "score_architectures"]
+__all__ = ["score", "score_architectures", "score_many"]
 
 DEFAULT_METRICS = ("angle", "loss", "params")
 
@@ -71,20 +77,83 @@ def score(
     >>> score(module, metrics=["params"]).values
     {'params': 1490}
     """
+    if not isinstance(subject, nn.Module):
+        return score_many(
+            [subject], data, metrics=metrics, space=space, recipe=recipe, seed=seed, flip=flip,
+            strict=strict, store=store, workers=0,
+        )[0]  # fmt: skip
     source = open_data(data, flip)
     recipe = choose_recipe(recipe, source)
     batches = draw_repeats(source, recipe, seed, strict=strict)
-    if isinstance(subject, nn.Module):
-        measured = _score_module(subject, batches, tuple(metrics), recipe, seed, classifier)
-        return replace(measured, notices=notices_of(batches))
-    name = choose_space(space)
-    parsed = load("space", name).parse(subject) if isinstance(subject, str) else subject
-    with open_store(store) as opened:
-        measured = score_architectures(
-            [parsed], name, len(source.class_names), batches, metrics, recipe, seed,
-            Scorer(opened, InProcess()),
-        )[0]  # fmt: skip
+    measured = _score_module(subject, batches, tuple(metrics), recipe, seed, classifier)
     return replace(measured, notices=notices_of(batches))
+
+
+def score_many(
+    architectures: Iterable[str | Any],
+    data: str | Path | ImageSource = "digits",
+    *,
+    metrics: Iterable[str] = DEFAULT_METRICS,
+    space: Any = "nasbench201",
+    recipe: str | Recipe | None = None,
+    seed: int = 1,
+    flip: bool | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    time_limit: float | None = None,
+    device: str = "cpu",
+    store: str | Path | Store | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Measured]:
+    """The metrics of many architectures, each measured as it is written.
+
+    Args:
+        architectures: Architectures of the space, or their texts.
+        data: As in :func:`anglenas.search`, like all that is not named here.
+        metrics: Names of the metrics.
+        space: The space that the architectures are of.
+        recipe: How to measure.
+        seed: Where all randomness comes from.
+        flip: Whether a mirrored image is still one of its class.
+        strict: Whether an unreadable image is an error.
+        workers: Processes; by default one a core. 0 measures in this process.
+        scheduler: Address of a Dask scheduler whose workers to use instead.
+        time_limit: Seconds that one measurement may take.
+        device: Where networks are measured.
+        store: Where scores are kept.
+        on_progress: Called after every measurement with how many are done, and with how many
+            there are.
+
+    Returns:
+        What was measured of each, in their order.
+
+    Raises:
+        UsageError: Something asked for does not fit; its subclasses say what.
+        StoreError: The store cannot be used.
+        WorkersError: The workers cannot be used.
+
+    >>> plain, *_ = score_many(["|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"],
+    ...                        metrics=["params"], workers=0, store=":memory:")
+    >>> plain.values
+    {'params': 73018}
+    """
+    source = open_data(data, flip)
+    recipe = choose_recipe(recipe, source)
+    name = choose_space(space)
+    parse = load("space", name).parse
+    parsed = [parse(one) if isinstance(one, str) else one for one in architectures]
+    batches = draw_repeats(source, recipe, seed, strict=strict)
+    with (
+        open_store(store) as opened,
+        open_executor(workers, scheduler, time_limit, device) as executor,
+    ):
+        measured = score_architectures(
+            parsed, name, len(source.class_names), batches, metrics, recipe, seed,
+            Scorer(opened, executor), device=device, on_progress=on_progress,
+        )  # fmt: skip
+    notices = notices_of(batches)
+    return [replace(one, notices=notices) for one in measured]
 
 
 def score_architectures(
@@ -96,16 +165,22 @@ def score_architectures(
     recipe: Recipe,
     seed: int,
     scorer: Scorer,
+    *,
+    device: str = "cpu",
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Measured]:
-    """The metrics of some architectures, in their order."""
+    """The metrics of some architectures, in their order; see :func:`score_many`."""
     target = NetworkConfig(
         num_classes=num_classes,
         in_channels=batches[0].images.shape[1],
         side=batches[0].images.shape[-1],
     )
-    plan = make_plan(space, metrics, batches, target, recipe, seed)
-    tasks = [task for one in architectures for task in plan.tasks(one)]
-    outcomes = {outcome.task: outcome for outcome in scorer.outcomes(tasks, plan.batches)}
+    plan = make_plan(space, metrics, batches, target, recipe, seed, device)
+    tasks = dict.fromkeys(task for one in architectures for task in plan.tasks(one))
+    outcomes: dict[Task, Outcome] = {}
+    for outcome in scorer.outcomes(tasks, plan.batches):
+        outcomes[outcome.task] = outcome
+        on_progress(len(outcomes), len(tasks))
     return [plan.read(one, outcomes) for one in architectures]
 
 

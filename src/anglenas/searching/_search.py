@@ -81,6 +81,8 @@ def search(
     strict: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
+    time_limit: float | None = None,
+    device: str = "cpu",
     store: str | Path | Store | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Found:
@@ -112,8 +114,12 @@ def search(
         cells: Its cells per stage.
         flip: Whether a mirrored image is still one of its class; by default the data set says.
         strict: Whether an unreadable image is an error rather than skipped with a notice.
-        workers: Processes; by default one a core. 0 measures in this process.
+        workers: Processes; by default one a core, or one a GPU. 0 measures in this process.
         scheduler: Address of a Dask scheduler whose workers to use instead.
+        time_limit: Seconds that one measurement may take; its worker is ended then, the candidate
+            is ranked last with the reason, and the run goes on.
+        device: Where networks are measured: ``"cpu"``, ``"cuda"``, or one of several as
+            ``"cuda:1"``. Two kinds of device have two sets of scores.
         store: File of the store of scores, or the store; by default the user's own.
         on_progress: Called after every measurement.
 
@@ -141,9 +147,12 @@ def search(
         side=batches[0].images.shape[-1],
     )
     columns = dict.fromkeys([*expression.metrics, *_companions(expression), *metrics, "params"])
-    plan = make_plan(space_name, columns, batches, target, recipe, seed)
+    plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
     chosen = choose_strategy(strategy)
-    with open_store(store) as opened, open_executor(workers, scheduler) as executor:
+    with (
+        open_store(store) as opened,
+        open_executor(workers, scheduler, time_limit, device) as executor,
+    ):
         run = _Run(
             plan=plan,
             judge=judge,

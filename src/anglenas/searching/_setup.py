@@ -10,7 +10,7 @@ from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
 from anglenas.plugins import load, reference
 from anglenas.recipe import Recipe, read_recipe
-from anglenas.scoring import DaskWorkers, Executor, InProcess, Store
+from anglenas.scoring import DaskWorkers, Executor, InProcess, Store, device_count
 from anglenas.strategies import Strategy
 
 __all__ = [
@@ -72,13 +72,31 @@ def open_store(store: str | Path | Store | None) -> Iterator[Store]:
 
 
 @contextmanager
-def open_executor(workers: int | None, scheduler: str | None) -> Iterator[Executor]:
-    """Who computes: this process (0 workers), local processes, or those behind a scheduler."""
+def open_executor(
+    workers: int | None,
+    scheduler: str | None,
+    time_limit: float | None = None,
+    device: str = "cpu",
+) -> Iterator[Executor]:
+    """Who computes: this process (0 workers), local processes, or those behind a scheduler.
+
+    Local processes are by default one a core, or one a device.
+    """
     if workers is not None and workers < 0:
         raise SettingError(f"There cannot be {workers} workers; give 0 to measure in this process.")
     if scheduler is None and workers == 0:
-        yield InProcess()
+        if time_limit is not None:
+            raise SettingError("A time limit needs a worker that can be ended; give 1 at least.")
+        yield InProcess(device)
         return
-    count = workers or len(os.sched_getaffinity(0))
-    with DaskWorkers.connect(scheduler) if scheduler else DaskWorkers.local(count) as executor:
+    with _workers(workers, scheduler, time_limit, device) as executor:
         yield executor
+
+
+def _workers(
+    workers: int | None, scheduler: str | None, time_limit: float | None, device: str
+) -> DaskWorkers:
+    if scheduler:
+        return DaskWorkers.connect(scheduler, time_limit=time_limit, device=device)
+    default = len(os.sched_getaffinity(0)) if device == "cpu" else device_count(device)
+    return DaskWorkers.local(workers or max(default, 1), time_limit=time_limit, device=device)
