@@ -13,6 +13,7 @@ from torch.utils.flop_counter import flop_registry
 
 from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Record
+from anglenas.probes._isolation import explained
 from anglenas.recipe import Recipe
 
 __all__ = ["COUNTING", "Counting", "count_operations", "count_parameters"]
@@ -191,12 +192,18 @@ class Counting:
     )
 
     def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """``params``, ``flops`` (of one image) and ``layers`` of a network."""
+        """``params``, ``flops`` (of one image) and ``layers`` of a network.
+
+        Raises:
+            NetworkError: The network does not take images of this shape.
+        """
         channels, height, width = batch.images.shape[1:]
+        with explained(network, (channels, height, width), self.name):
+            flops = count_operations(network, (channels, height, width))
         layers = (nn.modules.conv._ConvNd, nn.Linear)
         return {
             "params": count_parameters(network),
-            "flops": count_operations(network, (channels, height, width)),
+            "flops": flops,
             "layers": sum(isinstance(module, layers) for module in network.modules()),
         }
 
