@@ -38,10 +38,24 @@ def sample(seed: int) -> list[int]:
     return random.Random(seed).sample(range(15625), SAMPLE)
 
 
-def measure(data: str, recipe: str, seed: int, store: Path | None, workers: int, out: Path) -> None:
-    """Measure the sample and write one row a network."""
+def listed(path: Path) -> list[int]:
+    """The indices of a CSV file's column ``index``."""
+    with path.open() as file:
+        return [int(row["index"]) for row in csv.DictReader(file)]
+
+
+def measure(
+    data: str,
+    recipe: str,
+    seed: int,
+    networks: Path | None,
+    store: Path | None,
+    workers: int,
+    out: Path,
+) -> None:
+    """Measure the sample, or the networks of a CSV file, and write one row a network."""
     source, chosen = open_source(data), preset(recipe)
-    indices = sample(seed)
+    indices = listed(networks) if networks else sample(seed)
     with Store(store) as opened, DaskWorkers.local(workers) as executor:
         rows = score_architectures(
             [NASBENCH201.at(index) for index in indices],
@@ -103,6 +117,7 @@ def main() -> None:
     first.add_argument("--data", required=True)
     first.add_argument("--recipe", default="paper")
     first.add_argument("--seed", type=int, default=1)
+    first.add_argument("--networks", type=Path, help="CSV whose column index names others")
     first.add_argument("--store", type=Path)
     first.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     first.add_argument("--out", type=Path, required=True)
