@@ -1,18 +1,24 @@
 """Options that several commands share, and how their texts are read."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 __all__ = [
     "Data",
+    "Device",
     "Flip",
     "Quiet",
     "RecipeName",
+    "Scheduler",
     "Seed",
     "Space",
+    "StoreFile",
     "Strict",
+    "TimeLimit",
+    "Workers",
     "read_count",
     "split_names",
 ]
@@ -74,3 +80,41 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the result.")]
+
+_WHO = "Who measures"
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes with one thread each; 0 measures in this one. (default: one a core, or "
+        "one a GPU)",
+        rich_help_panel=_WHO,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask scheduler whose workers to use, such as tcp://10.0.0.1:8786, or tls://... with "
+        "Dask's own settings for certificates.",
+        rich_help_panel=_WHO,
+    ),
+]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Time that one measurement may take before its worker is ended.",
+        rich_help_panel=_WHO,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="'cpu', 'cuda' (its GPUs are dealt out to the workers) or one of them: 'cuda:1'.",
+        rich_help_panel=_WHO,
+    ),
+]
+StoreFile = Annotated[
+    Path | None,
+    typer.Option("--store", help="File that keeps every score. (default: the user's own)"),
+]

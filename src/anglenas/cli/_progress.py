@@ -90,12 +90,16 @@ class _LineShower:
         if progress.done and (due or progress.done == progress.total):
             total = f" of {progress.total}" if progress.total else ""
             line = f"{progress.done}{total} measured, {_rate(progress)}{_left(progress)}"
-            print(f"{line}; {_best(progress)}", file=sys.stderr, flush=True)
+            print("; ".join(filter(None, [line, _best(progress)])), file=sys.stderr, flush=True)
             self._printed = time.monotonic()
 
 
 def _rate(progress: "Progress") -> str:
-    return f"{progress.seconds / progress.done:.1f} s each" if progress.done else ""
+    return f"{_few_digits(progress.seconds / progress.done)} s each" if progress.done else ""
+
+
+def _few_digits(seconds: float) -> str:
+    return f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2g}"
 
 
 def _left(progress: "Progress") -> str:

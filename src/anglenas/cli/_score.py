@@ -1,5 +1,7 @@
 """``anglenas score``."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,12 +9,17 @@ import typer
 
 from anglenas.cli._options import (
     Data,
+    Device,
     Flip,
     Quiet,
     RecipeName,
+    Scheduler,
     Seed,
     Space,
+    StoreFile,
     Strict,
+    TimeLimit,
+    Workers,
     split_names,
 )
 from anglenas.errors import NetworkError, SettingError
@@ -21,6 +28,8 @@ if TYPE_CHECKING:
     from anglenas.searching import Measured
 
 __all__ = ["score"]
+
+_COLUMNS = 6  # networks side by side in a table; more of them get a line each
 
 
 def score(
@@ -48,9 +57,11 @@ def score(
     seed: Seed = 1,
     flip: Flip = None,
     strict: Strict = False,
-    store: Annotated[
-        Path | None, typer.Option(help="File that keeps every score. (default: the user's own)")
-    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    time_limit: TimeLimit = None,
+    device: Device = "cpu",
+    store: StoreFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -60,30 +71,56 @@ def score(
 
         anglenas score --arch '|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|'
 
+        anglenas score --arch-file thousands.txt --metrics params,flops --quiet
+
         anglenas score --model mypackage.models:make_net --data photos/
     """  # noqa: D412
     from anglenas import searching
     from anglenas.probes import metric_names
 
-    subjects = _subjects(arch or [], arch_file, model)
+    texts = _texts(arch or [], arch_file, model)
     names = metric_names() if metrics == "all" else split_names(metrics)
     if not names:
         raise SettingError("Name at least one metric, such as --metrics angle,loss.")
-    measured = [
-        searching.score(
-            subject, data, metrics=names, space=space, recipe=recipe, seed=seed, flip=flip,
-            strict=strict, store=store, classifier=classifier,
+    settings: dict[str, Any] = {
+        "data": data, "metrics": names, "recipe": recipe, "seed": seed, "flip": flip,
+        "strict": strict,
+    }  # fmt: skip
+    if model is not None:
+        one = searching.score(_make(model), classifier=classifier, **settings)
+        _print({model: one}, names, as_json=as_json, quiet=quiet)
+        return
+    if workers is None and len(texts) == 1:
+        workers = 0  # starting another process takes longer than most measurements
+    with _progress(quiet=quiet or as_json or len(texts) == 1) as on_progress:
+        measured = searching.score_many(
+            texts, space=space, workers=workers, scheduler=scheduler, time_limit=time_limit,
+            device=device, store=store, on_progress=on_progress, **settings,
+        )  # fmt: skip
+    _print(dict(zip(texts, measured, strict=True)), names, as_json=as_json, quiet=quiet)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show how many measurements are done, as a search shows its candidates."""
+    import time
+
+    from anglenas.cli._progress import show_progress
+    from anglenas.searching import Progress
+
+    started = time.perf_counter()
+    with show_progress(quiet=quiet) as show:
+        yield lambda done, total: show(
+            Progress(done, total, time.perf_counter() - started, done, lambda: None)
         )
-        for subject in subjects.values()
-    ]  # fmt: skip
-    _print(dict(zip(subjects, measured, strict=True)), names, as_json=as_json, quiet=quiet)
 
 
-def _subjects(arch: list[str], arch_file: Path | None, model: str | None) -> dict[str, Any]:
+def _texts(arch: list[str], arch_file: Path | None, model: str | None) -> list[str]:
+    """The architectures, each once."""
     texts = [*arch, *(_lines(arch_file) if arch_file else [])]
     if bool(texts) == bool(model):
         raise SettingError("Say what to score: --arch or --arch-file, or else --model.")
-    return {model: _make(model)} if model else {text: text for text in texts}
+    return list(dict.fromkeys(texts))
 
 
 def _lines(path: Path) -> list[str]:
@@ -137,8 +174,17 @@ def _print(
         print(json.dumps(rows, indent=2, allow_nan=False))
     elif quiet:
         for one in measured.values():
-            print(*("-" if (v := one.values[m]) is None else repr(v) for m in metrics), sep="\t")
+            print(*_cells(one, metrics), sep="\t")
+    elif len(measured) > _COLUMNS:
+        print("architecture", *metrics, "status", sep="\t")
+        for name, one in measured.items():
+            print(name, *_cells(one, metrics), one.status, sep="\t")
     else:
         from anglenas.cli._tables import print_measured
 
         print_measured(list(measured), list(measured.values()), metrics)
+
+
+def _cells(measured: "Measured", metrics: tuple[str, ...]) -> list[str]:
+    values = (measured.values[metric] for metric in metrics)
+    return ["-" if value is None else repr(value) for value in values]

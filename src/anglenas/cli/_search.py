@@ -10,12 +10,17 @@ import typer
 
 from anglenas.cli._options import (
     Data,
+    Device,
     Flip,
     Quiet,
     RecipeName,
+    Scheduler,
     Seed,
     Space,
+    StoreFile,
     Strict,
+    TimeLimit,
+    Workers,
     read_count,
     split_names,
 )
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["search"]
 
-_MEASURING = "How to measure"
 _LIMITS = "What is allowed"
 _OUTPUT = "What comes out"
 
@@ -81,26 +85,11 @@ def search(
     seed: Seed = 1,
     flip: Flip = None,
     strict: Strict = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            help="Processes with one thread each; 0 measures in this one. (default: one a core)",
-            rich_help_panel=_MEASURING,
-        ),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            help="Address of a Dask scheduler whose workers to use.", rich_help_panel=_MEASURING
-        ),
-    ] = None,
-    store: Annotated[
-        Path | None,
-        typer.Option(
-            help="File that keeps every score. (default: the user's own)",
-            rich_help_panel=_MEASURING,
-        ),
-    ] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    time_limit: TimeLimit = None,
+    device: Device = "cpu",
+    store: StoreFile = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the run. (default: runs/NAME)", rich_help_panel=_OUTPUT),
@@ -146,6 +135,8 @@ def search(
             strict=strict,
             workers=workers,
             scheduler=scheduler,
+            time_limit=time_limit,
+            device=device,
             store=store,
             on_progress=on_progress,
         )
