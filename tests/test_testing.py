@@ -1,35 +1,30 @@
 """Every built-in probe and space conforms; what does not conform is found."""
 
-import pytest
+import random
 
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from anglenas.data import normalised
 from anglenas.plugins import load, names
-from anglenas.probes import find_probe, metric_names
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes import Metric, find_probe, isolated, metric_names
+from anglenas.spaces.nasbench201 import NASBENCH201, NasBench201
 from anglenas.testing import ProbeConformance, SpaceConformance
 from anglenas.testing._networks import KINDS, images_of
 from anglenas.testing._probe import _readings
 
-# Where a built-in metric has no value for a network that is none of its kind, and why.
-WITHOUT_VALUE = {
-    "plain VGG": {},
-    "ResNet": {},
-    "two-headed": {},
-    "grey images": {},
-    "transformer": {
-        "naswot": "no rectifier",
-        "swap": "no rectifier",
-        "swap_reg": "no rectifier",
-        "regions": "no rectifier|fails on patches",
-        "zen": "no feature map",
-    },
-}
+# Metrics of rectifiers and of feature maps have no value where there are none.
+WITHOUT_VALUE = {"transformer": {"naswot", "swap", "swap_reg", "regions", "zen"}}
 
 
-def _suite(probe):
+def suite_of(probe):
     return type(f"Test_{probe.name}", (ProbeConformance,), {"probe": probe})
 
 
-globals().update({f"Test_{name}": _suite(find_probe(name)) for name in names("probe")})
+globals().update({f"Test_{name}": suite_of(find_probe(name)) for name in names("probe")})
 
 
 class TestNasBench201(SpaceConformance):
@@ -47,9 +42,164 @@ def test_metrics_have_values_on_every_kind_of_network(kind):
     network, images = KINDS[kind].make(), images_of(channels=KINDS[kind].channels)
     readings = {}
     for name in names("probe"):
-        suite = _suite(find_probe(name))()
+        suite = suite_of(find_probe(name))()
         readings |= _readings(suite.probe.metrics, suite._outcome(network, images))
     assert set(readings) == set(metric_names())
-    assert {n: r for n, r in readings.items() if isinstance(r, str)}.keys() == set(
-        WITHOUT_VALUE[kind]
-    ), readings
+    without = {name for name, reading in readings.items() if isinstance(reading, str)}
+    assert without == WITHOUT_VALUE.get(kind, set())
+
+
+# What does not conform.
+
+
+class Sound:
+    """The sum of the logits; a probe that conforms."""
+
+    name = "sound"
+    version = 1
+    subject = "function"
+    uses_images = True
+    metrics = {"sound": Metric("sound", "sound", True, lambda r: r["sum"], "a test")}  # noqa: RUF012
+
+    def measure(self, network, batch, recipe, seed):
+        with isolated(network, batch, seed, self.name) as specimen:
+            total = specimen.network(specimen.images).sum().item()
+        return {"sum": total if np.isfinite(total) else 0.0}
+
+
+class Writing(Sound):
+    """Writes to the network that it is given."""
+
+    def measure(self, network, batch, recipe, seed):
+        network.train()
+        return super().measure(network, batch, recipe, seed)
+
+
+class Hooking(Sound):
+    def measure(self, network, batch, recipe, seed):
+        network.register_forward_hook(lambda *_: None)
+        return super().measure(network, batch, recipe, seed)
+
+
+class Drawing(Sound):
+    """Draws from Python's global stream."""
+
+    def measure(self, network, batch, recipe, seed):
+        return {"sum": super().measure(network, batch, recipe, seed)["sum"] + random.random()}
+
+
+class Modules(Sound):
+    """Counts the modules that are ReLUs."""
+
+    def measure(self, network, batch, recipe, seed):
+        found = sum(isinstance(module, nn.ReLU) for module in network.modules())
+        return {"sum": super().measure(network, batch, recipe, seed)["sum"] * 0 + found}
+
+
+class Infinite(Sound):
+    metrics = {"sound": Metric("sound", "sound", True, lambda r: float("inf"), "a test")}  # noqa: RUF012
+
+
+class Tensor(Sound):
+    """Keeps a tensor in its record."""
+
+    def measure(self, network, batch, recipe, seed):
+        return {"sum": torch.tensor(super().measure(network, batch, recipe, seed)["sum"])}
+
+
+class Bare(Sound):
+    """Runs a copy by itself, and wants labels."""
+
+    needs = frozenset({"labels"})
+    metrics = {"sound": Metric("sound", "sound", True, lambda r: r["sum"], "a test", needs=needs)}  # noqa: RUF012
+
+    def measure(self, network, batch, recipe, seed):
+        with torch.no_grad():
+            loss = F.cross_entropy(network(normalised(batch)), batch.labels)
+        return {"sum": loss.item()}
+
+
+class Nameless(Sound):
+    name = "no name+"
+
+
+class Sourceless(Sound):
+    metrics = {"sound": Metric("sound", "sound", True, lambda r: r["sum"], " ")}  # noqa: RUF012
+
+
+def test_a_probe_that_conforms_passes():
+    suite = suite_of(Sound())()
+    suite.test_it_says_what_it_is()
+    suite.test_its_metrics_say_what_they_are()
+    for kind in KINDS.values():
+        suite.test_it_measures_networks_of_every_kind(kind)
+        suite.test_it_leaves_no_trace(kind)
+        suite.test_it_depends_on_nothing_else(kind)
+    suite.test_it_does_not_care_how_a_relu_is_spelled(nn.ReLU)
+    suite.test_a_single_image_has_a_value_or_a_reason()
+    suite.test_logits_that_are_not_finite_have_a_reason_or_do_not_matter()
+    suite.test_a_forward_pass_that_fails_is_told()
+
+
+@pytest.mark.parametrize(
+    ("probe", "test", "arguments"),
+    [
+        (Nameless(), "it_says_what_it_is", ()),
+        (Sourceless(), "its_metrics_say_what_they_are", ()),
+        (Tensor(), "it_measures_networks_of_every_kind", (KINDS["plain VGG"],)),
+        (Infinite(), "it_measures_networks_of_every_kind", (KINDS["plain VGG"],)),
+        (Bare(), "it_measures_networks_of_every_kind", (KINDS["two-headed"],)),
+        (Writing(), "it_leaves_no_trace", (KINDS["ResNet"],)),
+        (Hooking(), "it_leaves_no_trace", (KINDS["ResNet"],)),
+        (Drawing(), "it_leaves_no_trace", (KINDS["ResNet"],)),
+        (Drawing(), "it_depends_on_nothing_else", (KINDS["ResNet"],)),
+        (Bare(), "it_depends_on_nothing_else", (KINDS["ResNet"],)),
+        (Modules(), "it_does_not_care_how_a_relu_is_spelled", (nn.ReLU,)),
+        (Bare(), "a_single_image_has_a_value_or_a_reason", ()),
+        (Bare(), "logits_that_are_not_finite_have_a_reason_or_do_not_matter", ()),
+        (Bare(), "labels_that_are_no_class_are_refused", ()),
+        (Bare(), "a_forward_pass_that_fails_is_told", ()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_probe_that_does_not_conform_is_found(probe, test, arguments):
+    method = getattr(suite_of(probe)(), f"test_{test}")
+    state = random.getstate()
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the probe or the suite raises
+        method(*arguments)
+    random.setstate(state)
+
+
+class Careless(NasBench201):
+    """Draws from the global stream, and mutates to the same."""
+
+    def sample(self, rng):
+        return self.at(random.randrange(15625))
+
+    def mutate(self, architecture, rng):
+        return architecture
+
+    def enumerate(self):
+        return (self.at(0) for _ in range(15625))
+
+    def canonical(self, architecture):
+        return f"{super().canonical(architecture)} "
+
+    def parse(self, text):
+        return super().parse(text[:-1] if text.endswith("?") else text)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "all_chance_comes_from_the_generator",
+        "a_mutation_is_another_architecture",
+        "enumeration_is_complete_or_refused",
+        "the_canonical_form_is_a_text_of_its_own",
+        "what_is_no_architecture_is_refused",
+    ],
+)
+def test_a_space_that_does_not_conform_is_found(test):
+    suite = type("Test", (SpaceConformance,), {"space": Careless()})()
+    with pytest.raises((AssertionError, pytest.fail.Exception, ValueError)):
+        getattr(suite, f"test_{test}")()

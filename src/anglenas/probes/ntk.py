@@ -28,7 +28,18 @@ from anglenas.probes._isolation import isolated, spread
 from anglenas.probes._jacobian import finite, gram, summed_logits
 from anglenas.recipe import Recipe
 
-__all__ = ["NTK", "NTK_FROZEN_BN", "NtkProbe", "condition_number", "frozen_ntk", "ntk"]
+__all__ = [
+    "NTK",
+    "NTK_FROZEN_BN",
+    "TE_NAS_RANK",
+    "NtkProbe",
+    "condition_number",
+    "frozen_ntk",
+    "ntk",
+]
+
+TE_NAS_RANK = "ntk + regions"
+"""The metric of TE-NAS as a whole: the sum of the ranks of trainability and expressivity."""
 
 _MOST_IMAGES = 72
 """The batch of TE-NAS on NAS-Bench-201; of more images, so many evenly spaced ones are taken."""
