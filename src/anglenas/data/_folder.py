@@ -17,7 +17,7 @@ from anglenas.data._base import UnreadableImageError
 from anglenas.data._pixels import channel_statistics, square
 from anglenas.errors import DataError
 
-__all__ = ["FolderSource", "load_folder"]
+__all__ = ["FolderSource", "holds_folders", "load_folder"]
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 _FORMATS = ("JPEG", "PNG", "WEBP")
@@ -152,6 +152,11 @@ def load_folder(path: str | Path) -> FolderSource:
         raise DataError(f"There is no folder {str(path)!r}; {_LAYOUT}.")
     root = given.resolve()
     return FolderSource(root.name, root, tuple(folder.name for folder in _class_folders(root)))
+
+
+def holds_folders(folder: Path) -> bool:
+    """Whether there are folders in a folder, such as those of classes."""
+    return any(entry.is_dir() for entry in _entries(folder, folder.resolve()))
 
 
 def _class_folders(root: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """From what a user calls the data to a source of images."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from anglenas.data._arrays import ArraySource, load_npz
 from anglenas.data._base import ImageSource
 from anglenas.data._download import DOWNLOADS
 from anglenas.data._files import is_tar
-from anglenas.data._folder import FolderSource, load_folder
+from anglenas.data._folder import FolderSource, holds_folders, load_folder
 from anglenas.data._library import Library
 from anglenas.data._views import ByClass, of_class
 from anglenas.errors import DataError, UnknownNameError
@@ -125,14 +124,17 @@ def _from_path(path: Path) -> ArraySource | FolderSource:
     archive = _archive(path)
     if archive is not None:
         return archive.train()
-    return load_folder(_part(path, ("train",)) if _has_parts(path) else path)
+    return _named(load_folder(_parts(path)[0]), path.resolve().name)
 
 
 def _held_out_from(path: Path) -> ArraySource | FolderSource | None:
-    archive = None if _is_npz(path) else _archive(path)
+    if _is_npz(path):
+        return None
+    archive = _archive(path)
     if archive is not None:
         return archive.held_out()
-    return load_folder(_part(path, _HELD_OUT)) if path.is_dir() and _has_parts(path) else None
+    held_out = _parts(path)[1]
+    return None if held_out is None else load_folder(held_out)
 
 
 def _is_npz(path: Path) -> bool:
@@ -157,22 +159,18 @@ def _archive(path: Path) -> Archive | None:
     return archive
 
 
-def _has_parts(root: Path) -> bool:
-    """Whether a folder has ``train`` with class folders, and ``val`` or ``test``."""
-    train = root / "train"
-    if not (train.is_dir() and _part(root, _HELD_OUT).is_dir()):
-        return False
-    with os.scandir(train) as entries:
-        return any(entry.is_dir() for entry in entries)
+def _parts(root: Path) -> tuple[Path, Path | None]:
+    """The folder to train on, and the one held out if there is ``train`` with folders in it."""
+    train, held_out = _inside(root, ("train",)), _inside(root, _HELD_OUT)
+    if train is None or held_out is None:
+        return root, None
+    return (train, held_out) if holds_folders(train) else (root, None)
 
 
-def _part(root: Path, choices: Sequence[str]) -> Path:
-    """The first of some folders that is there, inside of the root."""
-    inside = (
-        root / name for name in choices
-        if (root / name).resolve().is_relative_to(root.resolve()) and (root / name).is_dir()
-    )  # fmt: skip
-    return next(inside, root / choices[0])
+def _inside(root: Path, choices: Sequence[str]) -> Path | None:
+    """The first of some folders that is there, unless it is a link that leads out of the root."""
+    found = ((root / name).resolve() for name in choices if (root / name).is_dir())
+    return next((path for path in found if path.is_relative_to(root.resolve())), None)
 
 
 def _checked(source: Any) -> ImageSource:
