@@ -19,7 +19,7 @@ class UnreadableImageError(DataError):
     """One image of a source that cannot be read; a draw names it and takes the next instead.
 
     Args:
-        index: Which image of the source.
+        index: Which image of the source that read it, which may be that of a single class.
         place: Where it is, in words for the user, such as its path.
         reason: Why it cannot be read.
     """
@@ -36,6 +36,8 @@ class UnreadableImageError(DataError):
 
 class ImageSource(Protocol):
     """Labelled images, of which only those asked for are read.
+
+    A source that can list one class without all others has the method of :class:`ByClass` too.
 
     What is a property here may be a plain attribute; nothing sets it.
     """
