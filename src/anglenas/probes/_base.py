@@ -33,6 +33,7 @@ class Metric:
         needs: What it takes: ``"labels"``, ``"gradients"``, ``"relu"``, ``"batchnorm"``.
         at: For metrics that can be read at earlier iterations of the same run: from the iteration
             to such a ``read``.
+        formula: What it is, in words.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Metric:
     unit: str = ""
     needs: frozenset[str] = field(default_factory=frozenset)
     at: Callable[[int], Callable[[Record], float]] | None = None
+    formula: str = ""
 
 
 class Probe(Protocol):

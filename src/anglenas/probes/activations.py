@@ -65,14 +65,19 @@ _NASWOT = "Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2"
 _SWAP = "Peng et al., ICLR 2024, arXiv 2403.04161"
 _NEEDS = frozenset({"relu"})
 _METRICS = (
-    Metric("naswot", "activations", True, _read_naswot, _NASWOT, "nats", _NEEDS),
     Metric(
-        "swap", "activations", True, lambda record: float(record["swap"]), _SWAP, "patterns", _NEEDS
+        "naswot", "activations", True, _read_naswot, _NASWOT, "nats", _NEEDS,
+        formula="logarithm of the determinant of the counts of rectifiers that two images agree in",
+    ),
+    Metric(
+        "swap", "activations", True, lambda record: float(record["swap"]), _SWAP, "patterns",
+        _NEEDS, formula="number of different on-off patterns that units show over 16 images",
     ),
     Metric(
         "swap_reg", "activations", True,
         lambda record: regularised(record["swap"], record["params"]),
         f"{_SWAP}, regularised with mu = 1000, sigma = mu^2", "patterns", _NEEDS,
+        formula="the same times exp(-(P - 1000)^2 / 1000^2), P in thousands of parameters",
     ),
 )  # fmt: skip
 

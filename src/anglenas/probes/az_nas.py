@@ -151,18 +151,22 @@ def _entropies(record: Record) -> list[float]:
 
 _METRICS = (
     Metric(
-        "az_expressivity", "az_nas", True, _read_expressivity, f"{_SOURCE}, eq. 3", "nats"
+        "az_expressivity", "az_nas", True, _read_expressivity, f"{_SOURCE}, eq. 3", "nats",
+        formula="sum over blocks of the entropy of their outputs' principal components",
     ),
     Metric(
-        "az_progressivity", "az_nas", True, _read_progressivity, f"{_SOURCE}, eq. 4", "nats"
+        "az_progressivity", "az_nas", True, _read_progressivity, f"{_SOURCE}, eq. 4", "nats",
+        formula="smallest gain of that entropy from one block to the next",
     ),
     Metric(
         "az_trainability", "az_nas", True, _read_trainability, f"{_SOURCE}, eq. 6 and 7",
         needs=frozenset({"gradients"}),
+        formula="mean over blocks of 2 - s - 1 / s, s the largest singular value of the Jacobian",
     ),
     Metric(
         "az_complexity", "az_nas", True, lambda record: float(record["flops"]),
         f"{_SOURCE}, section 3.2: FLOPs", "FLOP of one image; a multiply-add is two",
+        formula="operations of one forward pass of the canonical network",
     ),
 )  # fmt: skip
 

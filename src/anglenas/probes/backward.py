@@ -113,18 +113,27 @@ def _observer(
 _ZERO_COST = "Abdelfattah et al., ICLR 2021, arXiv 2101.08134, section 3.2"
 
 
-def _metric(name: str, source: str) -> Metric:
+def _metric(name: str, source: str, formula: str) -> Metric:
     needs = frozenset({"labels", "gradients"})
-    return Metric(name, "backward", True, itemgetter(name), source, needs=needs)
+    return Metric(name, "backward", True, itemgetter(name), source, needs=needs, formula=formula)
 
 
 _METRICS = (
-    _metric("grad_norm", _ZERO_COST),
-    _metric("snip", f"Lee et al., ICLR 2019, arXiv 1810.02340; {_ZERO_COST}"),
-    _metric("plain", _ZERO_COST),
-    _metric("fisher", "Turner et al., ICLR 2020, arXiv 1906.04113"),
-    _metric("fisher_per_weight", f"{_ZERO_COST}, as in SamsungLabs/zero-cost-nas"),
-)
+    _metric("grad_norm", _ZERO_COST, "sum over the weight tensors of the gradient's length"),
+    _metric(
+        "snip", f"Lee et al., ICLR 2019, arXiv 1810.02340; {_ZERO_COST}",
+        "sum over the weights of |gradient x weight|",
+    ),
+    _metric("plain", _ZERO_COST, "sum over the weights of gradient x weight"),
+    _metric(
+        "fisher", "Turner et al., ICLR 2020, arXiv 1906.04113",
+        "sum over channels of half the mean square of activation x gradient, summed over positions",
+    ),
+    _metric(
+        "fisher_per_weight", f"{_ZERO_COST}, as in SamsungLabs/zero-cost-nas",
+        "the same, each channel counted once for each of its weights",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,10 @@ def _twin(module: nn.Module, children: _Children) -> nn.Module:
     twin: nn.Module = object.__new__(type(module))
     state = vars(module)
     twin.__dict__.update(
-        {name: value if name in _INNER else copy.deepcopy(value) for name, value in state.items()}
+        {
+            name: value if name in _INNER or _is_plain(value) else copy.deepcopy(value)
+            for name, value in state.items()
+        }
     )
     twin.__dict__.update(
         training=False,
@@ -165,16 +168,19 @@ _METRICS = (
     Metric(
         "params", "counting", True, lambda record: record["params"],
         "Yang et al., WACV 2023, arXiv 2211.08666: #Param as a metric",
+        formula="number of trainable numbers, dead parts included",
     ),
     Metric(
         "flops", "counting", True, lambda record: record["flops"],
         "torch.utils.flop_counter: convolutions and matrix products of one forward pass",
         unit="FLOP of one image; a multiply-add is two",
+        formula="operations of the convolutions and matrix products of one forward pass",
     ),
     Metric(
         "layers", "counting", True, lambda record: record["layers"],
         "Ning et al., NeurIPS 2021, arXiv 2008.03064: baselines by size",
         unit="convolutions and linear layers",
+        formula="number of convolutions and linear layers, dead ones included",
     ),
 )  # fmt: skip
 

@@ -51,6 +51,7 @@ _METRIC = Metric(
     "Zhang & Jia, ICLR 2022, arXiv 2110.08616, algorithm 1",
     unit="agreeing signs",
     needs=frozenset({"labels", "gradients"}),
+    formula="sum over the weights of |sum over images of the gradient's sign|",
 )  # fmt: skip
 
 

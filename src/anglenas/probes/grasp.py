@@ -52,6 +52,7 @@ _METRIC = Metric(
     "grasp", "grasp", True, itemgetter("grasp"),
     "Wang et al., ICLR 2020, arXiv 2002.07376; Abdelfattah et al., ICLR 2021",
     needs=frozenset({"labels", "gradients"}),
+    formula="minus weights x Hessian x gradient of the cross entropy",
 )  # fmt: skip
 
 

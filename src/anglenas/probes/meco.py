@@ -91,6 +91,8 @@ def _watched(network: nn.Module) -> Iterator[list[float]]:
 _METRIC = Metric(
     "meco", "meco", True, itemgetter("meco"),
     "Jiang et al., NeurIPS 2023",
+    formula="sum over layers of the smallest eigenvalue of the correlations between one image's "
+    "feature maps",
 )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ def l2_norm(network: nn.Module) -> float:
 _METRIC = Metric(
     "l2_norm", "norms", True, itemgetter("l2_norm"),
     "Krishnakumar et al., NeurIPS 2022, arXiv 2210.03230",
+    formula="sum over the weight tensors of their length",
 )  # fmt: skip
 
 

@@ -138,10 +138,12 @@ class NtkProbe:
     Args:
         name: Name of the probe and of its metric.
         kernel: From the network, in training mode, and images to the kernel ``(N, N)``.
+        remark: What the metric's formula in words ends with.
     """
 
     name: str = "ntk"
     kernel: Callable[[nn.Module, torch.Tensor], torch.Tensor] = ntk
+    remark: str = ""
     version: int = 1
     subject: Literal["function", "network"] = "function"
     uses_images: bool = True
@@ -149,7 +151,8 @@ class NtkProbe:
 
     def __post_init__(self) -> None:
         needs = frozenset({"gradients"})
-        metric = Metric(self.name, self.name, False, _read, _SOURCE, needs=needs)
+        formula = "largest over smallest eigenvalue of the neural tangent kernel" + self.remark
+        metric = Metric(self.name, self.name, False, _read, _SOURCE, needs=needs, formula=formula)
         object.__setattr__(self, "metrics", {self.name: metric})
 
     def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
@@ -169,5 +172,7 @@ class NtkProbe:
 NTK = NtkProbe()
 """The probe, as ``anglenas.probes`` entry point ``ntk``."""
 
-NTK_FROZEN_BN = NtkProbe("ntk_frozen_bn", frozen_ntk)
+NTK_FROZEN_BN = NtkProbe(
+    "ntk_frozen_bn", frozen_ntk, ", with the statistics of BatchNorm taken as constants"
+)
 """The probe, as ``anglenas.probes`` entry point ``ntk_frozen_bn``."""

@@ -88,20 +88,31 @@ _PAPER = "Yang et al., WACV 2023, arXiv 2211.08666, supplement, section 1"
 _TSE = "Ru et al., NeurIPS 2021, arXiv 2006.04492, eq. 1"
 
 
-def _metric(name: str, read: Callable[..., float], higher: bool, source: str, unit: str) -> Metric:
+def _metric(
+    name: str, read: Callable[..., float], higher: bool, source: str, unit: str, formula: str
+) -> Metric:
     needs = frozenset({"labels", "gradients"})
     return Metric(
         name, "short_training", higher, read, source, unit, needs,
-        at=lambda iteration: partial(read, iteration=iteration),
+        at=lambda iteration: partial(read, iteration=iteration), formula=formula,
     )  # fmt: skip
 
 
 _METRICS = (
-    _metric("angle", _read_angle, True, _PAPER, "cosine"),
-    _metric("loss", _read_loss, False, _PAPER, "nats"),
-    _metric("tse", _read_tse, False, _TSE, "nats"),
-    _metric("tse_e", _read_tse_e, False, f"{_TSE} (TSE-E)", "nats"),
-)
+    _metric(
+        "angle", _read_angle, True, _PAPER, "cosine",
+        "cosine between the classifier's weights before and after a short training",
+    ),
+    _metric(
+        "loss", _read_loss, False, _PAPER, "nats",
+        "cross entropy of the training's last batch, before its update",
+    ),
+    _metric("tse", _read_tse, False, _TSE, "nats", "sum of all training losses"),
+    _metric(
+        "tse_e", _read_tse_e, False, f"{_TSE} (TSE-E)", "nats",
+        "sum of the training losses over the last fifth of the iterations",
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

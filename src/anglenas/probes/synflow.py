@@ -102,6 +102,8 @@ _METRIC = Metric(
     "Tanaka et al., NeurIPS 2020, arXiv 2006.05467; Abdelfattah et al., ICLR 2021",
     unit="natural logarithm",
     needs=frozenset({"gradients"}),
+    formula="logarithm of the sum over the weights of weight x gradient of the outputs' sum, for "
+    "absolute weights and an image of ones, without normalisation",
 )  # fmt: skip
 
 

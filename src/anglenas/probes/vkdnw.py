@@ -86,6 +86,8 @@ class Vkdnw:
                 "vkdnw", "vkdnw", True, _read_vkdnw,
                 "Tybl & Neumann, CVPR 2025, arXiv 2502.04975, section III",
                 needs=frozenset({"gradients"}),
+                formula="number of parameter tensors plus the entropy of the deciles of the Fisher "
+                "information's eigenvalues",
             )
         }
     )  # fmt: skip

@@ -97,6 +97,8 @@ class Zen:
             "zen": Metric(
                 "zen", "zen", True, _read_zen,
                 "Lin et al., ICCV 2021, arXiv 2102.01063, algorithm 1", "nats",
+                formula="logarithm of how far the last feature map moves when Gaussian inputs do, "
+                "plus that of each BatchNorm's scale",
             )
         }
     )  # fmt: skip
