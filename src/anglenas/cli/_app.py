@@ -9,6 +9,7 @@ from anglenas.cli._data import data
 from anglenas.cli._draw import draw
 from anglenas.cli._score import score
 from anglenas.cli._search import search
+from anglenas.cli._store import store
 from anglenas.errors import AnglenasError, StoreError, UsageError
 
 __all__ = ["app", "main"]
@@ -24,6 +25,7 @@ app.command()(search)
 app.command()(score)
 app.command()(draw)
 app.add_typer(data, name="data")
+app.add_typer(store, name="store")
 
 
 def _print_version(wanted: bool) -> None:

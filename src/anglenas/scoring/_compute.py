@@ -51,7 +51,9 @@ def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[s
     recipe = Recipe(**dict(task.context.settings))  # type: ignore[arg-type]
     try:
         with single_thread(), torch.random.fork_rng(devices=[]):
-            network = build(subject, task.context.network).to(device)
+            network = build(subject, task.context.network)
+            if device.type != "cpu":
+                network.to(device)
             return "ok", plain(probe.measure(network, images, recipe, task.context.seed or 0))
     except Undefined as reason:
         return f"undefined: {_line(reason)}", None

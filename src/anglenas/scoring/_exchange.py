@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
+from functools import lru_cache
 from pathlib import Path
 
 from anglenas.errors import StoreError
@@ -78,7 +79,19 @@ def _to_row(outcome: Outcome) -> dict[str, object]:
 
 
 def _from_row(row: dict[str, str]) -> Outcome:
-    context = Context(
+    return Outcome(
+        Task(_context(tuple(row[name] for name in _CONTEXT)), row["subject"]),
+        row["status"],
+        plain(json.loads(row["record"])) if row["record"] else None,
+        float(row["seconds"]),
+        row["host"],
+    )
+
+
+@lru_cache(maxsize=256)  # many rows have the same one
+def _context(cells: tuple[str, ...]) -> Context:
+    row = dict(zip(_CONTEXT, cells, strict=True))
+    return Context(
         space=row["space"],
         probe=row["probe"],
         version=int(row["version"]),
@@ -89,11 +102,4 @@ def _from_row(row: dict[str, str]) -> Outcome:
         settings=tuple(sorted(json.loads(row["settings"]).items())),
         images=row["images"],
         seed=int(row["seed"]) if row["seed"] else None,
-    )
-    return Outcome(
-        Task(context, row["subject"]),
-        row["status"],
-        plain(json.loads(row["record"])) if row["record"] else None,
-        float(row["seconds"]),
-        row["host"],
     )

@@ -110,6 +110,20 @@ class Store:
         store._open(None)
         return store
 
+    @classmethod
+    def existing(cls, path: str | os.PathLike[str] | None = None) -> Self:
+        """The store in a file that is there already, which is not made if it is missing.
+
+        Raises:
+            StoreError: There is no such file, or it cannot be used.
+        """
+        chosen = default_path() if path is None else Path(path)
+        if not chosen.is_file():
+            raise StoreError(
+                f"There is no store at {chosen}; a search makes one, or give the path of another."
+            )
+        return cls(chosen)
+
     def _open(self, path: Path | None) -> None:
         self.path = path
         self._ids: dict[Context, int] = {}
@@ -183,17 +197,20 @@ class Store:
         )
         return (_outcome(context, row) for row in rows)
 
-    def put_many(self, outcomes: Iterable[Outcome]) -> None:
+    def put_many(self, outcomes: Iterable[Outcome]) -> int:
         """Keep outcomes, in one transaction: all of them, or after an error none.
 
         A final outcome that is there already stays; a failure is replaced.
+
+        Returns:
+            How many outcomes were added, or took the place of a failure.
         """
         kept = list(outcomes)
         with self._explained():
             for context in dict.fromkeys(outcome.task.context for outcome in kept):
                 self._register(context)
             with self._transaction():
-                self._connection.executemany(_PUT, map(self._row, kept))
+                return self._connection.executemany(_PUT, map(self._row, kept)).rowcount
 
     def _row(self, outcome: Outcome) -> tuple[object, ...]:
         record = outcome.record
@@ -251,13 +268,16 @@ class Store:
         """
         write_csv(self.outcomes(), Path(path))
 
-    def import_csv(self, path: str | os.PathLike[str]) -> None:
+    def import_csv(self, path: str | os.PathLike[str]) -> int:
         """Add the scores of a table that :meth:`export_csv` wrote.
+
+        Returns:
+            How many were added, or took the place of a failure.
 
         Raises:
             StoreError: The file cannot be read, or is no such table; nothing is added then.
         """
-        self.put_many(read_csv(Path(path)))
+        return self.put_many(read_csv(Path(path)))
 
     def export_sqlite(self, path: str | os.PathLike[str]) -> None:
         """Write a compact copy, to be opened as a store elsewhere.
@@ -270,11 +290,14 @@ class Store:
         with self._explained():
             self._connection.execute("VACUUM INTO ?", (os.fspath(path),))
 
-    def merge(self, other: "Store") -> None:
-        """Add the scores of another store."""
+    def merge(self, other: "Store") -> int:
+        """Add the scores of another store.
+
+        Returns:
+            How many were added, or took the place of a failure.
+        """
         outcomes = other.outcomes()
-        while some := list(islice(outcomes, 10_000)):
-            self.put_many(some)
+        return sum(map(self.put_many, iter(lambda: list(islice(outcomes, 10_000)), [])))
 
     def close(self) -> None:
         """Let go of the file."""
