@@ -103,6 +103,14 @@ def _devour(rest: str) -> None:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+def _gorge(rest: str) -> None:
+    """Take so many megabytes, and touch them all."""
+    taken = []
+    for _ in range(0, int(rest), 50):
+        taken.append(torch.ones(50 * 250_000))
+        time.sleep(0.05)
+
+
 def _tell(rest: str) -> dict[str, Any]:
     return {"threads": torch.get_num_threads(), "omp": os.environ.get("OMP_NUM_THREADS"),
             "pid": os.getpid()}  # fmt: skip
@@ -119,6 +127,7 @@ _VERBS: dict[str, Any] = {
     "die": _die,
     "die_until": _die_until,
     "exit": _exit,
+    "gorge": _gorge,
     "misfit": _misfit,
     "sleep": lambda rest: time.sleep(float(rest.split()[0])),
     "strange": _strange,
@@ -142,7 +151,18 @@ class Shape(Fake):
         return {"word": network.word, "shape": list(batch.images.shape)}
 
 
+@dataclass(frozen=True)
+class Where(Fake):
+    """A probe that tells where the network's weights are."""
+
+    name: str = "scoring_fakes:WHERE"
+
+    def measure(self, network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
+        return {"device": str(network.weight.device)}
+
+
 SHAPE = Shape()
+WHERE = Where()
 
 BATCH = FewShot(
     images=torch.arange(96, dtype=torch.uint8).reshape(2, 3, 4, 4),
