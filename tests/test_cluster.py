@@ -1,0 +1,348 @@
+"""A cluster put together by hand: a scheduler and workers in processes of their own.
+
+What ends whom is real: signals, limits of memory and of address space, certificates.
+"""
+
+import importlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+import anglenas
+from anglenas.scoring import DaskWorkers, InProcess, Outcome, Scorer, Store, Task
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+FAKES = Path(__file__).parent / "scoring_fakes"
+BUDGET = 6
+
+
+@pytest.fixture(scope="module")
+def fakes() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FAKES))
+        yield importlib.import_module("scoring_fakes")
+
+
+class Cluster:
+    """A scheduler and workers that are started by the commands that docs/cluster.md shows."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.options = options
+        self.environment = {**os.environ, "PYTHONPATH": str(FAKES)}
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def scheduler(self, port: int = 0) -> str:
+        """Start a scheduler, and wait for its address."""
+        file = self.folder / "scheduler.json"
+        file.unlink(missing_ok=True)
+        self._start("scheduler", "--port", port, "--scheduler-file", file)
+        assert wait_until(lambda: file.exists() and file.read_text().endswith("}"), 60)
+        self.address = str(json.loads(file.read_text())["address"])
+        return self.address
+
+    def worker(self, name: str, *options: object, **changes: Any) -> "subprocess.Popen[bytes]":
+        """Start a worker, and do not wait for it."""
+        return self._start("worker", self.address, "--nthreads", 1, "--name", name,
+                           "--local-directory", self.folder, *options, **changes)  # fmt: skip
+
+    def _start(self, *words: object, **changes: Any) -> "subprocess.Popen[bytes]":
+        log = (self.folder / "log").open("ab")
+        command = [BIN / "dask", *words, "--host", "127.0.0.1", "--no-dashboard", *self.options]
+        process = subprocess.Popen(
+            [str(word) for word in command], stdout=log, stderr=log, env=self.environment, **changes
+        )
+        log.close()
+        self.processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """End all processes, and those that they started."""
+        for process in self.processes:
+            for one in family(process.pid):
+                one.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with ExitStack() as stack:
+        made = Cluster(tmp_path)
+        stack.callback(made.end)
+        made.scheduler()
+        yield made
+
+
+def family(pid: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def wait_until(condition: Callable[[], Any], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def search(folder: Path, *options: object, **environment: str) -> "subprocess.Popen[str]":
+    words = ["search", "--budget", BUDGET, "--out", folder / "run", "--store", folder / "s.sqlite"]
+    return subprocess.Popen(
+        [str(word) for word in (BIN / "anglenas", *words, *options)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def kept(store: Path) -> int:
+    if not store.exists():
+        return 0
+    with Store(store) as opened:
+        return opened.info().scores
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What a search in one process writes."""
+    folder = tmp_path_factory.mktemp("whole")
+    anglenas.write_run(anglenas.search(budget=BUDGET, workers=0, store=":memory:"), folder)
+    return (folder / "table.csv").read_bytes()
+
+
+def test_a_search_through_a_scheduler_gives_the_same_bytes(
+    cluster: Cluster, table: bytes, tmp_path: Path
+) -> None:
+    cluster.worker("one")
+    cluster.worker("two")
+    process = search(tmp_path, "--scheduler", cluster.address, "--quiet")
+    _, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, "")
+    assert (tmp_path / "run" / "table.csv").read_bytes() == table
+    with Store(tmp_path / "s.sqlite") as store:
+        assert {one.status for one in store.outcomes()} == {"ok"}
+
+
+def test_a_scheduler_that_is_killed_in_the_middle(
+    cluster: Cluster, table: bytes, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.sqlite"
+    cluster.worker("one")
+    process = search(tmp_path, "--scheduler", cluster.address, "--quiet")
+    assert wait_until(lambda: kept(store) > 2, 120)
+    cluster.processes[0].kill()
+    out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert errors == (
+        "anglenas: The scheduler of the workers is gone; start it again and run the same again: "
+        "what was finished is kept.\n"
+    )
+    before = kept(store)
+    assert 2 < before < 2 * BUDGET
+
+    cluster.end()
+    cluster.scheduler()
+    cluster.worker("one")
+    process = search(tmp_path, "--scheduler", cluster.address, "--json")
+    out, _ = process.communicate(timeout=300)
+    assert json.loads(out)["computed"] == 2 * BUDGET - before
+    assert (tmp_path / "run" / "table.csv").read_bytes() == table
+
+
+def by_task(outcomes: Any) -> dict[Task, Outcome]:
+    return {outcome.task: outcome for outcome in outcomes}
+
+
+def test_workers_and_machines_that_are_killed_in_the_middle(cluster: Cluster, fakes: Any) -> None:
+    """One worker is killed and started anew by its nanny; one goes away with its nanny."""
+    tasks = [fakes.task(f"sleep 0.2 {number}") for number in range(60)]
+    nannies = [cluster.worker("one"), cluster.worker("two")]
+    outcomes = []
+    with DaskWorkers.connect(cluster.address) as workers:
+        for outcome in workers.run(tasks, fakes.BATCHES):
+            outcomes.append(outcome)
+            if len(outcomes) == 10:
+                family(nannies[0].pid)[-1].kill()
+            if len(outcomes) == 20:
+                for one in family(nannies[1].pid):
+                    one.kill()
+    assert len(outcomes) == len(tasks)
+    assert by_task(outcomes) == by_task(InProcess().run(tasks, fakes.BATCHES))
+
+
+def test_a_task_that_takes_more_memory_than_its_worker_may(cluster: Cluster, fakes: Any) -> None:
+    """The nanny ends the worker at its limit, three times; the tasks beside it are done."""
+    cluster.worker("one", "--memory-limit", "1000MB")
+    tasks = [fakes.task(word) for word in ("be a", "gorge 3000", "be b", "be c")]
+    with DaskWorkers.connect(cluster.address) as workers, Store.memory() as store:
+        outcomes = by_task(Scorer(store, workers).outcomes(tasks, fakes.BATCHES))
+    assert [outcomes[task].status for task in tasks] == [
+        "ok", "failed: worker died 3 times", "ok", "ok",
+    ]  # fmt: skip
+
+
+def test_a_task_that_gets_no_memory(cluster: Cluster, fakes: Any) -> None:
+    """The system refuses: the worker lives on, and the outcome says what it was refused."""
+    limit = 6 * 2**30
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    cluster.worker("one", "--memory-limit", 0, preexec_fn=limited)
+    tasks = [fakes.task(word) for word in ("tell", "gorge 8000", "tell again")]
+    with DaskWorkers.connect(cluster.address) as workers:
+        first, failed, last = (outcome for task in tasks
+                               for outcome in workers.run([task], fakes.BATCHES))  # fmt: skip
+    assert failed.status.startswith("failed: RuntimeError: ")
+    assert "can't allocate memory" in failed.status
+    assert first.record == last.record != None  # noqa: E711 - the same process
+
+
+SLOW = """
+import time
+import search_fakes
+class Slow(search_fakes.Width):
+    def measure(self, network, batch, recipe, seed):
+        if network.conv.out_channels == 3:
+            time.sleep(60)
+        return super().measure(network, batch, recipe, seed)
+SLOW = Slow(name="slow:SLOW")
+"""
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_measurement_that_takes_too_long(cluster: Cluster, tmp_path: Path, remote: bool) -> None:
+    (tmp_path / "slow.py").write_text(SLOW)
+    path = os.pathsep.join([str(tmp_path), str(FAKES.with_name("search_fakes"))])
+    cluster.environment["PYTHONPATH"] = path
+    where: list[object] = ["--workers", 1]
+    if remote:
+        cluster.worker("one")
+        where = ["--scheduler", cluster.address]
+    process = search(
+        tmp_path, "--space", "search_fakes:PAIRS", "--strategy", "exhaustive", "--time-limit", 3,
+        "--rank", "params", "--metrics", "slow:SLOW", "--json", *where, PYTHONPATH=path,
+    )  # fmt: skip
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    statuses = {row["architecture"]: row["status"] for row in json.loads(out)["table"]}
+    assert statuses.pop("1-2") == "failed: took longer than 3 s"
+    assert len(statuses) == BUDGET - 1
+    assert set(statuses.values()) == {"ok"}
+
+
+def test_a_time_limit_needs_a_worker(tmp_path: Path) -> None:
+    process = search(tmp_path, "--workers", 0, "--time-limit", 3)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert errors == ("anglenas: A time limit needs a worker that can be ended; give 1 at least.\n")
+
+
+def test_a_worker_for_a_device_that_it_does_not_have(cluster: Cluster, tmp_path: Path) -> None:
+    cluster.environment["ANGLENAS_DEVICE"] = "xpu"
+    cluster.worker("one")
+    process = search(tmp_path, "--scheduler", cluster.address)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "A worker cannot compute: " in errors
+    assert " has no device 'xpu' that torch can use" in errors
+
+
+def listening(pid: int) -> set[str]:
+    """The addresses that a process and all that it started listen at."""
+    return {
+        connection.laddr.ip
+        for one in family(pid)
+        for connection in one.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def test_nothing_listens_beyond_this_machine(fakes: Any) -> None:
+    with DaskWorkers.local(2) as workers:
+        assert len(list(workers.run([fakes.task("be a")], fakes.BATCHES))) == 1
+        assert listening(os.getpid()) == {"127.0.0.1"}
+
+
+def test_the_documented_scheduler_and_worker_listen_where_they_are_told(cluster: Cluster) -> None:
+    nanny = cluster.worker("one")
+    assert wait_until(lambda: len(family(nanny.pid)) > 1 and listening(nanny.pid), 60)
+    assert listening(nanny.pid) == {"127.0.0.1"}
+    assert "127.0.0.1" in listening(cluster.processes[0].pid)
+
+
+CERTIFICATES = """
+openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=ca -keyout ca.key -out ca.pem
+openssl req -newkey rsa:2048 -nodes -subj /CN=anglenas -keyout key.pem -out request.pem
+openssl x509 -req -days 365 -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem
+"""
+
+
+def certificates(folder: Path) -> dict[str, str]:
+    """Make them by the documented commands; what the environment says then."""
+    folder.mkdir()
+    for line in CERTIFICATES.strip().splitlines():
+        subprocess.run(line.split(), cwd=folder, check=True, capture_output=True)
+    tls = "DASK_DISTRIBUTED__COMM__TLS__"
+    own = {f"{tls}{role}__{part}": str(folder / f"{part.lower()}.pem")
+           for role in ("SCHEDULER", "WORKER", "CLIENT") for part in ("CERT", "KEY")}  # fmt: skip
+    return {f"{tls}CA_FILE": str(folder / "ca.pem"), **own}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates")
+def test_a_cluster_with_certificates(tmp_path: Path, table: bytes) -> None:
+    ours, theirs = certificates(tmp_path / "ours"), certificates(tmp_path / "theirs")
+    cluster = Cluster(tmp_path, "--protocol", "tls")
+    cluster.environment |= ours
+    try:
+        address = cluster.scheduler()
+        assert address.startswith("tls://")
+        cluster.worker("one")
+        process = search(tmp_path, "--scheduler", address, "--quiet", **ours)
+        _, errors = process.communicate(timeout=300)
+        assert (process.returncode, errors) == (0, "")
+        assert (tmp_path / "run" / "table.csv").read_bytes() == table
+
+        process = search(tmp_path, "--scheduler", address, "--quiet")
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert "set the environment variable DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in errors
+
+        strangers = [(address, theirs), (address.replace("tls:", "tcp:"), {})]
+        for wrong, environment in strangers:
+            process = search(tmp_path, "--scheduler", wrong, "--quiet", **environment)
+            _, errors = process.communicate(timeout=60)
+            assert process.returncode == 1
+            assert errors.startswith(f"anglenas: No scheduler answers at {wrong} (")
+            assert "Traceback" not in errors
+    finally:
+        cluster.end()
+
+
+def test_ctrl_c_leaves_the_cluster_as_it_was(cluster: Cluster, fakes: Any, tmp_path: Path) -> None:
+    cluster.worker("one")
+    process = search(tmp_path, "--scheduler", cluster.address, "--quiet")
+    assert wait_until(lambda: kept(tmp_path / "s.sqlite") > 2, 120)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.strip().startswith("Stopped. ")
+    with DaskWorkers.connect(cluster.address) as workers:
+        (outcome,) = workers.run([fakes.task("be a")], fakes.BATCHES)
+    assert outcome.status == "ok"
