@@ -38,7 +38,7 @@ from anglenas.spaces.nasbench201 import NASBENCH201
 
 SEED = 1
 SAMPLE = 300
-TIMED = 5
+TIMED = 3
 MISSING = -1e8
 WRITE_EVERY = 100
 
@@ -61,7 +61,7 @@ JOBS = (
         300, PAPER,
     ),
     Job(("ntk",), 300, TE_NAS),
-    Job(("grasp", "gradsign", "vkdnw", "ntk_frozen_bn"), 150, PAPER),
+    Job(("grasp", "gradsign", "vkdnw", "ntk_frozen_bn"), 100, PAPER),
 )  # fmt: skip
 METRICS = tuple(
     metric for job in JOBS for probe in job.probes for metric in find_probe(probe).metrics
@@ -120,6 +120,14 @@ def values_of(
     return values
 
 
+def rounded(values: Mapping[str, float | None]) -> dict[str, str]:
+    """The values with seven digits, counts with all of theirs."""
+    return {
+        name: "" if value is None else str(value) if isinstance(value, int) else f"{value:.7g}"
+        for name, value in values.items()
+    }
+
+
 def write(path: Path, head: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
     """Write a table at once, so that a reader never meets half of it."""
     fresh = path.with_suffix(".new")
@@ -137,7 +145,7 @@ def measure(data: str, published: Path, store: Path | None, workers: int, out: P
     outcomes: dict[Task, Outcome] = {}
 
     def save() -> None:
-        rows = [{"index": index, **values_of(plans, index, outcomes)} for index in indices]
+        rows = [{"index": index, **rounded(values_of(plans, index, outcomes))} for index in indices]
         write(out, ["index", *METRICS], rows)
 
     with Store(store) as opened, DaskWorkers.local(workers) as executor:
@@ -157,10 +165,11 @@ def measure(data: str, published: Path, store: Path | None, workers: int, out: P
 def time_probes(data: str, published: Path, out: Path) -> None:
     """Seconds of CPU that each probe takes on the first networks of the sample, one thread."""
     rows = []
+    plans = [plan_of(job, data) for job in (*JOBS, Job(("ntk", "short_training"), TIMED, PAPER))]
     with single_thread():
         for index in sample(published)[:TIMED]:
             row: dict[str, float] = {"index": index}
-            for plan in (plan_of(job, data) for job in (*JOBS, Job(("ntk",), TIMED, PAPER))):
+            for plan in plans:
                 for task in plan.tasks(NASBENCH201.at(index)):
                     started = time.process_time()
                     compute(task, plan.batches.get(task.context.images))
