@@ -88,13 +88,13 @@ class Usage:
         together = 0.0
         for process in [this, *this.children(recursive=True)]:
             try:
-                times, memory = process.cpu_times(), process.memory_info().rss / 1e6
+                times, memory = process.cpu_times(), process.memory_full_info()
             except psutil.NoSuchProcess:
                 continue
             self.cpu[process.pid] = times.user + times.system
-            together += memory
+            together += memory.pss / 1e6  # what processes share counts once
             if process.pid == this.pid:
-                self.main = max(self.main, memory)
+                self.main = max(self.main, memory.rss / 1e6)
         self.all = max(self.all, together)
 
 
@@ -104,7 +104,7 @@ def used() -> Iterator[Usage]:
     usage, over = Usage(), threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.2):
+        while not over.wait(0.5):
             usage.look()
 
     watcher = threading.Thread(target=watch)
@@ -157,7 +157,7 @@ def networks(folder: Path) -> Iterator[str]:
     total = sum(usage.cpu.values())
     yield row("- time of processors", f"{total:.0f} s", f"{1e3 * total / size:.2f} ms")
     yield row("- most memory of this process", f"{usage.main:.0f} MB", "")
-    yield row("- most memory of all processes, what they share in each", f"{usage.all:.0f} MB", "")
+    yield row("- most memory of all processes together", f"{usage.all:.0f} MB", "")
     with used() as usage:
         again = score_many(architectures, **settings)
     assert again == measured
