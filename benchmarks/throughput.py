@@ -104,7 +104,7 @@ def used() -> Iterator[Usage]:
     usage, over = Usage(), threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.5):
+        while not over.wait(5):  # looking at memory takes time itself
             usage.look()
 
     watcher = threading.Thread(target=watch)
