@@ -61,7 +61,7 @@ JOBS = (
         300, PAPER,
     ),
     Job(("ntk",), 300, TE_NAS),
-    Job(("grasp", "gradsign", "vkdnw", "ntk_frozen_bn"), 100, PAPER),
+    Job(("grasp", "gradsign", "vkdnw", "ntk_frozen_bn"), 150, PAPER),
 )  # fmt: skip
 METRICS = tuple(
     metric for job in JOBS for probe in job.probes for metric in find_probe(probe).metrics
