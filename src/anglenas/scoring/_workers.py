@@ -216,6 +216,7 @@ def _spawn(
         "--nthreads": 1,
         "--name": folder.name,  # which a number is appended to, if there are several
         "--host": "127.0.0.1",
+        "--dashboard-address": "127.0.0.1:0",  # it answers even without a dashboard
         "--local-directory": folder,
         "--death-timeout": 60,
     }
