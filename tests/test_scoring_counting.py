@@ -1,6 +1,7 @@
 """Counting operations: torch's own counter, run on the whole network, is the reference."""
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from anglenas.networks import NetworkConfig, build_network
-from anglenas.probes.counting import count_operations
+from anglenas.probes.counting import COUNTING, count_operations
+from anglenas.recipe import Recipe
 from anglenas.spaces.nasbench201 import NASBENCH201
 
 
@@ -132,3 +134,25 @@ def test_the_network_and_the_callers_modes_stay_as_they_were() -> None:
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
     assert "forward" not in vars(network[1])
+
+
+class Shared(nn.Module):
+    """A network, itself once more, tied weights and a missing bias."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.one, self.again = network, network
+        self.unused, self.tied = nn.Linear(4, 4, bias=False), nn.Linear(4, 4)
+        self.tied.weight = self.unused.weight
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.one(images)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_parameters_are_those_that_torch_lists_each_once(name: str) -> None:
+    network = Shared(NETWORKS[name])
+    blank = SimpleNamespace(images=torch.zeros(1, 3, 8, 8))
+    record = COUNTING.measure(network, blank, Recipe(), seed=0)  # type: ignore[arg-type]
+    assert record["params"] == sum(one.numel() for one in network.parameters())
+    assert record["flops"] == reference(network, (3, 8, 8))

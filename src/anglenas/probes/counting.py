@@ -207,10 +207,12 @@ class Counting:
         with explained(network, (channels, height, width), self.name):
             flops = count_operations(network, (channels, height, width))
         layers = (nn.modules.conv._ConvNd, nn.Linear)
+        modules = list(network.modules())  # walking through them takes a while
+        own = {parameter for one in modules for parameter in one._parameters.values()}
         return {
-            "params": count_parameters(network),
+            "params": sum(parameter.numel() for parameter in own if parameter is not None),
             "flops": flops,
-            "layers": sum(isinstance(module, layers) for module in network.modules()),
+            "layers": sum(isinstance(module, layers) for module in modules),
         }
 
 

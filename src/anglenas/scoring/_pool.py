@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NoReturn
 
 import dask
@@ -44,14 +45,25 @@ def _keep(batches: Mapping[str, FewShot]) -> Mapping[str, FewShot]:
 
 def _greet(batches: Mapping[str, FewShot]) -> _Greeting:
     worker = get_worker()
-    gc.freeze()  # what was imported stays: looking through it takes longer than a cheap probe
     wanted, _ = device_of_worker(worker.name)
     return _Greeting(os.getpid(), bool(worker.nanny), platform_of(wanted))
 
 
 def _compute_all(chunk: Sequence[Task], batches: Mapping[str, FewShot]) -> list[Outcome]:
     _, device = device_of_worker(get_worker().name)
-    return [compute(task, batches.get(task.context.images), device) for task in chunk]
+    outcomes = [compute(task, batches.get(task.context.images), device) for task in chunk]
+    _settle()
+    return outcomes
+
+
+@cache
+def _settle() -> None:
+    """Once, when probes have imported all that they need: let the garbage collector pass it by.
+
+    It stays anyway, and looking through it takes longer than a cheap measurement.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass
