@@ -287,6 +287,27 @@ def test_several_may_open_and_write_one_file_at_once(fakes: Any, tmp_path: Path)
         assert store.info().scores == 400
 
 
+def test_several_may_make_one_file_at_once(tmp_path: Path) -> None:
+    errors = []
+
+    def make(path: Path, barrier: threading.Barrier) -> None:
+        barrier.wait()
+        try:
+            Store(path).close()
+        except Exception as error:
+            errors.append(error)
+
+    for number in range(60):
+        barrier = threading.Barrier(4)
+        threads = [threading.Thread(target=make, args=(tmp_path / f"{number}", barrier))
+                   for _ in range(4)]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert errors == []
+
+
 class Counting:
     """An executor that counts, and that ends after some outcomes as a killed run does."""
 

@@ -139,7 +139,9 @@ class Store:
 
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA trusted_schema = OFF")
-        if self._version() < len(_MIGRATIONS):
+        with self._transaction("DEFERRED"):  # one look, while another process may make the file
+            version = self._version()
+        if version < len(_MIGRATIONS):
             with self._transaction():  # which waits for another process that does the same
                 self._migrate()
         # Switching needs a moment alone with the file, and not every file system can.
@@ -256,7 +258,7 @@ class Store:
                 " FROM contexts JOIN scores ON context_id = id GROUP BY id ORDER BY id"
             ).fetchall()
             size = self._one("PRAGMA page_count") * self._one("PRAGMA page_size")
-            version = self._version()
+            version = self._one("PRAGMA user_version")
         contexts = tuple(ContextInfo(_context(text), *counts) for text, *counts in rows)
         return StoreInfo(self.path, version, size if self.path else 0, contexts)
 
@@ -320,8 +322,8 @@ class Store:
         return row[0] if row else None
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
+        self._connection.execute(f"BEGIN {kind}")
         try:
             yield
         except BaseException:
