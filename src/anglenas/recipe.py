@@ -30,12 +30,12 @@ class Recipe:
         augment: Whether each iteration sees the images flipped and shifted anew.
         repeats: How many draws of images, weights and augmentation a score is averaged over.
 
-    The defaults are those of the paper (Yang et al., WACV 2023, supplement, section 1) and of
+    The settings default to those of the paper (Yang et al., WACV 2023, supplement, section 1) and of
     its released code (``evaluate_anglefc.py``).
     """
 
-    name: str = "paper"
-    calibrated: bool = True
+    name: str = "custom"
+    calibrated: bool = False
     classes: int = 10
     images_per_class: int = 10
     sampling: Literal["random", "first"] = "random"
@@ -85,7 +85,7 @@ class Recipe:
 PRESETS: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe(),
+        Recipe(name="paper", calibrated=True),
         Recipe(name="fast", calibrated=False, resolution=16),
         Recipe(name="draft", calibrated=False, resolution=16, cells=1),
     )

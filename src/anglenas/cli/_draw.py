@@ -1,5 +1,6 @@
 """``anglenas draw``."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +25,8 @@ def draw(
     from anglenas.plugins import load
     from anglenas.report import draw_cells, save_figure
 
-    text, name = _best(Path(subject), space) if Path(subject).is_dir() else (subject, space)
+    is_folder = os.path.isdir(subject)  # noqa: PTH112 - Path raises for a text that is too long
+    text, name = _best(Path(subject), space) if is_folder else (subject, space)
     searched: Any = load("space", name)
     architecture = searched.parse(text)
     save_figure(draw_cells(searched.graphs(architecture), caption=str(architecture)), out)

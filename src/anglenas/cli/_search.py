@@ -76,7 +76,7 @@ def search(
     ] = "",
     guard: Annotated[
         bool,
-        typer.Option(help="Put networks whose classifier hardly turns behind all others."),
+        typer.Option(help="Rank networks whose classifier hardly turns as if the angle were 0."),
     ] = True,
     ties: Annotated[
         str,

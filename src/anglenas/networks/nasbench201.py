@@ -174,8 +174,8 @@ class _Reduction(nn.Module):
         self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, inputs, S, S) -> (B, outputs, S / 2, S / 2)``."""
-        return self.second(self.first(x)) + self.shortcut(F.avg_pool2d(x, 2))  # type: ignore[no-any-return]
+        """``(B, inputs, S, S) -> (B, outputs, S / 2, S / 2)``, odd sides rounded up."""
+        return self.second(self.first(x)) + self.shortcut(F.avg_pool2d(x, 2, ceil_mode=True))  # type: ignore[no-any-return]
 
 
 class NasBench201Network(nn.Module):
@@ -202,7 +202,7 @@ class NasBench201Network(nn.Module):
         self.classifier = nn.Linear(widths[-1], config.num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """``(B, I, S, S) -> (B, K)``; the side is 4 at least."""
+        """``(B, I, S, S) -> (B, K)``."""
         x = self.stages[0](self.stem(images))  # (B, C, S, S)
         for reduction, stage in zip(self.reductions, self.stages[1:], strict=True):
             x = stage(reduction(x))  # (B, 2C, S/2, S/2), then (B, 4C, S/4, S/4)

@@ -164,13 +164,25 @@ def spread(count: int, total: int) -> torch.Tensor:
 
 @contextmanager
 def _untouched_state() -> Iterator[None]:
-    """Gradients are recorded inside, and all global random state is afterwards as it was."""
+    """Inside, gradients are recorded and arithmetic is exact, whatever the caller has set.
+
+    Afterwards all global state is as it was.
+    """
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - networks may use it
+    precision = torch.get_float32_matmul_precision()
     try:
-        with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
+        torch.set_float32_matmul_precision("highest")
+        with (
+            torch.random.fork_rng(devices),
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast("cpu", enabled=False),
+            torch.autocast("cuda", enabled=False),
+        ):
             yield
     finally:
+        torch.set_float32_matmul_precision(precision)
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
 
@@ -225,6 +237,8 @@ def _runs_in_channels_last(network: nn.Module, images: torch.Tensor) -> bool:
     try:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network(images.contiguous(memory_format=torch.channels_last))
+    except MemoryError:
+        raise
     except Exception:  # whatever it is, the plain layout is tried next, and tells it
         return False
     return True

@@ -11,7 +11,7 @@ import torch
 from anglenas.data import FewShot
 from anglenas.errors import SettingError, UsageError, WorkersError
 from anglenas.networks import NetworkConfig
-from anglenas.numerics import single_thread
+from anglenas.numerics import derive, single_thread
 from anglenas.probes import Probe, Record, Undefined
 from anglenas.recipe import Recipe
 from anglenas.scoring._task import Context, Outcome, Task, load, plain
@@ -51,6 +51,8 @@ def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[s
     recipe = Recipe(**dict(task.context.settings))  # type: ignore[arg-type]
     try:
         with single_thread(), torch.random.fork_rng(devices=[]):
+            # For weights that no probe draws anew, such as a user's own parameters.
+            torch.manual_seed(derive(task.context.seed or 0, "build"))
             network = build(subject, task.context.network)
             if device.type != "cpu":
                 network.to(device)

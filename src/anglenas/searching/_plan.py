@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anglenas.data import FewShot, ImageSource, draw_few_shot
+from anglenas.errors import SettingError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import derive
 from anglenas.plugins import load
@@ -183,9 +184,14 @@ def make_plan(
 
     Raises:
         UnknownNameError: A metric does not exist.
+        SettingError: A metric is read at an iteration that the recipe does not reach.
     """
     found = tuple(find_metric(name) for name in dict.fromkeys(metrics))
-    probes = sorted({metric.probe for metric in found}, key=lambda p: find_probe(p).uses_images)
+    _check_iterations(found, recipe)
+    probes = sorted(
+        dict.fromkeys(metric.probe for metric in found),
+        key=lambda probe: find_probe(probe).uses_images,
+    )
     contexts = {}
     for probe in probes:
         repeats = batches if find_probe(probe).uses_images else batches[:1]
@@ -202,6 +208,16 @@ def make_plan(
             for repeat, batch in enumerate(repeats)
         )
     return Plan(space, found, contexts, {batch.fingerprint: batch for batch in batches})
+
+
+def _check_iterations(metrics: Iterable[Metric], recipe: Recipe) -> None:
+    for metric in metrics:
+        _, _, iteration = metric.name.partition("@")
+        if iteration and not 1 <= int(iteration) <= recipe.iterations:
+            raise SettingError(
+                f"{metric.name} is read after iteration {iteration}, but the recipe "
+                f"{recipe.name!r} has {recipe.iterations}; give a smaller number."
+            )
 
 
 def _proxy(batch: FewShot, recipe: Recipe) -> NetworkConfig:

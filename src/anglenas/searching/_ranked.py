@@ -35,17 +35,23 @@ def columns_of(measured: Sequence[Measured], metrics: Sequence[Metric]) -> Colum
 def guarded_columns(
     columns: Columns, trivial: NDArray[np.bool_]
 ) -> tuple[Columns, NDArray[np.bool_]]:
-    """The columns with trivial networks put behind, and which ones were.
+    """The columns in which trivial networks have the guard's values, and which ones were hit.
 
-    An undefined value stays undefined: it is behind already.
+    Angle and loss are guarded in pairs, also those of earlier iterations (``angle@20`` with
+    ``loss@20``). An undefined value stays undefined: it is behind already.
     """
-    if not {"angle", "loss"} <= set(columns):
-        return columns, np.zeros(len(trivial), dtype=bool)
-    known = ~np.isnan(columns["angle"])
-    angle, loss = columns["angle"].copy(), columns["loss"].copy()
-    angle[known], loss[known] = guard(angle[known], loss[known], trivial=trivial[known])
-    hit = known & ((angle != columns["angle"]) | (loss != columns["loss"]))
-    return {**columns, "angle": angle, "loss": loss}, hit
+    guarded = dict(columns)
+    hit = np.zeros(len(trivial), dtype=bool)
+    for angle in [name for name in columns if name.partition("@")[0] == "angle"]:
+        loss = angle.replace("angle", "loss")
+        if loss in columns:
+            known = ~(np.isnan(columns[angle]) | np.isnan(columns[loss]))
+            before = np.stack([columns[angle], columns[loss]])
+            after = before.copy()
+            after[:, known] = guard(*before[:, known], trivial=trivial[known])
+            guarded[angle], guarded[loss] = after
+            hit |= known & (after != before).any(axis=0)
+    return guarded, hit
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -71,13 +71,13 @@ class Candidate:
         Returns:
             A module that maps ``(B, in_channels, S, S)`` to ``(B, num_classes)``.
         """
-        config = NetworkConfig(
-            num_classes=num_classes or self.config.num_classes,
-            channels=channels or self.config.channels,
-            cells=cells or self.config.cells,
-            in_channels=in_channels or self.config.in_channels,
-            side=self.config.side,
-        )
+        given = {
+            "num_classes": num_classes,
+            "channels": channels,
+            "cells": cells,
+            "in_channels": in_channels,
+        }
+        config = replace(self.config, **{k: v for k, v in given.items() if v is not None})
         return build_network(load("space", self.space), str(self.architecture), config)
 
 

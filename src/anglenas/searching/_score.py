@@ -106,7 +106,7 @@ def score_many(
     store: str | Path | Store | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Measured]:
-    """The metrics of many architectures, each measured as it is written.
+    """The metrics of many architectures; those that compute the same function share one training.
 
     Args:
         architectures: Architectures of the space, or their texts.

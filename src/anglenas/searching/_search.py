@@ -107,7 +107,8 @@ def search(
         metrics: Further metrics to measure and list.
         max_params: Most parameters of the network that is looked for.
         max_flops: Most operations of one image's forward pass (a multiply-add is two).
-        guard: Whether networks whose classifier hardly turns are put behind.
+        guard: Whether networks whose classifier hardly turns are ranked with the angle 0 and the
+            loss 100, as in the released code.
         ties: What equal values get: their ``"average"`` rank, or ranks in a random order that
             comes from the seed, as in the released code (``"broken"``).
         channels: Width of the first stage of the network that is looked for.
@@ -132,7 +133,7 @@ def search(
     >>> [candidate.rank for candidate in found.candidates]
     [1, 2]
     """
-    started = time.perf_counter()
+    started, seed = time.perf_counter(), int(seed)
     _check_budget(budget, minutes)
     source = open_data(data, flip)
     recipe = choose_recipe(recipe, source)
@@ -176,8 +177,14 @@ def _check_budget(budget: int | None, minutes: float | None) -> None:
 
 
 def _companions(expression: Expression) -> list[str]:
-    """``angle`` and ``loss`` come from one training, and are read and guarded together."""
-    return ["angle", "loss"] if {"angle", "loss"} & set(expression.metrics) else []
+    """``angle`` and ``loss`` of an iteration are read, and guarded, together."""
+    parts = (name.partition("@") for name in expression.metrics)
+    return [
+        f"{pair}{at}{iteration}"
+        for name, at, iteration in parts
+        if name in ("angle", "loss")
+        for pair in ("angle", "loss")
+    ]
 
 
 @dataclass
