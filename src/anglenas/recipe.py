@@ -30,8 +30,8 @@ class Recipe:
         augment: Whether each iteration sees the images flipped and shifted anew.
         repeats: How many draws of images, weights and augmentation a score is averaged over.
 
-    The settings default to those of the paper (Yang et al., WACV 2023, supplement, section 1) and of
-    its released code (``evaluate_anglefc.py``).
+    The settings default to those of the paper (Yang et al., WACV 2023, supplement, section 1) and
+    of its released code (``evaluate_anglefc.py``).
     """
 
     name: str = "custom"
