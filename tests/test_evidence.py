@@ -23,14 +23,17 @@ def test_page_of_picks_shows_the_table_that_the_script_makes(dev_data):
 
 
 @pytest.mark.parametrize(("ours", "theirs", "least"), [
-    ("angle@50", "cosine_50", 0.7),
-    ("loss@50", "loss_50", 0.6),
-    ("angle@20", "cosine_20", 0.7),
+    ("angle@50", "cosine_50", 0.51),
+    ("loss@50", "loss_50", 0.35),
+    ("angle@20", "cosine_20", 0.51),
 ])  # fmt: skip
 def test_short_trainings_order_networks_as_an_independent_implementation_does(
     dev_data, ours, theirs, least
 ):
-    """Other images and draws: two seeds of one implementation agree to .74 (cosine), .64 (loss)."""
+    """Other images and draws: two seeds of one implementation agree to .74 (cosine), .64 (loss).
+
+    The bounds are the lower ends of 95 % intervals (Fisher's z) around these for 29 networks.
+    """
     with (EVIDENCE / "short_training_reference_cifar10.csv").open() as file:
         scores = {row["index"]: row[ours] for row in csv.DictReader(file) if row[ours]}
     with (dev_data / "reference_short_training_cifar10.csv").open() as file:
