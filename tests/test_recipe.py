@@ -50,6 +50,8 @@ def test_texts():
     ("text", "kind", "message"),
     [
         ("fsat", UnknownNameError, "did you mean fast"),
+        ("draft,name=mine", UnknownNameError, "no recipe field named 'name'"),
+        ("draft,calibrated=yes", UnknownNameError, "no recipe field named 'calibrated'"),
         ("fast,repaets=2", UnknownNameError, "did you mean repeats"),
         ("fast,repeats=two", SettingError, "repeats is int; write for example repeats=1"),
         ("augment=perhaps", SettingError, "augment is bool"),

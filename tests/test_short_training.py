@@ -166,13 +166,6 @@ def test_logits_are_found_in_a_tuple_and_the_classifier_is_the_last_that_runs(ba
     assert record["loss"] == pytest.approx(losses, rel=2e-3)
 
 
-def test_a_named_layer_is_watched_instead(batch):
-    named = ShortTraining(classifier="body").measure(Wrapped(), batch, TINY, seed=3)
-    found = SHORT_TRAINING.measure(Wrapped(), batch, TINY, seed=3)
-    assert named["loss"] == found["loss"]
-    assert named["cosine"] != found["cosine"]
-
-
 @pytest.mark.parametrize(
     ("network", "message"),
     [
@@ -207,3 +200,69 @@ def test_cosine_against_a_known_angle():
     w = torch.tensor([[math.cos(0.3), math.sin(0.3)], [0.0, 0.0]])
     assert cosine(v, w) == pytest.approx(math.cos(0.3), abs=1e-7)
     assert math.isnan(cosine(v, torch.zeros(2, 2)))
+
+
+class TwoHeads(nn.Module):
+    """Logits of a main and of an auxiliary head, the latter running last."""
+
+    def __init__(self):
+        super().__init__()
+        self.main = nn.Linear(64, 12)
+        self.aux = nn.Linear(64, 10)
+
+    def forward(self, images):
+        flat = images.flatten(1)
+        return self.main(flat), self.aux(flat)
+
+
+@pytest.mark.parametrize(("name", "other"), [("main", "aux"), ("aux", "main")])
+def test_the_named_head_is_the_one_that_is_trained(batch, name, other):
+    network = TwoHeads()
+    record = ShortTraining(classifier=name).measure(network, batch, TINY, seed=3)
+    alone = copy.deepcopy(network)
+    alone.forward = lambda images: getattr(alone, name)(images.flatten(1))
+    delattr(alone, other)
+    losses, cosines = plain_training(alone, getattr(alone, name), batch, TINY, seed=3)
+    assert record["loss"] == pytest.approx(losses, rel=2e-3)
+    assert record["cosine"] == pytest.approx(cosines, rel=1e-4)
+
+
+class Viewing(nn.Module):
+    """Flattens by ``view``, which feature maps in channels_last do not allow."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.head = nn.Linear(256, 10)
+
+    def forward(self, images):
+        return self.head(F.relu(self.conv(images)).view(len(images), -1))
+
+
+def test_networks_that_flatten_by_view_are_trained_on_images_of_one_channel(batch):
+    network = Viewing()
+    record = SHORT_TRAINING.measure(network, batch, TINY, seed=3)
+    losses, _ = plain_training(network, network.head, batch, TINY, seed=3)
+    assert record["loss"] == pytest.approx(losses, rel=2e-3)
+
+
+class Shifting(nn.Module):
+    """Adds 1 to its input, on the spot or in a copy."""
+
+    def __init__(self, *, in_place):
+        super().__init__()
+        self.in_place = in_place
+        self.head = nn.Linear(64, 10)
+
+    def forward(self, images):
+        images = images.add_(1) if self.in_place else images + 1
+        return self.head(images.flatten(1))
+
+
+def test_an_input_that_is_changed_in_place_is_fresh_in_every_iteration(batch):
+    still = Recipe(**{**vars(TINY), "augment": False})
+    on_the_spot, in_a_copy = (
+        SHORT_TRAINING.measure(Shifting(in_place=in_place), batch, still, seed=3)
+        for in_place in (True, False)
+    )
+    assert on_the_spot["loss"] == pytest.approx(in_a_copy["loss"], rel=1e-6)

@@ -127,7 +127,8 @@ def read_recipe(text: str, default: str = "paper") -> Recipe:
     """
     first, *rest = [part.strip() for part in text.split(",")]
     name, changes = (default, [first, *rest]) if "=" in first else (first or default, rest)
-    types = {field.name: field.type for field in fields(Recipe)}
+    told = {"name", "calibrated"}  # facts about a recipe, not settings of it
+    types = {field.name: field.type for field in fields(Recipe) if field.name not in told}
     values = {}
     for change in changes:
         field, _, value = change.partition("=")

@@ -69,7 +69,7 @@ def score(
 
     Examples:
 
-        anglenas score --arch '|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|'
+        anglenas score --arch '|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|'
 
         anglenas score --arch-file thousands.txt --metrics params,flops --quiet
 

@@ -16,7 +16,7 @@ __all__ = ["print_found", "print_measured"]
 
 def print_found(found: Found, page: Path, top: int) -> None:
     """The best candidates of a search, what to know about it, and where its report lies."""
-    console = Console()
+    console = Console(emoji=False)
     _print_ranked(console, found, top)
     for notice in found.notices:
         console.print(f"[yellow]Note:[/] {escape(notice)}", highlight=False)
@@ -73,7 +73,7 @@ def print_measured(
         cells = [_number(one.values[metric]) for one in measured]
         better = "higher" if facts.higher_is_better else "lower"
         table.add_row(metric, better, *cells, escape(facts.unit))
-    console = Console()
+    console = Console(emoji=False)
     console.print(table)
     for name, one in zip(names, measured, strict=True):
         for metric, reason in one.reasons.items():

@@ -30,11 +30,13 @@ class Specimen:
             requiring gradients; nobody else holds its tensors.
         images: ``(N, C, H, W)`` float32, normalised.
         labels: ``(N,)`` int64.
+        layout: Memory layout that the network computes in; images of one channel do not show it.
     """
 
     network: nn.Module
     images: torch.Tensor
     labels: torch.Tensor
+    layout: torch.memory_format
 
 
 class Logits(nn.Module):
@@ -83,7 +85,9 @@ def fresh_copy(network: nn.Module, seed: int) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def isolated(network: nn.Module, batch: FewShot, seed: int, probe: str) -> Iterator[Specimen]:
+def isolated(
+    network: nn.Module, batch: FewShot, seed: int, probe: str, classifier: str | None = None
+) -> Iterator[Specimen]:
     """A :func:`fresh_copy` that returns logits, and the images to run it on.
 
     The copy computes in the ``channels_last`` layout where it can: on CPUs a backward pass of a
@@ -95,6 +99,8 @@ def isolated(network: nn.Module, batch: FewShot, seed: int, probe: str) -> Itera
         batch: The images.
         seed: Where the weights and all other random numbers come from.
         probe: Who measures; what messages call it.
+        classifier: Name of the layer that yields the logits, where a network returns several
+            tensors; by default the last linear layer that runs.
 
     Raises:
         DataError: A label is none of the classes.
@@ -103,7 +109,7 @@ def isolated(network: nn.Module, batch: FewShot, seed: int, probe: str) -> Itera
     """
     _check(batch)
     with _untouched_state():
-        specimen = _prepare(_copy(network), batch, probe)
+        specimen = _prepare(_copy(network), batch, probe, classifier)
         _refresh(specimen.network.get_submodule("network"), seed)
         yield specimen
 
@@ -220,16 +226,17 @@ def _check(batch: FewShot) -> None:
         )
 
 
-def _prepare(network: nn.Module, batch: FewShot, probe: str) -> Specimen:
+def _prepare(network: nn.Module, batch: FewShot, probe: str, classifier: str | None) -> Specimen:
     device = device_of(network)
     images = normalised(batch).to(device)
-    layout = torch.channels_last if _runs_in_channels_last(network, images[:2]) else None
+    layout = torch.channels_last if _runs_in_channels_last(network, images[:2].clone()) else None
     layout = layout or torch.contiguous_format
     network.to(memory_format=layout)  # type: ignore[call-overload]
     images = images.contiguous(memory_format=layout)
-    width = _width(network, images[:2], probe)
+    width = _width(network, images[:2].clone(), probe, classifier)
     classes = len(batch.class_names)
-    return Specimen(Logits(network, classes, width), images, batch.labels.clone().to(device))
+    labels = batch.labels.clone().to(device)
+    return Specimen(Logits(network, classes, width), images, labels, layout)
 
 
 @torch.no_grad()
@@ -245,11 +252,11 @@ def _runs_in_channels_last(network: nn.Module, images: torch.Tensor) -> bool:
 
 
 @torch.no_grad()
-def _width(network: nn.Module, images: torch.Tensor, probe: str) -> int | None:
+def _width(network: nn.Module, images: torch.Tensor, probe: str, name: str | None) -> int | None:
     """Outputs of the classifier, looked up only where more than the logits is returned."""
     if isinstance(run(network, images, probe), torch.Tensor):
         return None
-    classifier = network.get_submodule(find_classifier(network, images))
+    classifier = network.get_submodule(find_classifier(network, images, name))
     return int(classifier.out_features)  # type: ignore[arg-type]
 
 

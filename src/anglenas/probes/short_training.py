@@ -24,7 +24,6 @@ from torch import nn
 from anglenas.data import Augmenter, FewShot, standard_padding
 from anglenas.numerics import derive
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._initialise import initialise
 from anglenas.probes._isolation import Specimen, isolated
 from anglenas.probes._outputs import find_classifier
 from anglenas.recipe import Recipe
@@ -141,10 +140,9 @@ class ShortTraining:
         Raises:
             NetworkError: It has no classifier, or fewer outputs than classes.
         """
-        with isolated(network, batch, seed, self.name) as specimen:
+        with isolated(network, batch, seed, self.name, self.classifier) as specimen:
             inner = specimen.network.get_submodule("network")
-            name = find_classifier(inner, specimen.images[:2], self.classifier)
-            initialise(inner, seed)
+            name = find_classifier(inner, specimen.images[:2].clone(), self.classifier)
             classifier: nn.Linear = inner.get_submodule(name)  # type: ignore[assignment]
             losses, cosines = _train(specimen, classifier, batch, recipe, seed)
         return {"iterations": recipe.iterations, "loss": losses, "cosine": cosines}
@@ -154,23 +152,20 @@ SHORT_TRAINING = ShortTraining()
 """The probe, as ``anglenas.probes`` entry point ``short_training``."""
 
 
-def _views(
-    batch: FewShot, images: torch.Tensor, recipe: Recipe, seed: int
-) -> Iterator[torch.Tensor]:
-    """The images ``(N, C, H, W)`` of each iteration, in the same streams for every network."""
+def _views(batch: FewShot, specimen: Specimen, recipe: Recipe, seed: int) -> Iterator[torch.Tensor]:
+    """The images ``(N, C, H, W)`` of each iteration, in the same streams for every network.
+
+    Each is a tensor of its own, since a network may write on its input.
+    """
+    images = specimen.images
     augmenter = Augmenter(batch, standard_padding(images.shape[-1]))
-    layout = torch.channels_last if _is_channels_last(images) else torch.contiguous_format
     for iteration in range(recipe.iterations):
         generator = torch.Generator().manual_seed(derive(seed, "augmentation", iteration))
         yield (
-            augmenter(generator).to(images.device, memory_format=layout)
+            augmenter(generator).to(images.device, memory_format=specimen.layout)
             if recipe.augment
-            else images
+            else images.clone()
         )
-
-
-def _is_channels_last(images: torch.Tensor) -> bool:
-    return images.is_contiguous(memory_format=torch.channels_last)
 
 
 def _train(
@@ -187,7 +182,7 @@ def _train(
     start = classifier.weight.detach().clone()
     losses: list[float] = []
     cosines: list[float] = []
-    for images in _views(batch, specimen.images, recipe, seed):
+    for images in _views(batch, specimen, recipe, seed):
         optimiser.zero_grad()
         loss = F.cross_entropy(specimen.network(images), specimen.labels)
         if not math.isfinite(value := loss.item()):
