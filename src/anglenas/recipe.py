@@ -62,6 +62,16 @@ class Recipe:
             raise SettingError(f"sampling is 'random' or 'first', not {self.sampling!r}.")
 
     @property
+    def caution(self) -> tuple[str, ...]:
+        """A sentence for whoever reads a score, if the recipe is not calibrated."""
+        if self.calibrated:
+            return ()
+        return (
+            f"The recipe {self.name!r} is not calibrated yet: how well its ranking agrees with "
+            "trained accuracies has not been measured.",
+        )
+
+    @property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that two recipes share exactly when they measure alike."""
         text = json.dumps(self.settings(), sort_keys=True)

@@ -38,7 +38,7 @@ def show_progress(*, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
 
 
 def _bar() -> "Bar":
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -47,31 +47,57 @@ def _bar() -> "Bar":
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 
-    return Progress(
+    class TwoLines(Progress):
+        """The bar, and below it the best so far, however narrow the terminal."""
+
+        def get_renderables(self) -> Iterator[RenderableType]:
+            yield self.make_tasks_table(self.tasks)
+            for task in self.tasks:
+                yield Text(task.fields["best"], style="dim", no_wrap=True, overflow="ellipsis")
+
+    return TwoLines(
         TextColumn("Measuring"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[best]}"),
         console=Console(stderr=True),
         transient=True,
     )
+
+
+class _Pace:
+    """Seconds a candidate, counted from the first one that was measured now.
+
+    What the store had costs nothing, and starting workers costs once; both would mislead.
+    """
+
+    def __init__(self) -> None:
+        self._start: Progress | None = None
+
+    def __call__(self, progress: "Progress") -> float | None:
+        """Seconds a candidate; ``None`` as long as nobody can know."""
+        if self._start is None and progress.computed:
+            self._start = progress
+        if self._start is None or progress.done == self._start.done:
+            return None
+        return (progress.seconds - self._start.seconds) / (progress.done - self._start.done)
 
 
 class _BarShower:
     """Moves a bar; ranks for the best so far twice a second at most."""
 
     def __init__(self, bar: "Bar", last: list["Progress"]) -> None:
-        self._bar, self._last, self._ranked = bar, last, 0.0
-        self._task = bar.add_task("", total=None, rate="starting workers", best="")
+        self._bar, self._last, self._ranked, self._pace = bar, last, 0.0, _Pace()
+        self._task = bar.add_task("", total=None, rate="starting", best="")
 
     def __call__(self, progress: "Progress") -> None:
         self._last[:] = [progress]
-        fields: dict[str, Any] = {"rate": _rate(progress)}
+        fields: dict[str, Any] = {"rate": _rate(self._pace(progress))}
         if time.monotonic() - self._ranked > _SECONDS_BETWEEN_RANKINGS:
             fields["best"] = _best(progress)
             self._ranked = time.monotonic()
@@ -82,31 +108,33 @@ class _LineShower:
     """Prints a line when something was measured and ten seconds have passed."""
 
     def __init__(self, last: list["Progress"]) -> None:
-        self._last, self._printed = last, 0.0
+        self._last, self._printed, self._pace = last, 0.0, _Pace()
 
     def __call__(self, progress: "Progress") -> None:
         self._last[:] = [progress]
+        pace = self._pace(progress)
         due = time.monotonic() - self._printed > _SECONDS_BETWEEN_LINES
         if progress.done and (due or progress.done == progress.total):
             total = f" of {progress.total}" if progress.total else ""
-            line = f"{progress.done}{total} measured, {_rate(progress)}{_left(progress)}"
+            parts = [f"{progress.done}{total} measured", _rate(pace), _left(progress, pace)]
+            line = ", ".join(filter(None, parts))
             print("; ".join(filter(None, [line, _best(progress)])), file=sys.stderr, flush=True)
             self._printed = time.monotonic()
 
 
-def _rate(progress: "Progress") -> str:
-    return f"{_few_digits(progress.seconds / progress.done)} s each" if progress.done else ""
+def _rate(pace: float | None) -> str:
+    return f"{_few_digits(pace)} s each" if pace is not None else ""
 
 
 def _few_digits(seconds: float) -> str:
     return f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2g}"
 
 
-def _left(progress: "Progress") -> str:
-    if not progress.total or not progress.done:
+def _left(progress: "Progress", pace: float | None) -> str:
+    if not progress.total or pace is None:
         return ""
-    seconds = progress.seconds / progress.done * (progress.total - progress.done)
-    return f", {seconds / 60:.0f} min left" if seconds > 90 else f", {seconds:.0f} s left"
+    seconds = pace * (progress.total - progress.done)
+    return f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
 
 
 def _best(progress: "Progress") -> str:

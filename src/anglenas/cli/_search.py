@@ -171,7 +171,7 @@ def _print(found: "Found", page: Path, top: int, *, as_json: bool, quiet: bool) 
         content = {
             "best": str(found.best.architecture) if found.best.scored else None,
             "report": str(page),
-            "notices": found.notices,
+            "notices": found.remarks,
             "computed": found.computed,
             "table": table,
         }

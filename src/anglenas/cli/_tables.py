@@ -18,14 +18,8 @@ def print_found(found: Found, page: Path, top: int) -> None:
     """The best candidates of a search, what to know about it, and where its report lies."""
     console = Console(emoji=False)
     _print_ranked(console, found, top)
-    for notice in found.notices:
-        console.print(f"[yellow]Note:[/] {escape(notice)}", highlight=False)
-    if not found.recipe.calibrated:
-        console.print(
-            f"[yellow]Note:[/] the recipe {found.recipe.name!r} is not calibrated yet: how well "
-            "its ranking agrees with trained accuracies has not been measured.",
-            highlight=False,
-        )
+    for remark in found.remarks:
+        console.print(f"[yellow]Note:[/] {escape(remark)}", highlight=False)
     if found.best.scored:
         best = escape(str(found.best.architecture))
         console.print(f"\nBest: [bold]{best}[/]", highlight=False, soft_wrap=True)

@@ -77,7 +77,7 @@ def report_of(found: Found, command: str = "") -> RunReport:
         rows=tuple(_row(one) for one in found.candidates),
         graphs=tuple(space.graphs(one.architecture) for one in found.candidates[:_DRAWN]),
         snippet=_snippet(found),
-        notices=(*found.notices, *_warnings(found)),
+        notices=found.remarks,
         versions=_versions(),
         data_facts={
             "classes": len(found.class_names),
@@ -117,23 +117,6 @@ def _snippet(found: Found) -> str:
         f" channels={config.channels}, cells={config.cells},\n"
         ")  # an ordinary torch.nn.Module with fresh weights, ready to be trained\n"
     )
-
-
-def _warnings(found: Found) -> list[str]:
-    behind = sum(one.guarded for one in found.candidates)
-    failed = sum(not one.scored for one in found.candidates)
-    partial = sum(one.scored and one.status != "ok" for one in found.candidates)
-    notices = []
-    if behind:
-        notices.append(
-            f"The guard put {behind} of {len(found.candidates)} candidates behind as trivial: "
-            "their classifier hardly turned, or they have no trained operation."
-        )
-    if failed:
-        notices.append(f"{failed} candidates could not be scored; their status says why.")
-    if partial:
-        notices.append(f"{partial} candidates lack a metric that they are not ranked by.")
-    return notices
 
 
 def _versions() -> dict[str, str]:

@@ -15,7 +15,7 @@ __all__ = ["read_csv", "write_csv"]
 
 _NETWORK = tuple(field.name for field in fields(NetworkConfig))
 _CONTEXT = ("space", "probe", "version", *_NETWORK, "platform", "layout", "recipe", "settings",
-            "images", "seed")  # fmt: skip
+            "images", "seed", "space_version")  # fmt: skip
 _COLUMNS = (*_CONTEXT, "subject", "status", "record", "seconds", "host")
 
 
@@ -102,4 +102,5 @@ def _context(cells: tuple[str, ...]) -> Context:
         settings=tuple(sorted(json.loads(row["settings"]).items())),
         images=row["images"],
         seed=int(row["seed"]) if row["seed"] else None,
+        space_version=int(row["space_version"]),
     )

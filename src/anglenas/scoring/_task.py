@@ -38,6 +38,7 @@ class Context:
         settings: The recipe's settings, sorted by name; empty if absent.
         images: Fingerprint of the images; empty if absent.
         seed: Where all randomness of the measurement comes from; ``None`` if absent.
+        space_version: The space's version.
     """
 
     space: str
@@ -50,6 +51,7 @@ class Context:
     settings: tuple[tuple[str, int | float | str], ...] = ()
     images: str = ""
     seed: int | None = None
+    space_version: int = 1
 
     @classmethod
     def of(
@@ -73,7 +75,10 @@ class Context:
             SettingError: There is no such device.
         """
         measure = load("probe", probe)
-        context = cls(space, probe, measure.version, network, platform_of(device), layout)
+        context = cls(
+            space, probe, measure.version, network, platform_of(device), layout,
+            space_version=getattr(load("space", space), "version", 1),
+        )  # fmt: skip
         if not measure.uses_images:
             return context
         return replace(

@@ -128,10 +128,30 @@ class Found:
                 **one.values,
                 **{f"rank_{name}": rank for name, rank in one.ranks.items()},
                 "score": one.score,
+                "guarded": one.guarded,
                 "status": one.status,
             }
             for one in self.candidates
         ]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to know before the result is used, a sentence each: ``notices``, and more."""
+        count = len(self.candidates)
+        behind = sum(one.guarded for one in self.candidates)
+        failed = sum(not one.scored for one in self.candidates)
+        partial = sum(one.scored and one.status != "ok" for one in self.candidates)
+        remarks = [*self.notices]
+        if behind:
+            remarks.append(
+                f"The guard ranked {behind} of {count} candidates as trivial: their classifier "
+                "hardly turned, or they have no trained operation."
+            )
+        if failed:
+            remarks.append(f"{failed} candidates could not be scored; their status says why.")
+        if partial:
+            remarks.append(f"{partial} candidates lack a metric that they are not ranked by.")
+        return (*remarks, *self.recipe.caution)
 
     @property
     def directions(self) -> dict[str, bool]:

@@ -83,10 +83,10 @@ def score(
             strict=strict, store=store, workers=0,
         )[0]  # fmt: skip
     source = open_data(data, flip)
-    recipe = choose_recipe(recipe, source)
+    recipe = choose_recipe(recipe, data)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     measured = _score_module(subject, batches, tuple(metrics), recipe, seed, classifier)
-    return replace(measured, notices=notices_of(batches))
+    return replace(measured, notices=(*notices_of(batches), *recipe.caution))
 
 
 def score_many(
@@ -139,7 +139,7 @@ def score_many(
     {'params': 73018}
     """
     source = open_data(data, flip)
-    recipe = choose_recipe(recipe, source)
+    recipe = choose_recipe(recipe, data)
     name = choose_space(space)
     parse = load("space", name).parse
     parsed = [parse(one) if isinstance(one, str) else one for one in architectures]
@@ -152,7 +152,7 @@ def score_many(
             parsed, name, len(source.class_names), batches, metrics, recipe, seed,
             Scorer(opened, executor), device=device, on_progress=on_progress,
         )  # fmt: skip
-    notices = notices_of(batches)
+    notices = (*notices_of(batches), *recipe.caution)
     return [replace(one, notices=notices) for one in measured]
 
 

@@ -136,7 +136,7 @@ def search(
     started, seed = time.perf_counter(), int(seed)
     _check_budget(budget, minutes)
     source = open_data(data, flip)
-    recipe = choose_recipe(recipe, source)
+    recipe = choose_recipe(recipe, data)
     space_name = choose_space(space)
     expression, judge = parse(rank), Judge(rank, guard, ties, seed)
     batches = draw_repeats(source, recipe, seed, strict=strict)

@@ -32,11 +32,11 @@ def open_data(data: str | Path | ImageSource, flip: bool | None) -> ImageSource:
     return source if flip is None else with_flip(source, flip)
 
 
-def choose_recipe(recipe: str | Recipe | None, source: ImageSource) -> Recipe:
+def choose_recipe(recipe: str | Recipe | None, data: str | Path | ImageSource) -> Recipe:
     """The recipe asked for; by default ``"draft"`` for the built-in digits, else ``"fast"``."""
     if isinstance(recipe, Recipe):
         return recipe
-    default = "draft" if source.name == "digits" else "fast"
+    default = "draft" if data == "digits" else "fast"
     return read_recipe(recipe or default, default)
 
 

@@ -23,6 +23,8 @@ class SearchSpace(Protocol):
     Attributes:
         name: Short name; part of every score's address.
         size: How many architectures there are; ``None`` if they cannot be counted.
+        version: Raised whenever the same text stands for another network, so that old scores are
+            not taken for new ones. May be missing, which is 1.
         builder: ``"module:function"`` of the function that turns ``(subject, NetworkConfig)`` into
             a ``torch.nn.Module``, where the subject is what :meth:`subject` returns. A text, so
             that values stay free of torch.

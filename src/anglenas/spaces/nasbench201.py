@@ -85,6 +85,7 @@ class NasBench201:
     """
 
     name = "nasbench201"
+    version = 1
     size: int | None = len(OPERATIONS) ** len(EDGES)
     builder = "anglenas.networks.nasbench201:build"
 
