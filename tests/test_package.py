@@ -209,3 +209,10 @@ def test_everything_installed_is_pinned_to_what_is_asked_for() -> None:
 def test_pins_stand_once() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert len(pins()) == sum("==" in line and not line.startswith("#") for line in lines)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))])
+def test_links_between_pages_and_pictures_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    inside = [target for target in targets if "://" not in target]
+    assert [target for target in inside if not (page.parent / target).exists()] == []
