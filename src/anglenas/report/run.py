@@ -138,6 +138,9 @@ def _settings(found: Found, report: RunReport) -> str:
         "strategy": found.strategy,
         "seed": found.seed,
         "guard": found.guard,
+        "ties": found.ties,
+        "limits": dict(found.limits),
+        "flip": found.flip,
         "recipe": {
             "name": found.recipe.name,
             "calibrated": found.recipe.calibrated,

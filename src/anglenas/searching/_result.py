@@ -91,10 +91,13 @@ class Found:
         space: Name of the space.
         data: Name of the images.
         class_names: Classes of the images.
+        flip: Whether augmentation mirrored them.
         strategy: Name of the strategy.
         recipe: How candidates were measured.
         seed: Where all randomness came from.
         guard: Whether the trivial-network guard was on.
+        ties: What equal values got.
+        limits: Limits that were set, by name: budget, minutes, parameters, operations.
         notices: What a user should know, a sentence each.
         seconds: How long the run took.
         computed: How many measurements were made now, not read from the store.
@@ -105,10 +108,13 @@ class Found:
     space: str
     data: str
     class_names: tuple[str, ...]
+    flip: bool
     strategy: str
     recipe: Recipe
     seed: int
     guard: bool
+    ties: str
+    limits: Mapping[str, float]
     notices: tuple[str, ...]
     seconds: float
     computed: int

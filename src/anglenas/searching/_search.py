@@ -1,7 +1,7 @@
 """The search: proposals, measurements, ranking."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -166,7 +166,14 @@ def search(
             report=on_progress,
         )
         run.until(budget)
-    return run.found(source, recipe, notices_of(batches))
+    limits = {
+        "budget": budget,
+        "minutes": minutes,
+        "max_params": max_params,
+        "max_flops": max_flops,
+    }
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    return run.found(source, recipe, notices_of(batches), given)
 
 
 def _check_budget(budget: int | None, minutes: float | None) -> None:
@@ -316,7 +323,13 @@ class _Run:
         )
         return tuple(replace(one, number=numbers[one.number]) for one in ranked)
 
-    def found(self, source: ImageSource, recipe: Recipe, notices: tuple[str, ...]) -> Found:
+    def found(
+        self,
+        source: ImageSource,
+        recipe: Recipe,
+        notices: tuple[str, ...],
+        limits: Mapping[str, float],
+    ) -> Found:
         """What came of it."""
         return Found(
             candidates=self._candidates(),
@@ -324,10 +337,13 @@ class _Run:
             space=self.plan.space,
             data=source.name,
             class_names=tuple(source.class_names),
+            flip=source.flip,
             strategy=self.strategy.name,
             recipe=recipe,
             seed=self.judge.seed,
             guard=self.judge.guard,
+            ties=self.judge.ties,
+            limits=limits,
             notices=notices,
             seconds=time.perf_counter() - self.started,
             computed=self.computed,
