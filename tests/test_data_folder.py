@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from anglenas.data import FolderSource, UnreadableImageError, load_folder
+from anglenas.data import FolderSource, UnreadableImageError, draw_few_shot, load_folder
 from anglenas.data._pixels import channel_statistics
 from anglenas.errors import DataError
 
@@ -364,3 +364,23 @@ def test_folder_of_photographs(dev_data: Path) -> None:
     for image, index in zip(read, (0, 719), strict=True):
         whole = expected(Image.open(source.path(index)), 32)
         assert np.abs(image.permute(1, 2, 0).numpy() - whole).max() <= 1
+
+
+def test_links_that_lead_out_are_told(tmp_path):
+    root, outside = tmp_path / "photos", tmp_path / "elsewhere"
+    outside.mkdir()
+    for name in ("cat", "dog"):
+        (root / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(root / name / "a.png")
+    assert load_folder(root).notices == ()
+    (root / "owl").symlink_to(outside)
+    source = load_folder(root)
+    drawn = draw_few_shot(
+        source, classes=2, images_per_class=1, sampling="random", resolution=8, seed=1
+    )
+    assert source.class_names == ("cat", "dog")
+    assert any("1 links" in notice and "'owl'" in notice for notice in drawn.notices)
+    (root / "dog" / "a.png").unlink()
+    (root / "dog").rmdir()
+    with pytest.raises(DataError, match=r"has 1 class folder; .* lead out of it"):
+        load_folder(root)

@@ -80,7 +80,12 @@ def draw_few_shot(
         mean=tuple(mean),
         std=tuple(std),
         flip=source.flip,
-        notices=(*_few_classes(source, classes, quotas), *_shortages(drawn), *_skips(drawn)),
+        notices=(
+            *getattr(source, "notices", ()),
+            *_few_classes(source, classes, quotas),
+            *_shortages(drawn),
+            *_skips(drawn),
+        ),
     )
 
 

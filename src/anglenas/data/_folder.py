@@ -33,12 +33,14 @@ class FolderSource:
         root: The folder.
         class_names: Names of the class folders.
         flip: Whether a mirrored image is still one of its class.
+        notices: What a user should know of the listing, a sentence each.
     """
 
     name: str
     root: Path
     class_names: tuple[str, ...]
     flip: bool = True
+    notices: tuple[str, ...] = ()
 
     def of_class(self, number: int) -> "FolderSource":
         """The images of one class alone; only its folder is listed."""
@@ -151,7 +153,20 @@ def load_folder(path: str | Path) -> FolderSource:
     if not given.is_dir():
         raise DataError(f"There is no folder {str(path)!r}; {_LAYOUT}.")
     root = given.resolve()
-    return FolderSource(root.name, root, tuple(folder.name for folder in _class_folders(root)))
+    names = tuple(folder.name for folder in _class_folders(root))
+    return FolderSource(root.name, root, names, notices=_left_out(root))
+
+
+def _left_out(root: Path) -> tuple[str, ...]:
+    """A sentence on links that lead out of the folder, if there are some."""
+    with os.scandir(root) as entries:
+        names = sorted(entry.name for entry in entries if not _inside(entry, root))
+    if not names:
+        return ()
+    return (
+        f"{len(names)} links in {str(root)!r} lead out of it and are not followed ({names[0]!r}"
+        f"{', ...' if names[1:] else ''}); put the folders themselves there.",
+    )
 
 
 def holds_folders(folder: Path) -> bool:
@@ -165,7 +180,10 @@ def _class_folders(root: Path) -> list[Path]:
     if len(folders) < 2:
         loose = " and images outside of them" if any(map(_is_image, entries)) else ""
         count = f"{len(folders)} class folder{'' if len(folders) == 1 else 's'}"
-        raise DataError(f"{str(root)!r} has {count}{loose}; {_LAYOUT}, and at least 2 classes.")
+        links = "".join(f" {sentence}" for sentence in _left_out(root))
+        raise DataError(
+            f"{str(root)!r} has {count}{loose}; {_LAYOUT}, and at least 2 classes.{links}"
+        )
     for folder in folders:
         if not folder.name.isprintable():
             raise DataError(f"The name of the class folder {str(folder)!r} cannot be printed; "

@@ -211,6 +211,10 @@ class _WithFlip:
     def class_names(self) -> tuple[str, ...]:
         return self.source.class_names
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        return getattr(self.source, "notices", ())
+
     def of_class(self, number: int) -> ImageSource:
         return of_class(self.source, number)
 
