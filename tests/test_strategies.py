@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,11 @@ def test_a_space_without_new_functions_ends_the_search(pairs: Any) -> None:
     everything = RANDOM.propose(request(pairs, 100))
     assert len(everything) == 10
     assert RANDOM.propose(request(pairs, 5, everything)) == ()
+
+
+@pytest.mark.parametrize(("before", "tries"), [(0, 3), (1, 7)])
+def test_drawing_in_vain_ends(pairs: Any, before: int, tries: int) -> None:
+    """Soon, if nothing was found yet: then every draw is one that has to be counted."""
     draws = 0
 
     def never(_: Any) -> bool:
@@ -99,8 +105,10 @@ def test_a_space_without_new_functions_ends_the_search(pairs: Any) -> None:
         draws += 1
         return False
 
-    assert RandomSearch(patience=7).propose(request(pairs, 5, fits=never)) == ()
-    assert draws == 7
+    strategy = RandomSearch(patience=7, hope=3)
+    asked = replace(request(pairs, 5, list(pairs.enumerate())[:before]), admits=never)
+    assert strategy.propose(asked) == ()
+    assert draws == tries
 
 
 def test_exhaustive_goes_through_the_space_in_its_order(pairs: Any) -> None:

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Literal
+from types import UnionType
+from typing import Any, Literal, get_args
 
 from anglenas.errors import SettingError, UnknownNameError
 
-__all__ = ["PRESETS", "Recipe", "preset", "read_recipe"]
+__all__ = ["PRESETS", "Recipe", "preset", "read_changes", "read_recipe"]
 
 
 @dataclass(frozen=True)
@@ -138,24 +140,48 @@ def read_recipe(text: str, default: str = "paper") -> Recipe:
     first, *rest = [part.strip() for part in text.split(",")]
     name, changes = (default, [first, *rest]) if "=" in first else (first or default, rest)
     told = {"name", "calibrated"}  # facts about a recipe, not settings of it
-    types = {field.name: field.type for field in fields(Recipe) if field.name not in told}
+    return preset(name, **read_changes(Recipe(), changes, "recipe field", told))
+
+
+def read_changes(
+    settings: Any, changes: Iterable[str], kind: str, fixed: Container[str] = ()
+) -> dict[str, Any]:
+    """The fields of a dataclass that texts such as ``"repeats=3"`` change, with their new values.
+
+    Args:
+        settings: An object of the dataclass; the numbers, switches and words among its fields can
+            be changed.
+        changes: The texts.
+        kind: What messages call a field.
+        fixed: Fields that cannot be changed.
+
+    Raises:
+        UnknownNameError: There is no such field.
+        SettingError: A value is not of its field's type.
+
+    >>> read_changes(Recipe(), ["repeats=3", "augment=no"], "recipe field")
+    {'repeats': 3, 'augment': False}
+    """
+    types = {field.name: field.type for field in fields(settings) if field.name not in fixed}
     values = {}
     for change in changes:
-        field, _, value = change.partition("=")
-        if field not in types:
-            raise UnknownNameError("recipe field", field, types)
-        values[field] = _read(field, value, types[field])
-    return preset(name, **values)
+        name, _, value = change.partition("=")
+        if name not in types:
+            raise UnknownNameError(kind, name, types)
+        values[name] = _read(name, value, types[name], getattr(settings, name))
+    return values
 
 
-def _read(name: str, value: str, kind: object) -> int | float | str | bool:
+def _read(name: str, value: str, kind: Any, example: object) -> int | float | str | bool:
     switches = {"yes": True, "true": True, "no": False, "false": False}
+    if isinstance(kind, UnionType):  # a number, or none
+        kind = get_args(kind)[0]
     try:
         if kind is bool:
             return switches[value.lower()]
-        return value if kind not in (int, float) else kind(value)
+        return kind(value) if kind in (int, float) else value
     except (KeyError, ValueError) as error:
         raise SettingError(
             f"{name}={value} does not fit: {name} is {getattr(kind, '__name__', kind)}; "
-            f"write for example {name}={getattr(Recipe(), name)}."
+            f"write for example {name}={example}."
         ) from error

@@ -38,7 +38,14 @@ _OUTPUT = "What comes out"
 def search(
     data: Data = "digits",
     space: Space = "nasbench201",
-    strategy: Annotated[str, typer.Option(help="'random' or 'exhaustive'.")] = "random",
+    strategy: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME[,SETTING=VALUE...]",
+            help="'random', 'exhaustive' or 'evolution', whose settings can be changed: "
+            "'evolution,population=50,sample=25'.",
+        ),
+    ] = "random",
     rank: Annotated[
         str,
         typer.Option(

@@ -97,7 +97,8 @@ def search(
         data: ``"digits"``, another registered name, a folder of class folders, an ``.npz`` file,
             or an image source.
         rank: Rank expression; see :func:`anglenas.ranking.parse`.
-        strategy: ``"random"``, ``"exhaustive"``, ``"module:name"``, or the strategy itself.
+        strategy: ``"random"``, ``"exhaustive"``, ``"evolution"``, ``"module:name"``, or the
+            strategy itself. Settings may follow a name: ``"evolution,population=50"``.
         budget: Candidates to measure, each a function of its own; 60 if no minutes are given.
         minutes: Time after which the search ends with what is measured, one candidate at least.
         seed: Where all randomness comes from.

@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
 from anglenas.plugins import load, reference
-from anglenas.recipe import Recipe, read_recipe
+from anglenas.recipe import Recipe, read_changes, read_recipe
 from anglenas.scoring import DaskWorkers, Executor, InProcess, Store, device_count
 from anglenas.strategies import Strategy
 
@@ -48,10 +49,25 @@ def choose_space(space: Any) -> str:
 
 
 def choose_strategy(strategy: str | Strategy) -> Strategy:
-    """The strategy, or the one with a name."""
-    chosen: Strategy = load("strategy", strategy) if isinstance(strategy, str) else strategy
-    _check("strategy", str(strategy), chosen)
-    return chosen
+    """The strategy, or the one with a name, which settings may follow: ``"evolution,sample=5"``.
+
+    Raises:
+        UnknownNameError: There is no such strategy, or it has no such setting.
+        SettingError: A setting does not fit.
+    """
+    if not isinstance(strategy, str):
+        _check("strategy", str(strategy), strategy)
+        return strategy
+    name, *changes = [part.strip() for part in strategy.split(",")]
+    chosen: Any = load("strategy", name)
+    _check("strategy", name, chosen)
+    if not changes:
+        return chosen  # type: ignore[no-any-return]
+    if not is_dataclass(chosen):
+        raise SettingError(f"The strategy {name!r} has no settings; leave out {changes[0]!r}.")
+    values = read_changes(chosen, changes, "strategy setting", ("name",))
+    # Its name then tells the settings too, wherever a result says how it was found.
+    return replace(chosen, **values, name=strategy)  # type: ignore[return-value, type-var]
 
 
 def _check(kind: str, name: str, thing: object) -> None:

@@ -1,6 +1,6 @@
 """What a search strategy is: a function of the history that proposes candidates."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from anglenas.spaces import SearchSpace
 
-__all__ = ["Request", "Strategy", "Trial", "distinct"]
+__all__ = ["Request", "Strategy", "Trial", "distinct", "first_new"]
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,20 @@ def distinct(space: SearchSpace, architectures: Iterable[Any]) -> Iterator[Any]:
         if (form := space.canonical(architecture)) not in seen:
             seen.add(form)
             yield architecture
+
+
+def first_new(
+    request: Request, taken: Container[str], draw: Callable[[], Any], tries: int
+) -> Any | None:
+    """The first draw that may be proposed and computes nothing that is taken; ``None`` if none.
+
+    Args:
+        request: Says what may be proposed.
+        taken: Canonical forms of what is proposed already by this request.
+        draw: Draws an architecture.
+        tries: Most draws.
+    """
+    for architecture in (draw() for _ in range(tries)):
+        if request.space.canonical(architecture) not in taken and request.admits(architecture):
+            return architecture
+    return None

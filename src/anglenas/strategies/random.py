@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from anglenas.strategies._base import Request
+from anglenas.strategies._base import Request, first_new
 
 __all__ = ["RANDOM", "RandomSearch"]
 
@@ -15,9 +16,12 @@ class RandomSearch:
 
     Args:
         patience: Draws in vain for one proposal after which the space counts as exhausted.
+        hope: Draws in vain for the very first one, after which nothing in the space seems to fit.
+            It is less because each of them is a network that was built to be counted.
     """
 
     patience: int = 2000
+    hope: int = 200
     name: str = "random"
     concurrency: int | None = None
 
@@ -25,15 +29,13 @@ class RandomSearch:
         """The next proposals; each depends on the seed, its number and those before it."""
         found: dict[str, Any] = {}
         for _ in range(request.count):
-            rng = request.stream(len(request.history) + len(found))
-            for _ in range(self.patience):
-                architecture = request.space.sample(rng)
-                form = request.space.canonical(architecture)
-                if form not in found and request.admits(architecture):
-                    found[form] = architecture
-                    break
-            else:
+            number = len(request.history) + len(found)
+            rng = request.stream(number)
+            draw = partial(request.space.sample, rng)
+            new = first_new(request, found, draw, self.patience if number else self.hope)
+            if new is None:
                 break
+            found[request.space.canonical(new)] = new
         return tuple(found.values())
 
 
