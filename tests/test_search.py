@@ -204,10 +204,22 @@ def test_limits_hold_on_the_network_that_is_looked_for() -> None:
 
 
 def test_limits_that_no_network_keeps(fakes: Any) -> None:
-    with pytest.raises(UsageError, match="satisfies the constraints; allow more parameters"):
-        tiny_search(space=fakes.PAIRS, rank="params", max_params=49)
+    least = min(map(fakes.parameters, fakes.PAIRS.enumerate()))
+    for limits, reason in [
+        (
+            {"max_params": least - 1},
+            f"{least - 1} parameters are allowed, and the smallest has {least}",
+        ),
+        (
+            {"max_params": least, "max_flops": 99},
+            "99 operations are allowed, and the smallest has 2,344",
+        ),
+        ({"max_flops": 99}, "None of the 16 architectures .*: 99 operations .* smallest has 2,344"),
+    ]:
+        with pytest.raises(UsageError, match=rf"{reason}\. Allow more, or try more with"):
+            tiny_search(space=fakes.PAIRS, rank="params", **limits)
     with pytest.raises(UsageError, match="'mute' proposes nothing"):
-        tiny_search(space=fakes.PAIRS, rank="params", strategy=fakes.MUTE)
+        tiny_search(space=fakes.PAIRS, rank="params", strategy=fakes.MUTE, max_params=1)
 
 
 # Budgets.

@@ -1,5 +1,6 @@
 """Limits on the cost of the network that is looked for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,7 @@ class Constraints:
     config: NetworkConfig
     max_params: int | None = None
     max_flops: int | None = None
-    _known: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[str, dict[str, int]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("max_params", "max_flops"):
@@ -50,15 +51,37 @@ class Constraints:
             return True
         text = str(architecture)
         if text not in self._known:
-            self._known[text] = self._fits(text)
-        return self._known[text]
+            self._known[text] = self._costs(text)
+        return self._fits(self._known[text])
 
-    def _fits(self, text: str) -> bool:
+    def refusal(self) -> str | None:
+        """How far the limits are from what there is, if something was tried and nothing fits."""
+        if not self._known or any(map(self._fits, self._known.values())):
+            return None
+        # Operations are counted only where the parameters fit: if at all, they are what is missed.
+        name = min(self._limits.keys() & set().union(*self._known.values()))
+        smallest = min(costs[name] for costs in self._known.values() if name in costs)
+        return (
+            f"None of the {len(self._known)} architectures that were tried satisfies the "
+            f"constraints: {self._limits[name]:,} {name} are allowed, and the smallest has "
+            f"{smallest:,}. Allow more, or try more with the strategy 'random,hope=5000'."
+        )
+
+    def _fits(self, costs: Mapping[str, int]) -> bool:
+        return all(costs[name] <= limit for name, limit in self._limits.items() if name in costs)
+
+    @property
+    def _limits(self) -> dict[str, int]:
+        given = {"parameters": self.max_params, "operations": self.max_flops}
+        return {name: limit for name, limit in given.items() if limit is not None}
+
+    def _costs(self, text: str) -> dict[str, int]:
+        """What is limited; operations, which take long to count, only if the parameters fit."""
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and do not matter
             network = build_network(load("space", self.space), text, self.config)
-        if self.max_params is not None and count_parameters(network) > self.max_params:
-            return False
-        if self.max_flops is None:
-            return True
-        shape = (self.config.in_channels, self.config.side, self.config.side)
-        return count_operations(network, shape) <= self.max_flops
+        costs = {"parameters": count_parameters(network)}
+        fits = self.max_params is None or costs["parameters"] <= self.max_params
+        if self.max_flops is not None and fits:
+            shape = (self.config.in_channels, self.config.side, self.config.side)
+            costs["operations"] = count_operations(network, shape)
+        return costs

@@ -238,13 +238,8 @@ class _Run:
             raise UsageError(self._nothing())
 
     def _nothing(self) -> str:
-        if self.constraints.none:
-            return (
-                f"The strategy {self.strategy.name!r} proposes nothing of the space; use another."
-            )
-        return (
-            "No architecture was found that satisfies the constraints; allow more parameters or "
-            "operations."
+        return self.constraints.refusal() or (
+            f"The strategy {self.strategy.name!r} proposes nothing of the space; use another."
         )
 
     def _propose(self, left: int | None) -> Sequence[Any]:
