@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -415,6 +416,8 @@ def process(
 
 def test_version_and_help(tmp_path: Path) -> None:
     assert process(tmp_path, "--version").stdout == "0.1.0\n"
+    as_module = [sys.executable, "-m", "anglenas", "--version"]
+    assert subprocess.run(as_module, capture_output=True, check=True).stdout == b"0.1.0\n"
     ended = process(tmp_path, "search", "--help", COLUMNS="120")
     assert (ended.returncode, ended.stderr) == (0, "")
 
@@ -440,6 +443,20 @@ def test_help_names_every_option(run: Run, command: str, options: str) -> None:
     ended = run(command, "--help")
     assert (ended.code, ended.err) == (0, "")
     assert [option for option in options.split() if f"{option} " not in ended.out] == []
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("command", ["search", "score", "draw"])
+def test_help_fits_the_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, columns: int
+) -> None:
+    """Nothing is cut, and a line of text ends only where the next word would not fit."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = run(command, "--help").out.partition("\u256d")[0]
+    assert "\u2026" not in run(command, "--help").out
+    for line, following in pairwise(map(str.strip, text.splitlines())):
+        if line and following and not line.startswith("anglenas"):
+            assert len(f"{line} {following.split()[0]}") > columns - 2
 
 
 def test_every_command_has_its_help(run: Run) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from anglenas.cli._data import data
 from anglenas.cli._draw import draw
+from anglenas.cli._options import flowing
 from anglenas.cli._score import score
 from anglenas.cli._search import search
 from anglenas.cli._store import store
@@ -21,9 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(search)
-app.command()(score)
-app.command()(draw)
+for command in (search, score, draw):
+    app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(data, name="data")
 app.add_typer(store, name="store")
 

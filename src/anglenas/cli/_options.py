@@ -1,5 +1,6 @@
 """Options that several commands share, and how their texts are read."""
 
+import inspect
 import re
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ __all__ = [
     "Strict",
     "TimeLimit",
     "Workers",
+    "flowing",
     "read_count",
     "split_names",
 ]
@@ -51,6 +53,22 @@ def split_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
 
 
+def flowing(text: str) -> str:
+    r"""A docstring whose paragraphs are one line each, for a terminal to break; examples stay.
+
+    >>> flowing('''Do it.
+    ...
+    ...     Now,
+    ...     or never.
+    ...
+    ...         anglenas search
+    ...     ''')
+    'Do it.\n\nNow, or never.\n\n    anglenas search'
+    """
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(p if p.startswith(" ") else p.replace("\n", " ") for p in paragraphs)
+
+
 Data = Annotated[
     str,
     typer.Option(
@@ -64,7 +82,7 @@ RecipeName = Annotated[
     str | None,
     typer.Option(
         "--recipe",
-        metavar="NAME[,FIELD=VALUE...]",
+        metavar="NAME[,...]",
         help="How candidates are trained for a moment: 'paper' (32 x 32 images, the published "
         "settings), 'fast' (16 x 16) or 'draft' (16 x 16, 1 cell per stage); the last two are "
         "not calibrated yet. Fields can be changed: 'fast,repeats=3,sampling=first'. "

@@ -41,9 +41,9 @@ def search(
     strategy: Annotated[
         str,
         typer.Option(
-            metavar="NAME[,SETTING=VALUE...]",
+            metavar="NAME[,...]",
             help="'random', 'exhaustive' or 'evolution', whose settings can be changed: "
-            "'evolution,population=50,sample=25'.",
+            "'evolution,population=50'.",
         ),
     ] = "random",
     rank: Annotated[
