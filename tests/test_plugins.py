@@ -1,6 +1,8 @@
 """Objects by name: registered ones, and those of the user's own modules."""
 
 import importlib
+import os
+import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -90,6 +92,38 @@ def test_what_cannot_be_imported(name: str, reason: str, modules: Path) -> None:
         plugins.load("space", name)
     assert reason in str(raised.value)
     assert str(raised.value).startswith(f"The space {name!r} cannot be imported (")
+
+
+SCRIPT = """
+import search_fakes
+from anglenas.errors import UsageError
+from anglenas.plugins import reference
+class Mine(search_fakes.Pairs):
+    pass
+SPACE = Mine()
+for name in (SPACE, "__main__:SPACE"):
+    try:
+        reference("space", name)
+    except UsageError as error:
+        print(error)
+if __name__ == "__main__":
+    print(reference("space", "my_pairs:SPACE"))
+"""
+
+
+def test_what_is_in_the_script_that_runs_has_to_be_named_by_its_file(modules: Path) -> None:
+    (modules / "my_pairs.py").write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, modules / "my_pairs.py"], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(FAKES)},
+    )  # fmt: skip
+    refused = (
+        "The space 'SPACE' is in the script that runs, which workers cannot import and whose "
+        "scores could not be told from another script's; name it as 'my_pairs:SPACE', and start "
+        'below `if __name__ == "__main__":`.'
+    )
+    assert ended.stdout.splitlines()[:2] == [refused, refused]
+    assert ended.stdout.splitlines()[-1] == "my_pairs:SPACE"
 
 
 def test_nothing_is_imported_before_it_is_asked_for(modules: Path) -> None:

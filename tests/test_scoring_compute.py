@@ -118,8 +118,10 @@ def test_what_was_asked_wrongly_is_raised(fakes: Any) -> None:
         compute(fakes.task("be a"), None)
     with pytest.raises(SettingError, match="pass these"):
         compute(fakes.task("be a", images="0" * 16), fakes.BATCH)
-    with pytest.raises(WorkersError, match=r"version 1 on .* and 2 here"):
+    with pytest.raises(WorkersError, match=r"probe .* has version 1 on .*, and 2 is asked for"):
         compute(fakes.task("be a", version=2), fakes.BATCH)
+    with pytest.raises(WorkersError, match=r"space .* has version 1 on .*, and 3 is asked for"):
+        compute(fakes.task("be a", space_version=3), fakes.BATCH)
 
 
 def test_one_thread_computes_and_the_callers_setting_stays(fakes: Any) -> None:

@@ -8,6 +8,7 @@ import importlib
 import sys
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Literal
 
 from anglenas.errors import UnknownNameError, UsageError
@@ -77,13 +78,14 @@ def reference(kind: Kind, thing: Any) -> str:
     for name in names(kind):
         if load(kind, name) is thing:
             return name
-    module = type(thing).__module__
+    module = thing.__module__
     for name, value in vars(sys.modules[module]).items():
         if value is thing:
+            _check_module(kind, module, name)
             return f"{module}:{name}"
     raise UsageError(
         f"The {kind} {thing!r} cannot be found by workers; assign it to a name in the module "
-        f"{module!r}, where its class is, or pass 'module:name'."
+        f"{module!r}, or pass 'module:name'."
     )
 
 
@@ -91,9 +93,11 @@ def resolve(kind: str, name: str) -> Any:
     """The object that ``"package.module:attribute"`` names; ``kind`` is what messages call it.
 
     Raises:
-        UsageError: There is no such module or attribute, or the module fails as it is imported.
+        UsageError: There is no such module or attribute, the module fails as it is imported, or it
+            is the script that runs.
     """
     module, _, attribute = name.partition(":")
+    _check_module(kind, module, attribute)
     try:
         return getattr(importlib.import_module(module), attribute)
     except Exception as error:  # the module is the user's: its code can raise anything
@@ -101,3 +105,14 @@ def resolve(kind: str, name: str) -> Any:
             f"The {kind} {name!r} cannot be imported ({type(error).__name__}: {error}); "
             "give it as package.module:attribute, with the module on PYTHONPATH."
         ) from error
+
+
+def _check_module(kind: str, module: str, attribute: str) -> None:
+    """In every process, ``__main__`` is another module."""
+    if module == "__main__":
+        script = Path(getattr(sys.modules["__main__"], "__file__", None) or "module").stem
+        raise UsageError(
+            f"The {kind} {attribute!r} is in the script that runs, which workers cannot import and "
+            "whose scores could not be told from another script's; name it as "
+            f"'{script}:{attribute}', and start below `if __name__ == \"__main__\":`."
+        )

@@ -34,7 +34,7 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
     Raises:
         UsageError: The space or the probe does not exist, the subject is no architecture, or the
             probe or builder says that its settings do not fit (``NetworkError``, ...).
-        WorkersError: The probe has another version here than where the task was made.
+        WorkersError: The probe or the space has another version here than where the task was made.
     """
     started = time.perf_counter()
     status, record = _measure(task, batch, torch.device(device))
@@ -42,7 +42,7 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
 
 
 def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[str, Record | None]:
-    probe, space = _probe(task.context), load("space", task.context.space)
+    probe, space = _probe(task.context), _space(task.context)
     subject = space.subject(task.subject)
     build = _builder(space.builder)
     images = batch if probe.uses_images else _blank(task.context.network)
@@ -67,12 +67,23 @@ def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[s
 
 def _probe(context: Context) -> Probe:
     probe: Probe = load("probe", context.probe)
-    if probe.version != context.version:
-        raise WorkersError(
-            f"The probe {context.probe!r} has version {probe.version} on "
-            f"{socket.gethostname()} and {context.version} here; install the same release on both."
-        )
+    _check_version("probe", context.probe, probe.version, context.version)
     return probe
+
+
+def _space(context: Context) -> Any:
+    space = load("space", context.space)
+    version = getattr(space, "version", 1)
+    _check_version("space", context.space, version, context.space_version)
+    return space
+
+
+def _check_version(kind: str, name: str, here: int, asked: int) -> None:
+    if here != asked:
+        raise WorkersError(
+            f"The {kind} {name!r} has version {here} on {socket.gethostname()}, and {asked} is "
+            "asked for; install the same release, or the same file, on both machines."
+        )
 
 
 @cache

@@ -3,5 +3,15 @@
 from anglenas.spaces._base import Architecture, SearchSpace
 from anglenas.spaces._forms import Atom, Form, Term
 from anglenas.spaces._graph import CellGraph
+from anglenas.spaces.choices import Choices, ChoiceSpace
 
-__all__ = ["Architecture", "Atom", "CellGraph", "Form", "SearchSpace", "Term"]
+__all__ = [
+    "Architecture",
+    "Atom",
+    "CellGraph",
+    "ChoiceSpace",
+    "Choices",
+    "Form",
+    "SearchSpace",
+    "Term",
+]

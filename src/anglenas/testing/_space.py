@@ -16,6 +16,8 @@ from anglenas.spaces import SearchSpace
 
 __all__ = ["SpaceConformance"]
 
+_COUNTED = 100_000
+
 
 class SpaceConformance:
     """Tests of a search space; subclass it, set ``space``, and let pytest run it.
@@ -25,8 +27,8 @@ class SpaceConformance:
     * architectures are hashable values that can be pickled, and ``parse(str(a)) == a``;
     * all chance comes from the generator it is given, and two draws from it differ;
     * a mutation is another architecture of the space, and the one that it started from stays;
-    * ``enumerate`` gives ``size`` different architectures, always in the same order, or raises
-      ``UsageError`` where ``size`` is ``None``;
+    * ``enumerate`` gives ``size`` different architectures (of a large space the first 100 000 are
+      looked at), always in the same order, or raises ``UsageError`` where ``size`` is ``None``;
     * the builder makes networks of the size asked for, from a text and from its canonical form,
       and the canonical form of equal texts is equal.
 
@@ -91,10 +93,11 @@ class SpaceConformance:
             with pytest.raises(UsageError):
                 next(self.space.enumerate())
             return
-        everything = [str(architecture) for architecture in self.space.enumerate()]
-        assert len(everything) == len(set(everything)) == self.space.size
+        everything = [str(a) for a in islice(self.space.enumerate(), _COUNTED)]
+        assert len(everything) == len(set(everything)) == min(self.space.size, _COUNTED)
         assert everything[:100] == [str(a) for a in islice(self.space.enumerate(), 100)]
-        assert {str(architecture) for architecture in self._drawn()} <= set(everything)
+        if self.space.size <= _COUNTED:
+            assert {str(architecture) for architecture in self._drawn()} <= set(everything)
 
     def test_the_canonical_form_is_a_text_of_its_own(self) -> None:
         """It is equal for equal architectures, and can be built."""
