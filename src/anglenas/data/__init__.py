@@ -3,13 +3,13 @@
 from anglenas.data._archives import Archive, find_archive
 from anglenas.data._arrays import ArraySource, from_arrays, load_npz
 from anglenas.data._augment import Augmenter, augment, normalise, normalised, standard_padding
-from anglenas.data._base import FewShot, ImageSource, UnreadableImageError
+from anglenas.data._base import ChoosePart, FewShot, ImageSource, UnreadableImageError
 from anglenas.data._download import DOWNLOADS, Download, download, find_download
 from anglenas.data._draw import draw_few_shot
 from anglenas.data._folder import FolderSource, load_folder
 from anglenas.data._library import Library
 from anglenas.data._open import open_parts, open_source, with_flip
-from anglenas.data._views import ByClass, of_class, split, subset
+from anglenas.data._views import ByClass, ByPart, of_class, read_part, split, subset
 
 __all__ = [
     "DOWNLOADS",
@@ -17,6 +17,8 @@ __all__ = [
     "ArraySource",
     "Augmenter",
     "ByClass",
+    "ByPart",
+    "ChoosePart",
     "Download",
     "FewShot",
     "FolderSource",
@@ -36,6 +38,7 @@ __all__ = [
     "of_class",
     "open_parts",
     "open_source",
+    "read_part",
     "split",
     "standard_padding",
     "subset",

@@ -1,7 +1,7 @@
 """What images are here: a source that reads the images asked for, and the few that are drawn."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from anglenas.errors import DataError
 
-__all__ = ["FewShot", "ImageSource", "UnreadableImageError"]
+__all__ = ["ChoosePart", "FewShot", "ImageSource", "UnreadableImageError"]
+
+
+ChoosePart = Callable[[int, int], tuple[float, float, float, float]]
+"""From width and height of an image to left, top, right and bottom of the part that is wanted."""
 
 
 class UnreadableImageError(DataError):

@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from anglenas.data._base import UnreadableImageError
-from anglenas.data._pixels import channel_statistics, square
+from anglenas.data._base import ChoosePart, UnreadableImageError
+from anglenas.data._pixels import channel_statistics, resized, square
 from anglenas.errors import DataError
 
 __all__ = ["FolderSource", "holds_folders", "load_folder"]
@@ -85,10 +86,29 @@ class FolderSource:
         images = np.stack([self._read(index, resolution) for index in indices])
         return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
 
+    def read_part(self, index: int, choose: ChoosePart, side: int) -> torch.Tensor:
+        """A part of one whole image ``(3, side, side)`` uint8; see :func:`read_part`.
+
+        Raises:
+            UnreadableImageError: As of :meth:`read`.
+        """
+
+        def cut(path: Path) -> NDArray[np.uint8]:
+            with _opened(path) as image:
+                whole = _rgb(ImageOps.exif_transpose(image))
+                return np.array(resized(whole, choose(*whole.size), side))
+
+        return torch.from_numpy(self._decoded(index, cut)).permute(2, 0, 1).contiguous()
+
     def _read(self, index: int, side: int) -> NDArray[np.uint8]:
+        return self._decoded(index, lambda path: _decoded(path, side))
+
+    def _decoded(
+        self, index: int, decode: Callable[[Path], NDArray[np.uint8]]
+    ) -> NDArray[np.uint8]:
         path = self.path(index)
         try:
-            return _decoded(path, side)
+            return decode(path)
         # A hostile file can make the decoders raise nearly anything.
         except Exception as error:
             raise UnreadableImageError(index, repr(str(path)), _reason(error)) from error
@@ -99,16 +119,22 @@ class FolderSource:
 
 
 def _decoded(path: Path, side: int) -> NDArray[np.uint8]:
+    with _opened(path) as image:
+        # A JPEG is decoded at 1/2 to 1/8 of its size while four pixels a side are left for every
+        # one that is wanted, so that the antialiasing below still decides.
+        image.draft(None, (4 * side, 4 * side))
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(square(_rgb(upright), side))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings():
         # Pillow warns of damaged metadata, which is harmless, and of bombs, which is not.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=_FORMATS) as image:
-            # A JPEG is decoded at 1/2 to 1/8 of its size while four pixels a side are left for
-            # every one that is wanted, so that the antialiasing below still decides.
-            image.draft(None, (4 * side, 4 * side))
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(square(_rgb(upright), side))
+            yield image
 
 
 def _reason(error: Exception) -> str:

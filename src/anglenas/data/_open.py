@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from anglenas.data._archives import Archive, find_archive
 from anglenas.data._arrays import ArraySource, load_npz
-from anglenas.data._base import ImageSource
+from anglenas.data._base import ChoosePart, ImageSource
 from anglenas.data._download import DOWNLOADS
 from anglenas.data._files import is_tar
 from anglenas.data._folder import FolderSource, holds_folders, load_folder
 from anglenas.data._library import Library
-from anglenas.data._views import ByClass, of_class
+from anglenas.data._views import ByClass, of_class, read_part
 from anglenas.errors import DataError, UnknownNameError
 from anglenas.plugins import load, names
 
@@ -220,6 +220,9 @@ class _WithFlip:
 
     def read(self, indices: Sequence[int], resolution: int) -> torch.Tensor:
         return self.source.read(indices, resolution)
+
+    def read_part(self, index: int, choose: ChoosePart, side: int) -> torch.Tensor:
+        return read_part(self.source, index, choose, side)
 
     def normalisation(self, images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return self.source.normalisation(images)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["channel_statistics", "fit", "square"]
+__all__ = ["channel_statistics", "fit", "resized", "square"]
 
 _CHUNK = 4096
 
@@ -24,7 +24,15 @@ def square(image: Image.Image, side: int) -> Image.Image:
     """
     short = min(image.size)
     left, top = ((length - short) / 2 for length in image.size)
-    box = (left, top, left + short, top + short)
+    return resized(image, (left, top, left + short, top + short), side)
+
+
+def resized(image: Image.Image, box: tuple[float, float, float, float], side: int) -> Image.Image:
+    """A part of an image, from left, top to right, bottom, resized to ``side`` x ``side`` pixels.
+
+    >>> resized(Image.new("RGB", (64, 48)), (0, 0, 10, 20), 32).size
+    (32, 32)
+    """
     return image.resize((side, side), Image.Resampling.BILINEAR, box)
 
 

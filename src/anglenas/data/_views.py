@@ -8,12 +8,16 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
-from anglenas.data._base import ImageSource
+from anglenas.data._base import ChoosePart, ImageSource
+from anglenas.data._pixels import resized
 from anglenas.errors import DataError, SettingError
 from anglenas.numerics import derive
 
-__all__ = ["ByClass", "of_class", "split", "subset"]
+__all__ = ["ByClass", "ByPart", "of_class", "read_part", "split", "subset"]
+
+_WHOLE = 1 << 16  # no image in memory is larger, so that none is reduced
 
 
 @runtime_checkable
@@ -22,6 +26,14 @@ class ByClass(Protocol):
 
     def of_class(self, number: int) -> ImageSource:
         """The images of one class alone, in their order; ``labels`` tell how many there are."""
+
+
+@runtime_checkable
+class ByPart(Protocol):
+    """A source that can read a part of an image which is chosen by the image's own size."""
+
+    def read_part(self, index: int, choose: ChoosePart, side: int) -> torch.Tensor:
+        """A part of one image ``(C, side, side)`` uint8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +62,9 @@ class _View:
     def read(self, indices: Sequence[int], resolution: int) -> torch.Tensor:
         return self.source.read(self.indices[np.asarray(indices)].tolist(), resolution)
 
+    def read_part(self, index: int, choose: ChoosePart, side: int) -> torch.Tensor:
+        return read_part(self.source, int(self.indices[index]), choose, side)
+
     def normalisation(self, images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return self.source.normalisation(images)
 
@@ -74,6 +89,31 @@ def of_class(source: ImageSource, number: int) -> ImageSource:
     if isinstance(source, ByClass):
         return source.of_class(number)
     return subset(source, np.flatnonzero(np.asarray(source.labels) == number))
+
+
+def read_part(source: ImageSource, index: int, choose: ChoosePart, side: int) -> torch.Tensor:
+    """A part of one image, enlarged or reduced to ``side`` pixels: ``(C, side, side)`` uint8.
+
+    Args:
+        source: The images. Of one that is not :class:`ByPart`, the part is chosen from the centred
+            square of an image.
+        index: Which image.
+        choose: From width and height to left, top, right and bottom of the part.
+        side: Side of the result.
+
+    Raises:
+        UnreadableImageError: The image is broken.
+
+    >>> from anglenas.data.digits import load
+    >>> read_part(load(), 0, lambda width, height: (0, 0, width / 2, height), 16).shape
+    torch.Size([1, 16, 16])
+    """
+    if isinstance(source, ByPart):
+        return source.read_part(index, choose, side)
+    image = source.read([index], _WHOLE)[0].numpy()
+    box = choose(image.shape[2], image.shape[1])
+    planes = [resized(Image.fromarray(np.ascontiguousarray(plane)), box, side) for plane in image]
+    return torch.from_numpy(np.stack([np.asarray(plane) for plane in planes]))
 
 
 def split(source: ImageSource, fraction: float, seed: int) -> tuple[ImageSource, ImageSource]:
