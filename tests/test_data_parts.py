@@ -42,7 +42,7 @@ def test_a_part_of_a_file_is_pillows_own(folder: ImageSource, gradient: Image.Im
 
     part = read_part(folder, 1, box, 8)
     expected = gradient.crop((30, 2, 46, 14)).resize((8, 8), Image.Resampling.BILINEAR)
-    assert torch.equal(part.permute(1, 2, 0), torch.from_numpy(np.asarray(expected)))
+    assert torch.equal(part.permute(1, 2, 0), torch.from_numpy(np.array(expected)))
 
 
 def test_a_part_of_the_same_size_is_the_pixels_themselves() -> None:
