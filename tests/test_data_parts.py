@@ -36,25 +36,25 @@ def folder(tmp_path: Path, gradient: Image.Image) -> ImageSource:
 
 
 def test_a_part_of_a_file_is_pillows_own(folder: ImageSource, gradient: Image.Image) -> None:
-    def box(width: int, height: int) -> tuple[float, float, float, float]:
+    def box(width: int, height: int) -> tuple[int, int, int, int]:
         assert (width, height) == (48, 20)  # all of the image, not its centred square
         return 30, 2, 46, 14
 
-    part = read_part(folder, 1, box, 8)
+    found = read_part(folder, 1, box, 8)
     expected = gradient.crop((30, 2, 46, 14)).resize((8, 8), Image.Resampling.BILINEAR)
-    assert torch.equal(part.permute(1, 2, 0), torch.from_numpy(np.array(expected)))
+    assert torch.equal(found.permute(1, 2, 0), torch.from_numpy(np.array(expected)))
 
 
 def test_a_part_of_the_same_size_is_the_pixels_themselves() -> None:
     pixels = np.arange(2 * 16 * 16, dtype=np.uint8).reshape(2, 16, 16)
     source = from_arrays(pixels, [0, 1])
-    part = read_part(source, 1, lambda width, height: (4, 8, 12, 16), 8)
-    assert torch.equal(part, torch.from_numpy(pixels[1, 8:16, 4:12])[None])
+    found = read_part(source, 1, lambda width, height: (4, 8, 12, 16), 8)
+    assert torch.equal(found, torch.from_numpy(pixels[1, 8:16, 4:12])[None])
 
 
 def test_views_read_the_image_that_they_show(folder: ImageSource) -> None:
-    def box(width: int, height: int) -> tuple[float, float, float, float]:
-        return 0, 0, width / 2, height
+    def box(width: int, height: int) -> tuple[int, int, int, int]:
+        return 0, 0, width // 2, height
 
     whole = read_part(folder, 0, box, 8)
     assert torch.equal(read_part(with_flip(folder, False), 0, box, 8), whole)

@@ -15,7 +15,7 @@ from anglenas.errors import DataError
 __all__ = ["ChoosePart", "FewShot", "ImageSource", "UnreadableImageError"]
 
 
-ChoosePart = Callable[[int, int], tuple[float, float, float, float]]
+ChoosePart = Callable[[int, int], tuple[int, int, int, int]]
 """From width and height of an image to left, top, right and bottom of the part that is wanted."""
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from anglenas.data._base import ChoosePart, UnreadableImageError
-from anglenas.data._pixels import channel_statistics, resized, square
+from anglenas.data._pixels import channel_statistics, part, square
 from anglenas.errors import DataError
 
 __all__ = ["FolderSource", "holds_folders", "load_folder"]
@@ -96,7 +96,7 @@ class FolderSource:
         def cut(path: Path) -> NDArray[np.uint8]:
             with _opened(path) as image:
                 whole = _rgb(ImageOps.exif_transpose(image))
-                return np.array(resized(whole, choose(*whole.size), side))
+                return np.array(part(whole, choose(*whole.size), side))
 
         return torch.from_numpy(self._decoded(index, cut)).permute(2, 0, 1).contiguous()
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["channel_statistics", "fit", "resized", "square"]
+__all__ = ["channel_statistics", "fit", "part", "square"]
 
 _CHUNK = 4096
 
@@ -24,16 +24,17 @@ def square(image: Image.Image, side: int) -> Image.Image:
     """
     short = min(image.size)
     left, top = ((length - short) / 2 for length in image.size)
-    return resized(image, (left, top, left + short, top + short), side)
+    box = (left, top, left + short, top + short)
+    return image.resize((side, side), Image.Resampling.BILINEAR, box)
 
 
-def resized(image: Image.Image, box: tuple[float, float, float, float], side: int) -> Image.Image:
-    """A part of an image, from left, top to right, bottom, resized to ``side`` x ``side`` pixels.
+def part(image: Image.Image, box: tuple[int, int, int, int], side: int) -> Image.Image:
+    """The pixels from left, top to right, bottom alone, resized to ``side`` x ``side``.
 
-    >>> resized(Image.new("RGB", (64, 48)), (0, 0, 10, 20), 32).size
+    >>> part(Image.new("RGB", (64, 48)), (0, 0, 10, 20), 32).size
     (32, 32)
     """
-    return image.resize((side, side), Image.Resampling.BILINEAR, box)
+    return image.crop(box).resize((side, side), Image.Resampling.BILINEAR)
 
 
 def fit(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

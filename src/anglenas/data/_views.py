@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anglenas.data._base import ChoosePart, ImageSource
-from anglenas.data._pixels import resized
+from anglenas.data._pixels import part
 from anglenas.errors import DataError, SettingError
 from anglenas.numerics import derive
 
@@ -105,14 +105,14 @@ def read_part(source: ImageSource, index: int, choose: ChoosePart, side: int) ->
         UnreadableImageError: The image is broken.
 
     >>> from anglenas.data.digits import load
-    >>> read_part(load(), 0, lambda width, height: (0, 0, width / 2, height), 16).shape
+    >>> read_part(load(), 0, lambda width, height: (0, 0, width // 2, height), 16).shape
     torch.Size([1, 16, 16])
     """
     if isinstance(source, ByPart):
         return source.read_part(index, choose, side)
     image = source.read([index], _WHOLE)[0].numpy()
     box = choose(image.shape[2], image.shape[1])
-    planes = [resized(Image.fromarray(np.ascontiguousarray(plane)), box, side) for plane in image]
+    planes = [part(Image.fromarray(np.ascontiguousarray(plane)), box, side) for plane in image]
     return torch.from_numpy(np.stack([np.asarray(plane) for plane in planes]))
 
 
