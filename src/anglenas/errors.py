@@ -33,6 +33,8 @@ __all__ = [
     "WorkersError",
 ]
 
+_WIDTH = 70
+
 
 class AnglenasError(Exception):
     """The root of the tree; catch it to catch everything that anglenas raises on purpose."""
@@ -44,6 +46,8 @@ class UsageError(AnglenasError, ValueError):
 
 class _TextError(UsageError):
     """A text that does not parse: shows it with a caret under the first wrong place.
+
+    Of a text that does not fit into a line, the part around that place is shown.
 
     Args:
         message: What is wrong there, and what was expected.
@@ -57,7 +61,17 @@ class _TextError(UsageError):
         self.position = position
 
     def __str__(self) -> str:
-        return f"{self.args[0]}\n  {self.text}\n  {' ' * self.position}^"
+        shown, position = _around(self.text, self.position)
+        return f"{self.args[0]}\n  {shown}\n  {' ' * position}^"
+
+
+def _around(text: str, position: int) -> tuple[str, int]:
+    """The part of a long text around a position, and the position in that part."""
+    if len(text) <= _WIDTH:
+        return text, position
+    start = min(max(position - _WIDTH // 2, 0), len(text) - _WIDTH)
+    before, after = "..." * (start > 0), "..." * (start + _WIDTH < len(text))
+    return before + text[start : start + _WIDTH] + after, position - start + len(before)
 
 
 class ArchitectureError(_TextError):
