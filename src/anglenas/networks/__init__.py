@@ -1,6 +1,6 @@
 """Networks: ``torch.nn.Module`` from an architecture and a configuration."""
 
-from anglenas.networks._build import build_network, make_network
+from anglenas.networks._build import build_network, make_network, standard_sizes
 from anglenas.networks._config import NetworkConfig
 
-__all__ = ["NetworkConfig", "build_network", "make_network"]
+__all__ = ["NetworkConfig", "build_network", "make_network", "standard_sizes"]

@@ -9,7 +9,16 @@ from anglenas.networks._config import NetworkConfig
 from anglenas.plugins import load
 from anglenas.spaces import SearchSpace
 
-__all__ = ["build_network", "make_network"]
+__all__ = ["build_network", "make_network", "standard_sizes"]
+
+
+def standard_sizes(space: SearchSpace) -> dict[str, int]:
+    """Width and cells per stage of a space's published networks, where the space tells them.
+
+    >>> standard_sizes(load("space", "darts"))
+    {'channels': 36, 'cells': 6}
+    """
+    return {name: getattr(space, name) for name in ("channels", "cells") if hasattr(space, name)}
 
 
 def build_network(space: SearchSpace, text: str, config: NetworkConfig) -> nn.Module:
@@ -37,7 +46,8 @@ def make_network(architecture: str, space: str = "nasbench201", **sizes: int) ->
     Args:
         architecture: Its text.
         space: Name of its space.
-        **sizes: Fields of :class:`NetworkConfig`, such as ``num_classes``.
+        **sizes: Fields of :class:`NetworkConfig`, such as ``num_classes``; by default those of the
+            space's published networks.
 
     Returns:
         A module from images ``(B, in_channels, S, S)`` to logits ``(B, num_classes)``.
@@ -50,4 +60,5 @@ def make_network(architecture: str, space: str = "nasbench201", **sizes: int) ->
     >>> make_network(cell, num_classes=3).classifier
     Linear(in_features=64, out_features=3, bias=True)
     """
-    return build_network(load("space", space), architecture, NetworkConfig(**sizes))
+    searched = load("space", space)
+    return build_network(searched, architecture, NetworkConfig(**standard_sizes(searched) | sizes))

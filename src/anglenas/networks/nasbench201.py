@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas.networks._blocks import Average, ReluConvBn, average
 from anglenas.networks._config import NetworkConfig
 from anglenas.spaces import Form, Term
 from anglenas.spaces.nasbench201 import EDGES, NasBench201Architecture
@@ -23,36 +24,6 @@ from anglenas.spaces.nasbench201 import EDGES, NasBench201Architecture
 __all__ = ["Cell", "FormCell", "NasBench201Network", "build"]
 
 _OUTPUT_NODE = 3
-
-
-class _ReluConvBn(nn.Module):
-    """ReLU, convolution without bias that keeps the side (or halves it), BatchNorm."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, inputs, S, S) -> (B, outputs, S / stride, S / stride)``."""
-        return self.activated(F.relu(x))
-
-    def activated(self, x: torch.Tensor) -> torch.Tensor:
-        """The same for an input that the ReLU was already applied to."""
-        return self.norm(self.conv(x))  # type: ignore[no-any-return]
-
-
-def _average(x: torch.Tensor) -> torch.Tensor:
-    """3x3 average pooling of stride 1 that counts no padding: ``(B, C, S, S)``, same shape."""
-    return F.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
-
-
-class _Average(nn.Module):
-    """:func:`_average` as a module."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, C, S, S)``, same shape."""
-        return _average(x)
 
 
 class _Zero(nn.Module):
@@ -66,9 +37,9 @@ class _Zero(nn.Module):
 _OPERATIONS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda channels: _Zero(),
     "skip_connect": lambda channels: nn.Identity(),
-    "nor_conv_1x1": lambda channels: _ReluConvBn(channels, channels, 1),
-    "nor_conv_3x3": lambda channels: _ReluConvBn(channels, channels, 3),
-    "avg_pool_3x3": lambda channels: _Average(),
+    "nor_conv_1x1": lambda channels: ReluConvBn(channels, channels, 1),
+    "nor_conv_3x3": lambda channels: ReluConvBn(channels, channels, 3),
+    "avg_pool_3x3": lambda channels: Average(),
 }
 
 
@@ -103,8 +74,8 @@ class _Constant(nn.Module):
 
 
 _ATOMS: dict[str, Callable[[int], nn.Module]] = {
-    "conv1x1": lambda channels: _ReluConvBn(channels, channels, 1),
-    "conv3x3": lambda channels: _ReluConvBn(channels, channels, 3),
+    "conv1x1": lambda channels: ReluConvBn(channels, channels, 1),
+    "conv3x3": lambda channels: ReluConvBn(channels, channels, 3),
     "constant": _Constant,
 }
 
@@ -124,7 +95,7 @@ class FormCell(nn.Module):
             values.add(
                 number,
                 module.activated(values.relu(atom.inputs))
-                if isinstance(module, _ReluConvBn)
+                if isinstance(module, ReluConvBn)
                 else module(x),
             )
         return values.sum(self.form.output)
@@ -142,7 +113,7 @@ class _Values:
 
     def pooled(self, source: int, pools: int) -> torch.Tensor:
         if (source, pools) not in self._pooled:
-            self._pooled[source, pools] = _average(self.pooled(source, pools - 1))
+            self._pooled[source, pools] = average(self.pooled(source, pools - 1))
         return self._pooled[source, pools]
 
     def sum(self, terms: tuple[Term, ...]) -> torch.Tensor:
@@ -169,8 +140,8 @@ class _Reduction(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.first = _ReluConvBn(inputs, outputs, 3, stride=2)
-        self.second = _ReluConvBn(outputs, outputs, 3)
+        self.first = ReluConvBn(inputs, outputs, 3, stride=2)
+        self.second = ReluConvBn(outputs, outputs, 3)
         self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -28,6 +28,8 @@ class SearchSpace(Protocol):
         builder: ``"module:function"`` of the function that turns ``(subject, NetworkConfig)`` into
             a ``torch.nn.Module``, where the subject is what :meth:`subject` returns. A text, so
             that values stay free of torch.
+        channels: Width of the space's published networks. May be missing.
+        cells: Their cells per stage. May be missing.
     """
 
     name: str
