@@ -298,3 +298,38 @@ def test_evaluate_refuses_columns_that_do_not_fit():
         parse("z(angle)").evaluate({"angle": [[1, 2]]}, DIRECTIONS)
     with pytest.raises(UsageError, match="needs rng"):
         parse("angle").evaluate({"angle": [1, 1]}, DIRECTIONS, ties="broken")
+
+
+counts = st.integers(1, 4)
+texts_of_sums = st.sampled_from(
+    ["angle", "angle_loss+params", "z(angle)+z(log(params))", "logrank(angle+2*ntk)+loss"]
+)
+
+
+@given(defined_tables, texts_of_sums, st.data())
+def test_a_weight_counts_like_as_many_equal_candidates(table, text, data):
+    size = len(table["angle"])
+    copies = data.draw(arrays(np.int64, size, elements=counts))
+    repeated = {name: np.repeat(column, copies) for name, column in table.items()}
+    first = np.cumsum(copies) - copies
+    expected = parse(text).evaluate(repeated, DIRECTIONS)[first]
+    found = parse(text).evaluate(table, DIRECTIONS, weights=copies)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@given(defined_tables, st.data())
+def test_broken_ties_of_weighted_candidates_are_ranks_of_blocks(table, data):
+    size = len(table["angle"])
+    copies = data.draw(arrays(np.int64, size, elements=counts))
+    rng = np.random.default_rng(0)
+    found = parse("angle").evaluate(table, DIRECTIONS, ties="broken", rng=rng, weights=copies)
+    worst_first = np.argsort(found)
+    assert (np.diff(table["angle"][worst_first]) >= 0).all()
+    blocks = np.split(np.arange(copies.sum()), np.cumsum(copies[worst_first])[:-1])
+    assert found[worst_first].tolist() == [block.mean() for block in blocks]
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [[1.0, 2.0]], [1.0, float("nan")]])
+def test_evaluate_refuses_weights_that_do_not_fit(weights):
+    with pytest.raises(UsageError, match="2 candidates need 2 weights above 0"):
+        parse("z(angle)").evaluate({"angle": [1, 2]}, DIRECTIONS, weights=weights)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anglenas.errors import UnknownNameError, UsageError
-from anglenas.ranking._ranks import Floats, Ties, ranks
+from anglenas.ranking._ranks import Floats, Ties, counts_of, ranks
 
 __all__ = ["Expression", "check_metrics"]
 
@@ -23,10 +23,13 @@ class Candidates:
     directions: Mapping[str, bool]
     ties: Ties
     rng: np.random.Generator | None
+    weights: Floats
 
     def ranks(self, scores: Floats) -> Floats:
         """Ranks of scores that are better when higher."""
-        return ranks(scores, higher_is_better=True, ties=self.ties, rng=self.rng)
+        return ranks(
+            scores, higher_is_better=True, ties=self.ties, rng=self.rng, weights=self.weights
+        )
 
     def oriented(self, metric: str, values: Floats) -> Floats:
         """Values of a metric with the sign that makes higher better."""
@@ -94,7 +97,7 @@ class Standard:
         """The standardised values, 0 where all are equal."""
         values = candidates.columns[self.metric]
         values = np.log(values) if self.log else values
-        return _standardised(candidates.oriented(self.metric, values))
+        return _standardised(candidates.oriented(self.metric, values), candidates.weights)
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ class LogRank(Ranked):
     def score(self, candidates: Candidates) -> Floats:
         """The logarithms, 0 for the best and -log(N) for the worst."""
         placed = super().score(candidates)
-        return np.log((placed + 1) / len(placed))
+        return np.asarray(np.log((placed + 1) / candidates.weights.sum()))
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,7 @@ class Expression:
         *,
         ties: Ties = "average",
         rng: np.random.Generator | None = None,
+        weights: ArrayLike | None = None,
     ) -> Floats:
         """The combined score of each candidate, higher is better.
 
@@ -187,13 +191,16 @@ class Expression:
             ties: What equal values, and equal sums that are ranked again, get; see :func:`ranks`.
             rng: Where chance comes from; needed by ``ties="broken"`` alone, and drawn from once a
                 ranking, from left to right and from the inside out.
+            weights: ``(N,)``, how many candidates of a population each one stands for: ranks, means
+                and deviations are then those in the population. 1 each by default.
 
         Returns:
             ``(N,)`` scores, never NaN.
 
         Raises:
             UnknownNameError: A metric has no column or no direction.
-            UsageError: A column is not ``(N,)``, ``ties`` is no rule, or ``rng`` is missing.
+            UsageError: A column is not ``(N,)``, like the weights; ``ties`` is no rule, or ``rng``
+                is missing.
 
         Example:
             >>> from anglenas.ranking import parse
@@ -209,7 +216,8 @@ class Expression:
         scores = np.full(len(defined), -np.inf)
         if defined.any():
             kept = {name: values[defined] for name, values in table.items()}
-            scores[defined] = self.score(Candidates(kept, directions, ties, rng))
+            counts = counts_of(weights, len(defined))[defined]
+            scores[defined] = self.score(Candidates(kept, directions, ties, rng, counts))
         return scores
 
     def defined(self, columns: Columns) -> NDArray[np.bool_]:
@@ -252,9 +260,10 @@ def _table(metrics: Iterable[str], columns: Mapping[str, ArrayLike]) -> dict[str
     return table
 
 
-def _standardised(values: Floats) -> Floats:
+def _standardised(values: Floats, weights: Floats) -> Floats:
     if values.min() == values.max():
         return np.zeros_like(values)
     # Scaled first, so that neither the sum nor the squares of large values overflow.
     scaled = values / np.abs(values).max()
-    return np.asarray((scaled - scaled.mean()) / scaled.std())
+    centred = scaled - np.average(scaled, weights=weights)
+    return np.asarray(centred / np.sqrt(np.average(centred**2, weights=weights)))
