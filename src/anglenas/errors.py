@@ -8,9 +8,11 @@
     │   ├── ExpressionError         text that is no rank expression; points at the place
     │   ├── UnknownNameError        no such metric, space, ...; offers the nearest names
     │   ├── DataError               images or labels that cannot be used
+    │   ├── MissingExtraError       a part of anglenas that is not installed
     │   ├── NetworkError            a module that cannot be measured
     │   └── SettingError            a number, a file or a folder that does not fit
     ├── StoreError                  the store of scores cannot be read or written
+    ├── TrainingError               a training from scratch, or its files, cannot be used
     └── WorkersError                the processes that compute cannot be used
 
 A candidate that cannot be scored is not an exception: its score carries a status.
@@ -18,19 +20,23 @@ Each message is one sentence, or two, that say what is wrong and what to do.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 __all__ = [
     "AnglenasError",
     "ArchitectureError",
     "DataError",
     "ExpressionError",
+    "MissingExtraError",
     "NetworkError",
     "SettingError",
     "StoreError",
+    "TrainingError",
     "UnknownNameError",
     "UsageError",
     "WorkersError",
+    "needs_extra",
 ]
 
 _WIDTH = 70
@@ -107,6 +113,23 @@ class DataError(UsageError):
     """Images or labels that cannot be used."""
 
 
+class MissingExtraError(UsageError):
+    """A part of anglenas needs packages that are not installed.
+
+    Args:
+        extra: Name of the extra that installs them.
+        package: The first one that is missing.
+    """
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(extra, package)
+        self.extra = extra
+        self.package = package
+
+    def __str__(self) -> str:
+        return f"{self.package} is not installed; run: pip install 'anglenas[{self.extra}]'"
+
+
 class NetworkError(UsageError):
     """A module that cannot be measured, such as one with fewer outputs than classes."""
 
@@ -119,5 +142,27 @@ class StoreError(AnglenasError):
     """The store of scores cannot be read or written."""
 
 
+class TrainingError(AnglenasError):
+    """A training from scratch cannot go on, or a file that it wrote cannot be used."""
+
+
 class WorkersError(AnglenasError):
     """The processes that compute scores cannot be started, reached or used."""
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Imports inside need an extra of the package.
+
+    Raises:
+        MissingExtraError: One of them is not installed.
+
+    >>> with needs_extra("train"):
+    ...     import nothing
+    Traceback (most recent call last):
+    anglenas.errors.MissingExtraError: nothing is not installed; run: pip install 'anglenas[train]'
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(extra, error.name or str(error)) from error
