@@ -22,7 +22,7 @@ from anglenas.plugins import reference
 from anglenas.recipe import Recipe
 from anglenas.scoring import Context
 from anglenas.searching import search
-from anglenas.spaces import Choices, ChoiceSpace
+from anglenas.spaces import Choices, ChoiceSpace, OptionTable
 from anglenas.spaces._source import source_of
 from anglenas.testing import SpaceConformance
 
@@ -176,9 +176,17 @@ def test_unused_choices_make_no_other_candidate(mine: Any) -> None:
 
 
 def test_a_drawing_shows_what_was_chosen(mine: Any) -> None:
-    [graph] = mine.SPACE.graphs(mine.SPACE.parse("width=5,kernel=3,act=False"))
-    assert graph.nodes == ("in", "width = 5", "kernel = 3", "act = False", "out")
-    assert graph.edges == ((0, 1, ""), (1, 2, ""), (2, 3, ""), (3, 4, ""))
+    assert mine.NARROW.graphs(mine.NARROW.parse("width=2,kernel=3,act=False,note=1.5")) == (
+        OptionTable(
+            "narrow",
+            (
+                ("width", ("2", "3"), 0),
+                ("kernel", ("1", "3"), 1),
+                ("act", ("True", "False"), None),
+                ("note", ("a b", "1.5", "1.25"), None),
+            ),
+        ),
+    )
 
 
 class Network:

@@ -1,6 +1,7 @@
 """Drawings of cells: nothing meets anything else, and the same cell gives the same bytes."""
 
 import itertools
+import json
 import random
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from anglenas.errors import SettingError
 from anglenas.report import draw_cells, save_figure
 from anglenas.report._layout import Box, Layout, arrange
 from anglenas.report._render import render
-from anglenas.report._style import FAINT, INK, KINDS, PAPER, kind_of, label_of, printable
-from anglenas.spaces import CellGraph
+from anglenas.report._style import FAINT, INK, KINDS, MUTED, PAPER, kind_of, label_of, printable
+from anglenas.spaces import CellGraph, OptionTable
+from anglenas.spaces.darts import DARTS as DARTS_SPACE
+from anglenas.spaces.darts import Genotype
 
 NB201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 DARTS = ("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "skip_connect",
@@ -105,16 +108,18 @@ def check_ends(start: Box, end: Box, route) -> None:
     assert abs(route[-1][1] - end.y) < end.height / 2
 
 
-def test_nothing_meets_in_200_nb201_cells():
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_nothing_meets_in_nb201_cells(count):
     rng = random.Random(1)
-    for _ in range(200):
+    for _ in range(count):
         graph = nb201_cell(rng.choices(NB201, k=6))
         check_layout(graph, lay_out(graph))
 
 
-def test_nothing_meets_in_200_darts_cells():
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_nothing_meets_in_darts_cells(count):
     rng = random.Random(2)
-    for _ in range(200):
+    for _ in range(count):
         graph = darts_cell(rng)
         check_layout(graph, lay_out(graph))
 
@@ -161,6 +166,7 @@ def test_first_input_stands_on_top_of_a_symmetric_cell():
 
 def drawn_boxes(figure):
     """What really stands on the canvas: labels as drawn, and the nodes' shapes."""
+    figure.set_dpi(200)  # as files have; with fewer, letters are as wide as their pixels
     axes, renderer = figure.axes[0], figure.canvas.get_renderer()
     texts = [text.get_window_extent(renderer) for text in axes.texts]
     shapes = [p for p in axes.patches if isinstance(p, FancyBboxPatch)]
@@ -191,6 +197,60 @@ def test_drawn_texts_overlap_neither_each_other_nor_foreign_nodes(seed):
     page = figure.bbox
     assert all(page.x0 <= b.x0 and b.x1 <= page.x1 for b in boxes)
     assert all(page.y0 <= b.y0 and b.y1 <= page.y1 for b in boxes)
+
+
+def test_any_two_darts_cells_stand_side_by_side():
+    """The widest ones: each node takes the one before it, with the longest of labels."""
+    edges = [(max(node + 1, 1), node + 2, "max_pool_3x3") for node in range(4)]
+    edges += [(0, node + 2, "sep_conv_5x5") for node in range(4)]
+    edges += [(node, 6, "") for node in range(2, 6)]
+    names = ("c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}")
+    cells = [CellGraph(title, names, tuple(edges), (0, 1), 6) for title in ("normal", "reduction")]
+    for widest, levels in ((None, 1), (900, 2)):
+        figure = draw_cells(cells, **({"widest": widest} if widest else {}))
+        titles = [t for t in figure.axes[0].texts if t.get_text() in ("normal", "reduction")]
+        assert len({round(title.get_position()[1], 3) for title in titles}) == levels
+
+
+@pytest.mark.parametrize("name", ["DARTS_V1", "DARTS_V2", "TENAS_cifar10", "TENAS_imagenet"])
+def test_nothing_meets_in_published_cells(dev_data, name):
+    found = json.loads((dev_data / "darts_genotypes.json").read_text())[name]
+    genotype = Genotype(*(tuple(map(tuple, found[cell])) for cell in ("normal", "reduce")))
+    graphs = DARTS_SPACE.graphs(genotype)
+    for graph in graphs:
+        check_layout(graph, lay_out(graph))
+    shown = texts_of(draw_cells(graphs))
+    for operation, _ in genotype.normal + genotype.reduce:
+        assert shown.count(label_of(operation)) == sum(
+            op == operation for op, _ in genotype.normal + genotype.reduce
+        )
+
+
+TABLE = OptionTable(
+    "mine",
+    (("width", ("16", "32", "x" * 60), 1), ("kernel", ("3", "5"), None), ("a b", ("1",), 0)),
+)
+
+
+def test_what_was_chosen_is_filled():
+    axes = draw_cells([TABLE]).axes[0]
+    assert texts_of(axes.figure) == [
+        "mine", "a b", "1", "kernel", "3", "5", "width", "16", "32", "x" * 39 + "\u2026",
+    ]  # fmt: skip
+    fills = [matplotlib.colors.to_hex(patch.get_facecolor()) for patch in axes.patches]
+    assert fills == [INK, PAPER, PAPER, PAPER, INK, PAPER]
+    faint = [t.get_text() for t in axes.texts if t.get_color() == MUTED]
+    assert faint == ["kernel", "3", "5", "16", "x" * 39 + "\u2026"]
+
+
+def test_tables_stand_beside_cells_and_nothing_overlaps():
+    cells = [TABLE, darts_cell(random.Random(4)), TABLE]
+    figure = draw_cells(cells, caption="width=16,depth=2," * 20)
+    texts, boxes, _ = drawn_boxes(figure)
+    assert not any(overlap(a, b) for a, b in itertools.combinations(boxes, 2))
+    page = figure.bbox
+    assert all(page.x0 <= b.x0 and b.x1 <= page.x1 for b in boxes)
+    assert all(t.get_text().endswith(("2,", "16,")) for t in texts if "=" in t.get_text())
 
 
 def texts_of(figure):

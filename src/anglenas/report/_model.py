@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from anglenas.spaces import CellGraph
+from anglenas.spaces import Drawing
 
 __all__ = ["Column", "Row", "RunReport"]
 
@@ -67,7 +67,7 @@ class RunReport:
         seed: Where all randomness came from.
         columns: The metrics, in the order of the table.
         rows: The candidates, in any order.
-        graphs: Cells of the best architectures, the best one first; at most three are drawn.
+        graphs: Drawings of the best architectures, the best one first; at most three are drawn.
         snippet: Python code that uses the best architecture.
         notices: What the reader should know, a sentence each.
         versions: Versions of what the scores depend on, by name.
@@ -85,7 +85,7 @@ class RunReport:
     seed: int
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    graphs: tuple[tuple[CellGraph, ...], ...] = ()
+    graphs: tuple[tuple[Drawing, ...], ...] = ()
     snippet: str = ""
     notices: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
-"""Drawings of cells, for papers and for the report."""
+"""Drawings of cells, and of what was chosen, for papers and for the report."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,16 +27,18 @@ from anglenas.report._style import (
     printable,
     text_width,
 )
-from anglenas.spaces import CellGraph
+from anglenas.spaces import CellGraph, Drawing, OptionTable
 
 __all__ = ["draw_cells"]
 
 _MARGIN = 12.0
 _BETWEEN = 40.0
 _BELOW = 24.0
-_WIDEST = 900.0
+_WIDEST = 1500.0
 _BLOCK_GAP = 10.0
 _HEAD = (7.0, 3.4)
+_ROW, _OPTION, _APART = 26.0, 20.0, 6.0
+_BREAKS = re.compile(r"(\s+|(?<=[,+;]))")
 _LABEL = font(9)
 _NODE = font(9.5, bold=True)
 _CELL_TITLE = font(10, bold=True)
@@ -64,19 +67,56 @@ class _Cell:
         return self.layout.height + (22 if self.graph.title else 0)
 
 
+@dataclass(frozen=True)
+class _Table:
+    """A table of options; each row is a name and the boxes beside it."""
+
+    graph: OptionTable
+
+    @property
+    def title(self) -> str:
+        return printable(self.graph.title, 60)
+
+    @property
+    def names(self) -> float:
+        """Width of the column of names."""
+        return max(text_width(printable(name), _LABEL) for name, _, _ in self.graph.rows) + 10
+
+    @property
+    def width(self) -> float:
+        ends = (_boxes(options)[-1] for _, options, _ in self.graph.rows)
+        row = self.names + max(box.x + box.width / 2 for box in ends)
+        return max(row, text_width(self.title, _CELL_TITLE))
+
+    @property
+    def height(self) -> float:
+        return _ROW * len(self.graph.rows) + (22 if self.graph.title else 0)
+
+
+_Part = _Cell | _Table
+
+
 def draw_cells(
-    graphs: Sequence[CellGraph], *, title: str | None = None, caption: str | None = None
+    graphs: Sequence[Drawing],
+    *,
+    title: str | None = None,
+    caption: str | None = None,
+    widest: float = _WIDEST,
 ) -> Figure:
-    """Draw cells side by side, or below each other where they are too wide for a page.
+    """Draw cells side by side, or below each other where they are too wide.
 
     An operation's colour tells its kind. ``none`` passes nothing on and is a faint dashed line
     without a label; what cannot be reached, or leads nowhere, because of it is faint too. Edges
     that only gather results (operation ``""``) are grey.
 
+    Of a table of options, those that were chosen are filled.
+
     Args:
-        graphs: The cells, one or more.
+        graphs: The cells or tables, one or more.
         title: What stands above them.
         caption: What stands below them, in small type.
+        widest: Width in points up to which they stand side by side; any two cells of the DARTS
+            space do by default.
 
     Returns:
         A figure on a canvas of its own, as large as it needs to be.
@@ -86,7 +126,7 @@ def draw_cells(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['A small one', 'cell', 'conv 3x3', 'in', 'out']
     """
-    rows = _rows([_cell(graph) for graph in graphs])
+    rows = _rows([_part(graph) for graph in graphs], widest)
     width = max(160.0, *(_row_width(row) for row in rows))
     above, below = _wrap(title, width, _TITLE), _wrap(caption, width, _CAPTION)
     body = sum(_row_height(row) for row in rows) + _BELOW * (len(rows) - 1)
@@ -105,6 +145,10 @@ def draw_cells(
 # What goes where.
 
 
+def _part(graph: Drawing) -> _Part:
+    return _Table(graph) if isinstance(graph, OptionTable) else _cell(graph)
+
+
 def _cell(graph: CellGraph) -> _Cell:
     operations = [operation for _, _, operation in graph.edges]
     labels = tuple(printable(label_of(operation)) for operation in operations)
@@ -117,20 +161,31 @@ def _measure(text: str) -> float:
     return text_width(shown, _NODE if formula else _LABEL, formula=formula)
 
 
-def _rows(cells: Sequence[_Cell]) -> list[list[_Cell]]:
-    rows: list[list[_Cell]] = [[]]
+def _boxes(options: Sequence[str]) -> list[Box]:
+    """The boxes of a row, beginning at the origin."""
+    boxes: list[Box] = []
+    left = 0.0
+    for option in options:
+        width = max(30.0, text_width(printable(option), _LABEL) + 14)
+        boxes.append(Box(left + width / 2, 0.0, width, _OPTION))
+        left += width + _APART
+    return boxes
+
+
+def _rows(cells: Sequence[_Part], widest: float) -> list[list[_Part]]:
+    rows: list[list[_Part]] = [[]]
     for cell in cells:
-        if rows[-1] and _row_width([*rows[-1], cell]) > _WIDEST:
+        if rows[-1] and _row_width([*rows[-1], cell]) > widest:
             rows.append([])
         rows[-1].append(cell)
     return rows
 
 
-def _row_width(row: Sequence[_Cell]) -> float:
+def _row_width(row: Sequence[_Part]) -> float:
     return sum(cell.width for cell in row) + _BETWEEN * (len(row) - 1)
 
 
-def _row_height(row: Sequence[_Cell]) -> float:
+def _row_height(row: Sequence[_Part]) -> float:
     return max(cell.height for cell in row)
 
 
@@ -151,9 +206,13 @@ class _Block:
 
 
 def _wrap(text: str | None, width: float, properties: FontProperties) -> _Block:
-    letters = int(width / (0.62 * properties.get_size_in_points()))
     shown = printable(text or "", 600)
-    return _Block(tuple(textwrap.wrap(shown, letters, break_on_hyphens=False)), properties)
+    if not shown:
+        return _Block((), properties)
+    mean = text_width(shown, properties) / len(shown)
+    wrapper = textwrap.TextWrapper(max(1, int(0.95 * width / mean)), break_on_hyphens=False)
+    wrapper.wordsep_simple_re = _BREAKS
+    return _Block(tuple(wrapper.wrap(shown)), properties)
 
 
 # Ink.
@@ -174,20 +233,43 @@ def _text(
     )  # fmt: skip
 
 
-def _draw_rows(axes: Axes, rows: Sequence[Sequence[_Cell]], width: float, top: float) -> None:
+def _draw_rows(axes: Axes, rows: Sequence[Sequence[_Part]], width: float, top: float) -> None:
     for row in rows:
         left = (width - _row_width(row)) / 2
         for cell in row:
-            _draw_cell(axes, cell, left, top - cell.height)
+            _draw_part(axes, cell, left, top - cell.height)
             left += cell.width + _BETWEEN
         top -= _row_height(row) + _BELOW
 
 
+def _draw_part(axes: Axes, part: _Part, left: float, bottom: float) -> None:
+    if part.title:
+        top = bottom + part.height - 8
+        _text(axes, left + part.width / 2, top, part.title, _CELL_TITLE, INK, centre=True)
+    if isinstance(part, _Table):
+        _draw_table(axes, part, left, bottom)
+    else:
+        _draw_cell(axes, part, left, bottom)
+
+
+def _draw_table(axes: Axes, table: _Table, left: float, bottom: float) -> None:
+    for place, (name, options, chosen) in enumerate(reversed(table.graph.rows)):
+        y = bottom + (place + 0.5) * _ROW
+        colour = FAINT if chosen is None else INK
+        _text(axes, left, y, printable(name), _LABEL, MUTED if chosen is None else INK)
+        for k, (option, box) in enumerate(zip(options, _boxes(options), strict=True)):
+            filled = k == chosen
+            _draw_option(axes, option, box.moved(left + table.names, y), filled, colour)
+
+
+def _draw_option(axes: Axes, text: str, box: Box, filled: bool, colour: str) -> None:
+    axes.add_patch(_round(box, 6, fc=colour if filled else PAPER, ec=colour if filled else FAINT))
+    ink = PAPER if filled else MUTED
+    _text(axes, box.x, box.y, printable(text), _LABEL, ink, centre=True)
+
+
 def _draw_cell(axes: Axes, cell: _Cell, left: float, bottom: float) -> None:
     layout = cell.layout.moved(left + (cell.width - cell.layout.width) / 2, bottom)
-    if cell.title:
-        top = bottom + cell.height - 8
-        _text(axes, left + cell.width / 2, top, cell.title, _CELL_TITLE, INK, centre=True)
     live = _live(cell.graph)
     for k, edge in enumerate(cell.graph.edges):
         colour, box = _colour(edge, live), layout.labels[k]

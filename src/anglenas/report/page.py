@@ -22,11 +22,12 @@ from anglenas.report._render import Format, remove, render, write_bytes
 from anglenas.report._style import FAINT, INK, KINDS, MUTED, PAPER
 from anglenas.report.draw import draw_cells
 from anglenas.report.figures import rank_figure, scatters
-from anglenas.spaces import CellGraph
+from anglenas.spaces import CellGraph, Drawing
 
 __all__ = ["render_page", "write_report"]
 
 _DRAWN = 3
+_WIDEST = 900.0
 _LISTED = 500
 _FIGURES = ("score_by_rank", "score_by_params")
 _KINDS: tuple[Format, ...] = ("svg", "png")
@@ -53,6 +54,7 @@ def render_page(report: RunReport) -> str:
         failed=len(failed),
         data={"name": report.data, **report.data_facts, "seed": report.seed},
         drawings=_drawings(report),
+        cells=any(isinstance(one, CellGraph) for cells in report.graphs for one in cells),
         charts=[chart(scatter) for scatter in scatters(report)],
         **{"width": WIDTH, "height": HEIGHT, "frame": FRAME},
         style=Markup(environment.get_template("report.css").render(kinds=KINDS)),
@@ -107,10 +109,14 @@ def _breakable(text: str) -> Markup:
 
 
 def _drawings(report: RunReport) -> list[Markup]:
-    return [_inline(draw_cells(cells), f"cell{place}-") for place, cells in _drawn(report)]
+    """Below each other where they are too wide for a screen."""
+    return [
+        _inline(draw_cells(cells, widest=_WIDEST), f"cell{place}-")
+        for place, cells in _drawn(report)
+    ]
 
 
-def _drawn(report: RunReport) -> list[tuple[int, tuple[CellGraph, ...]]]:
+def _drawn(report: RunReport) -> list[tuple[int, tuple[Drawing, ...]]]:
     """The cells to draw, with their place; each needs a candidate that it belongs to."""
     count = min(_DRAWN, len(report.rows))
     return list(enumerate(report.graphs[:count], 1))

@@ -2,7 +2,7 @@
 
 from anglenas.spaces._base import Architecture, SearchSpace
 from anglenas.spaces._forms import Atom, Form, Term
-from anglenas.spaces._graph import CellGraph
+from anglenas.spaces._graph import CellGraph, Drawing, OptionTable
 from anglenas.spaces.choices import Choices, ChoiceSpace
 
 __all__ = [
@@ -11,7 +11,9 @@ __all__ = [
     "CellGraph",
     "ChoiceSpace",
     "Choices",
+    "Drawing",
     "Form",
+    "OptionTable",
     "SearchSpace",
     "Term",
 ]

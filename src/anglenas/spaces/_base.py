@@ -5,7 +5,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from anglenas.spaces._graph import CellGraph
+from anglenas.spaces._graph import Drawing
 
 __all__ = ["Architecture", "SearchSpace"]
 
@@ -58,8 +58,8 @@ class SearchSpace(Protocol):
     def subject(self, text: str) -> Any:
         """What ``builder`` takes: the parsed form of a canonical text or of an architecture's."""
 
-    def graphs(self, architecture: Any) -> tuple[CellGraph, ...]:
-        """The cells, for drawing."""
+    def graphs(self, architecture: Any) -> tuple[Drawing, ...]:
+        """The cells, or the choices, for drawing."""
 
     def is_trivial(self, architecture: Any) -> bool:
         """Whether nothing but zeros and identities stands in it (nothing that could be trained)."""

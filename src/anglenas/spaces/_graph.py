@@ -1,8 +1,8 @@
-"""A cell as a drawing sees it: nodes, and edges with the names of their operations."""
+"""An architecture as a drawing sees it: cells with named operations, or options to choose from."""
 
 from dataclasses import dataclass
 
-__all__ = ["CellGraph"]
+__all__ = ["CellGraph", "Drawing", "OptionTable"]
 
 
 @dataclass(frozen=True)
@@ -23,3 +23,21 @@ class CellGraph:
     edges: tuple[tuple[int, int, str], ...]
     inputs: tuple[int, ...]
     output: int
+
+
+@dataclass(frozen=True)
+class OptionTable:
+    """What could be chosen, and what was.
+
+    Attributes:
+        title: What stands above the drawing.
+        rows: ``(name, options, chosen)`` of each choice: the position of what was chosen, or
+            ``None`` where it makes no difference.
+    """
+
+    title: str
+    rows: tuple[tuple[str, tuple[str, ...], int | None], ...]
+
+
+Drawing = CellGraph | OptionTable
+"""What can be drawn of an architecture."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from anglenas.errors import ArchitectureError, SettingError, UnknownNameError, UsageError
-from anglenas.spaces._graph import CellGraph
+from anglenas.spaces._graph import OptionTable
 from anglenas.spaces._source import source_of
 
 __all__ = ["ChoiceSpace", "Choices", "Value"]
@@ -165,26 +165,34 @@ class ChoiceSpace:
 
     def canonical(self, architecture: Choices) -> str:
         """The text of the architecture whose unused choices have their first value."""
-        unused = tuple(self._unused(architecture))
-        if unknown := [name for name in unused if name not in self.choices]:
-            raise UnknownNameError("choice", unknown[0], self.choices)
-        return str(_changed(architecture, {name: self.choices[name][0] for name in unused}))
+        idle = self._idle(architecture)
+        return str(_changed(architecture, {name: self.choices[name][0] for name in idle}))
 
     def subject(self, text: str) -> Choices:
         """What the function builds from."""
         return self.parse(text)
 
-    def graphs(self, architecture: Choices) -> tuple[CellGraph, ...]:
-        """The choices in a row, for drawing: what they build is not known here."""
-        chosen = (f"{name} = {value}" for name, value in architecture.items())
-        nodes = ("in", *chosen, "out")
-        last = len(nodes) - 1
-        edges = tuple((place, place + 1, "") for place in range(last))
-        return (CellGraph(self.name, nodes, edges, inputs=(0,), output=last),)
+    def graphs(self, architecture: Choices) -> tuple[OptionTable]:
+        """What was chosen of what, for drawing."""
+        unused = self._idle(architecture)
+        rows = (
+            (name, tuple(map(str, options)), None if name in unused else options.index(chosen))
+            for (name, options), chosen in zip(
+                self.choices.items(), architecture.values(), strict=True
+            )
+        )
+        return (OptionTable(self.name, tuple(rows)),)
 
     def is_trivial(self, architecture: Choices) -> bool:
         """Never: what is built is the user's own."""
         return False
+
+    def _idle(self, architecture: Choices) -> tuple[str, ...]:
+        names = tuple(self._unused(architecture))
+        for name in names:
+            if name not in self.choices:
+                raise UnknownNameError("choice", name, self.choices)
+        return names
 
     @property
     def _example(self) -> str:
