@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from anglenas.errors import UsageError
-from anglenas.ranking._ranks import Floats, Ties, ranks
+from anglenas.ranking._ranks import Floats, Ties, counts_of, ranks
 
 __all__ = ["kendall_tau", "kendall_tau_broken", "spearman"]
 
@@ -55,12 +55,13 @@ def kendall_tau_broken(x: ArrayLike, y: ArrayLike, rng: np.random.Generator) -> 
     return float(stats.kendalltau(*_ranked(x, y, "broken", rng)).statistic)
 
 
-def spearman(x: ArrayLike, y: ArrayLike) -> float:
+def spearman(x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Spearman's rho: Pearson's correlation of average ranks.
 
     Args:
         x: ``(N,)`` scores; NaN counts as the lowest, as in :func:`ranks`.
         y: ``(N,)`` scores to agree with; the same.
+        weights: ``(N,)``, how many candidates of a population each one stands for; 1 by default.
 
     Returns:
         1 for the same order, -1 for the opposite; NaN if all values of ``x`` or ``y`` are equal.
@@ -72,16 +73,23 @@ def spearman(x: ArrayLike, y: ArrayLike) -> float:
         >>> round(spearman([1, 2, 2, 3], [1, 2, 3, 4]), 3)
         0.949
     """
-    first, second = _ranked(x, y)
+    first, second = _ranked(x, y, weights=weights)
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
-    return float(np.corrcoef(first, second)[0, 1])
+    moments = np.cov(first, second, aweights=counts_of(weights, len(first)), ddof=0)
+    return float(moments[0, 1] / np.sqrt(moments[0, 0] * moments[1, 1]))
 
 
 def _ranked(
-    x: ArrayLike, y: ArrayLike, ties: Ties = "average", rng: np.random.Generator | None = None
+    x: ArrayLike,
+    y: ArrayLike,
+    ties: Ties = "average",
+    rng: np.random.Generator | None = None,
+    weights: ArrayLike | None = None,
 ) -> tuple[Floats, Floats]:
-    first, second = (ranks(v, higher_is_better=True, ties=ties, rng=rng) for v in (x, y))
+    first, second = (
+        ranks(v, higher_is_better=True, ties=ties, rng=rng, weights=weights) for v in (x, y)
+    )
     if len(first) != len(second):
         raise UsageError(
             f"A correlation needs as many scores on both sides, not {len(first)} and {len(second)}."

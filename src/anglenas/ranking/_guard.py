@@ -1,9 +1,11 @@
 """The guard against trivial networks."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["guard"]
+__all__ = ["guard", "guard_columns"]
 
 _GUARDED_ANGLE, _GUARDED_LOSS = 0.0, 100.0
 
@@ -47,3 +49,42 @@ def guard(
         caught |= np.asarray(trivial, dtype=bool)
     losses = np.asarray(loss, dtype=np.float64)
     return np.where(caught, _GUARDED_ANGLE, angles), np.where(caught, _GUARDED_LOSS, losses)
+
+
+def guard_columns(
+    columns: Mapping[str, NDArray[np.float64]], trivial: ArrayLike, *, threshold: float = 0.95
+) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
+    """The columns in which trivial networks have the guard's values, and which ones were hit.
+
+    Angle and loss are guarded in pairs, also those of earlier iterations (``angle@20`` with
+    ``loss@20``). An undefined value stays undefined: it is behind already.
+
+    Args:
+        columns: ``(N,)`` values of each metric, by name.
+        trivial: ``(N,)`` booleans, true for networks known to be trivial from their architecture.
+        threshold: As in :func:`guard`; infinity leaves it to ``trivial`` alone.
+
+    Returns:
+        New columns, and ``(N,)`` booleans.
+
+    Example:
+        >>> columns = {"angle": np.array([0.8, 0.99]), "loss": np.array([1.5, 2.3])}
+        >>> guarded, hit = guard_columns(columns, [False, False])
+        >>> guarded["angle"].tolist(), hit.tolist()
+        ([0.8, 0.0], [False, True])
+    """
+    structural = np.asarray(trivial, dtype=bool)
+    guarded = dict(columns)
+    hit = np.zeros(len(structural), dtype=bool)
+    for angle in [name for name in columns if name.partition("@")[0] == "angle"]:
+        loss = angle.replace("angle", "loss")
+        if loss in columns:
+            known = ~(np.isnan(columns[angle]) | np.isnan(columns[loss]))
+            before = np.stack([columns[angle], columns[loss]])
+            after = before.copy()
+            after[:, known] = guard(
+                *before[:, known], threshold=threshold, trivial=structural[known]
+            )
+            guarded[angle], guarded[loss] = after
+            hit |= known & (after != before).any(axis=0)
+    return guarded, hit

@@ -12,7 +12,7 @@ from anglenas.networks import NetworkConfig
 from anglenas.numerics import derive
 from anglenas.plugins import load
 from anglenas.probes import Metric
-from anglenas.ranking import Ties, guard, order, parse, ranks
+from anglenas.ranking import Ties, guard_columns, order, parse, ranks
 from anglenas.searching._plan import Measured
 from anglenas.searching._result import Candidate
 
@@ -30,28 +30,6 @@ def columns_of(measured: Sequence[Measured], metrics: Sequence[Metric]) -> Colum
         )
         for metric in metrics
     }
-
-
-def guarded_columns(
-    columns: Columns, trivial: NDArray[np.bool_]
-) -> tuple[Columns, NDArray[np.bool_]]:
-    """The columns in which trivial networks have the guard's values, and which ones were hit.
-
-    Angle and loss are guarded in pairs, also those of earlier iterations (``angle@20`` with
-    ``loss@20``). An undefined value stays undefined: it is behind already.
-    """
-    guarded = dict(columns)
-    hit = np.zeros(len(trivial), dtype=bool)
-    for angle in [name for name in columns if name.partition("@")[0] == "angle"]:
-        loss = angle.replace("angle", "loss")
-        if loss in columns:
-            known = ~(np.isnan(columns[angle]) | np.isnan(columns[loss]))
-            before = np.stack([columns[angle], columns[loss]])
-            after = before.copy()
-            after[:, known] = guard(*before[:, known], trivial=trivial[known])
-            guarded[angle], guarded[loss] = after
-            hit |= known & (after != before).any(axis=0)
-    return guarded, hit
 
 
 @dataclass(frozen=True)
@@ -100,7 +78,7 @@ class Judge:
         """The columns to rank by, and which candidates the guard put behind."""
         if not self.guard:
             return columns, np.zeros(len(trivial), dtype=bool)
-        return guarded_columns(columns, np.array(trivial, dtype=bool))
+        return guard_columns(columns, trivial)
 
     def _evaluate(
         self, rank: str, columns: Columns, directions: Mapping[str, bool]

@@ -1,0 +1,65 @@
+"""What is gained by choosing what a score prefers."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from anglenas.errors import UsageError
+from anglenas.ranking._ranks import Floats, counts_of
+
+__all__ = ["precision_at", "top_shares"]
+
+
+def top_shares(scores: ArrayLike, count: float, weights: ArrayLike | None = None) -> Floats:
+    """How much of each candidate belongs to the best ``count`` of a population.
+
+    Args:
+        scores: ``(n,)``, higher is better; NaN is the worst.
+        count: How many candidates of the population are the best ones.
+        weights: ``(n,)``, how many candidates of the population each one stands for.
+
+    Returns:
+        ``(n,)``, 1 for those inside and 0 for those outside. Equal scores share what is left for
+        them, so that the weights times these sum to ``count``.
+
+    Raises:
+        UsageError: The population is smaller than ``count``.
+
+    Example:
+        >>> top_shares([0.9, 0.5, 0.5, 0.1], 2).tolist()
+        [1.0, 0.5, 0.5, 0.0]
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    counts = counts_of(weights, len(values))
+    if not 0 < count <= counts.sum() * (1 + 1e-9):
+        raise UsageError(
+            f"The best {count:g} of {counts.sum():g} candidates cannot be chosen; ask for fewer."
+        )
+    _, place = np.unique(np.where(np.isnan(values), -np.inf, values), return_inverse=True)
+    equal = np.bincount(place, counts)
+    better = equal[::-1].cumsum()[::-1] - equal
+    return np.clip((count - better) / equal, 0.0, 1.0)[place]
+
+
+def precision_at(
+    scores: ArrayLike, best: ArrayLike, count: float, weights: ArrayLike | None = None
+) -> float:
+    """The part of the ``count`` candidates that a score puts first that are among the best.
+
+    Args:
+        scores: ``(n,)``, higher is better; NaN is the worst.
+        best: ``(n,)`` booleans: who truly is.
+        count: How many candidates of the population are chosen.
+        weights: ``(n,)``, how many candidates of the population each one stands for.
+
+    Returns:
+        0 to 1; chance gives the part of the best in the population.
+
+    Raises:
+        UsageError: The population is smaller than ``count``.
+
+    Example:
+        >>> precision_at([3, 2, 1, 0], [True, False, True, False], 2)
+        0.5
+    """
+    shares = top_shares(scores, count, weights) * counts_of(weights, len(np.asarray(scores)))
+    return float(shares[np.asarray(best, dtype=bool)].sum() / shares.sum())
