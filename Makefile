@@ -55,6 +55,6 @@ clean: ## remove .venv, build results and caches
 	@touch $@
 
 .venv/installed-dev: .venv/installed
-	@echo "Installing the tools for development"
-	@$(INSTALL) -qq --group dev
+	@echo "Installing the tools for development, and the extras"
+	@$(INSTALL) -qq --group dev --editable '.[train,export]'
 	@touch $@

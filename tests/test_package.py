@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points, requires, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,7 @@ def test_everything_installed_is_pinned_to_what_is_asked_for() -> None:
         *SETTINGS["build-system"]["requires"],
         *SETTINGS["project"]["dependencies"],
         *SETTINGS["dependency-groups"]["dev"],
+        *chain(*SETTINGS["project"]["optional-dependencies"].values()),
     ])  # fmt: skip
     assert [name for name in asked if name not in pinned] == []
     for name, requirements in asked.items():

@@ -1,0 +1,74 @@
+"""What is trained: an architecture and the size of its network."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from anglenas.errors import ArchitectureError, SettingError
+from anglenas.evaluation._recipe import TrainingRecipe
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.numerics import derive
+from anglenas.plugins import load
+from anglenas.searching import Candidate
+
+__all__ = ["Subject"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network without weights.
+
+    Attributes:
+        space: Name of its space.
+        architecture: Its text.
+        config: Its size.
+    """
+
+    space: str
+    architecture: str
+    config: NetworkConfig
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> "Subject":
+        """What a candidate of a search stands for."""
+        return cls(candidate.space, str(candidate.architecture), candidate.config)
+
+    def network(self, seed: int | None = None) -> nn.Module:
+        """The network, with PyTorch's own random initial weights.
+
+        Args:
+            seed: Where the weights come from; by default PyTorch's global generator.
+        """
+        if seed is None:
+            return build_network(load("space", self.space), self.architecture, self.config)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(seed, "weights"))
+            return self.network()
+
+    def resized(self, recipe: TrainingRecipe, **shape: int) -> "Subject":
+        """The same architecture at a recipe's size, for images of a shape.
+
+        Args:
+            recipe: The recipe.
+            **shape: ``num_classes``, ``in_channels`` and ``side``.
+
+        Raises:
+            SettingError: The architecture is not of the space that the recipe is for.
+        """
+        sizes = {name: value for name in ("channels", "cells") if (value := getattr(recipe, name))}
+        space = recipe.space or self.space
+        _check(self.architecture, space, recipe)
+        return Subject(space, self.architecture, replace(self.config, **sizes, **shape))
+
+
+def _check(architecture: str, space: str, recipe: TrainingRecipe) -> None:
+    searched: Any = load("space", space)
+    try:
+        searched.parse(architecture)
+    except ArchitectureError as error:
+        raise SettingError(
+            f"The recipe {recipe.name!r} trains networks of the space {space!r}, and this is none "
+            f"of its architectures: {architecture}; choose another recipe, such as 'quick'."
+        ) from error
