@@ -28,6 +28,13 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 _SHUFFLE_SEED = 88  # D-X-Y/AutoDL-Projects: the benchmark's indices are a shuffle with this seed
 
 
+_CELL = re.compile(
+    r"\|(op)~0\|\+\|(op)~0\|(op)~1\|\+\|(op)~0\|(op)~1\|(op)~2\|".replace(
+        "op", "|".join(OPERATIONS)
+    )
+)
+
+
 @dataclass(frozen=True)
 class NasBench201Architecture:
     """One cell: the operation on each of the six edges.
@@ -99,7 +106,9 @@ class NasBench201:
         >>> str(NASBENCH201.parse(text)) == text
         True
         """
-        operations: list[str] = []
+        if match := _CELL.fullmatch(text):
+            return NasBench201Architecture(match.groups())
+        operations: list[str] = []  # step by step to the first wrong place
         position = 0
         for edge, (source, _) in enumerate(EDGES):
             opening = "|" if edge == 0 else "|+|" if source == 0 else "|"
