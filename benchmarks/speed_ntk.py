@@ -1,0 +1,69 @@
+"""The neural tangent kernel of 72 images against one backward pass a sample, written plainly.
+
+    python benchmarks/speed_ntk.py [--small 6] [--large 2]
+
+At TE-NAS's own size (3 channels, 1 cell a stage) and at NAS-Bench-201's (16 channels, 5 cells), on
+random networks; both ways build the network, and give the kernel in which BatchNorm couples the
+images. The rows below are the variant with BatchNorm's statistics taken as constants, which is
+another metric under a name of its own.
+"""
+
+import argparse
+import random
+
+import torch
+
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.probes.ntk import frozen_ntk, ntk
+from anglenas.spaces.nasbench201 import NASBENCH201
+from plain import Network, kaiming
+from plain import ntk as plain_ntk
+from timing import Pairs, headline, in_turns, row
+
+IMAGES = 72
+SIZES = {"C=3, N=1": (3, 1, "10"), "C=16, N=5": (16, 5, "3")}
+
+
+def kernels(kernel, text: str, channels: int, cells: int) -> tuple[float, float]:
+    """Seconds of the plain way, and of one of ours."""
+    images = torch.randn(IMAGES, 3, 32, 32)
+
+    def plain() -> None:
+        network = Network(text, channels, cells)
+        kaiming(network)
+        torch.linalg.eigvalsh(plain_ntk(network, images))
+
+    def ours() -> None:
+        canonical = NASBENCH201.canonical(NASBENCH201.parse(text))
+        config = NetworkConfig(num_classes=10, channels=channels, cells=cells)
+        network = build_network(NASBENCH201, canonical, config).train()
+        network.to(memory_format=torch.channels_last)
+        layout = images.contiguous(memory_format=torch.channels_last)
+        torch.linalg.eigvalsh(kernel(network, layout))
+
+    return in_turns(plain, ours, rounds=1)
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--small", type=int, default=6, help="networks of the small size")
+    parser.add_argument("--large", type=int, default=2, help="networks of the large size")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    print(headline("speed_ntk.py"), flush=True)
+    convolved = [str(cell) for cell in NASBENCH201.enumerate() if not NASBENCH201.is_trivial(cell)]
+    for kernel in (ntk, frozen_ntk):
+        counts = (given.small, given.large)
+        for (size, (channels, cells, goal)), count in zip(SIZES.items(), counts, strict=True):
+            chosen = random.Random(1).sample(convolved, count)
+            times = [kernels(kernel, text, channels, cells) for text in chosen]
+            work = f"`{'ntk' if kernel is ntk else 'ntk_frozen_bn'}`, {IMAGES} images, {size}"
+            print(row(work, Pairs(*zip(*times, strict=True)), goal if kernel is ntk else ""),
+                  flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
