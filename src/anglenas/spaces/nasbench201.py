@@ -27,12 +27,8 @@ EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 _SHUFFLE_SEED = 88  # D-X-Y/AutoDL-Projects: the benchmark's indices are a shuffle with this seed
 
-
-_CELL = re.compile(
-    r"\|(op)~0\|\+\|(op)~0\|(op)~1\|\+\|(op)~0\|(op)~1\|(op)~2\|".replace(
-        "op", "|".join(OPERATIONS)
-    )
-)
+_TEXT = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
+_CELL = re.compile(re.escape(_TEXT).replace(r"\{\}", f"({'|'.join(OPERATIONS)})"))
 
 
 @dataclass(frozen=True)
@@ -59,15 +55,7 @@ class NasBench201Architecture:
             )
 
     def __str__(self) -> str:
-        nodes = (
-            "".join(
-                f"|{operation}~{source}"
-                for operation, (source, target) in zip(self.operations, EDGES, strict=True)
-                if target == node
-            )
-            for node in (1, 2, 3)
-        )
-        return "+".join(f"{node}|" for node in nodes)
+        return _TEXT.format(*self.operations)
 
 
 @cache
