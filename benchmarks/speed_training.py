@@ -1,12 +1,13 @@
 """The short training of the recipe `paper` against the published way, written plainly.
 
-    python benchmarks/speed_training.py [counterpart] [random] [light] [space] [--networks 30]
+    python benchmarks/speed_training.py [counterpart] [random] [light] [space] [fast]
 
 Both train the same networks on the same number of images, for a few of the 50 iterations, with
 building and all; images are random pixels, since times do not depend on them. ``counterpart``
 times the plain way alone, an iteration of three cells; ``random`` takes random networks, ``light``
 those with at most one convolution; ``space`` projects all 15 625 networks, trained one by one the
-plain way, against their 5 224 functions, each trained once.
+plain way, against their 5 224 functions, each trained once; ``fast`` takes the recipe `fast`, and
+in the column of the plain way our own `paper`, its 50 iterations projected.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from PIL import Image
 from anglenas.data import FewShot
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.probes.short_training import SHORT_TRAINING
-from anglenas.recipe import preset
+from anglenas.recipe import Recipe, preset
 from anglenas.spaces.nasbench201 import NASBENCH201
 from plain import short_training
 from timing import Pairs, headline, in_turns, row, seconds
@@ -38,15 +39,17 @@ CELLS = {
     "light": "|nor_conv_1x1~0|+|skip_connect~0|avg_pool_3x3~1|"
     "+|skip_connect~0|avg_pool_3x3~1|skip_connect~2|",
 }
+PAPER = preset("paper", iterations=ITERATIONS)
 PIXELS = np.random.default_rng(SEED).integers(0, 256, (100, 32, 32, 3), dtype=np.uint8)
 IMAGES = [Image.fromarray(pixels) for pixels in PIXELS]
 LABELS = [index // 10 for index in range(100)]
 
 
-def batch() -> FewShot:
+def batch(side: int = 32) -> FewShot:
     """The same images as ours take them."""
+    pixels = PIXELS[:, :side, :side]
     return FewShot(
-        images=torch.from_numpy(PIXELS).permute(0, 3, 1, 2).contiguous(),
+        images=torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(),
         labels=torch.tensor(LABELS),
         class_names=tuple("0123456789"),
         mean=(0.5, 0.5, 0.5),
@@ -55,11 +58,11 @@ def batch() -> FewShot:
     )
 
 
-def ours(text: str) -> None:
+def ours(text: str, recipe: Recipe = PAPER) -> None:
     """A short training of a network's canonical form."""
     canonical = NASBENCH201.canonical(NASBENCH201.parse(text))
     network = build_network(NASBENCH201, canonical, NetworkConfig(num_classes=10))
-    SHORT_TRAINING.measure(network, batch(), preset("paper", iterations=ITERATIONS), seed=1)
+    SHORT_TRAINING.measure(network, batch(recipe.resolution), recipe, seed=1)
 
 
 def plain(text: str) -> None:
@@ -125,11 +128,24 @@ def space(count: int) -> None:
               file=sys.stderr)  # fmt: skip
 
 
+def fast(count: int) -> None:
+    """The recipe `paper`, projected to its 50 iterations, against the recipe `fast`."""
+    texts = [str(network) for network in NASBENCH201.enumerate()]
+    times = [
+        in_turns(lambda t=text: ours(t), lambda t=text: ours(t, preset("fast")), 1)
+        for text in random.Random(SEED).sample(texts, count)
+    ]
+    paper, quick = zip(*times, strict=True)
+    scaled = [value * preset("paper").iterations / ITERATIONS for value in paper]
+    print(row("recipe `paper` / recipe `fast`", Pairs(scaled, quick), "10"))
+
+
 PARTS = {
     "counterpart": counterpart,
     "random": random_networks,
     "light": light_networks,
     "space": space,
+    "fast": fast,
 }
 
 

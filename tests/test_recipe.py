@@ -17,9 +17,12 @@ def test_paper_has_the_published_settings():
 
 
 def test_presets_differ_from_paper_in_what_they_are_for():
-    assert replace(PRESETS["fast"], name="custom", resolution=32) == Recipe()
-    assert replace(PRESETS["draft"], name="fast", cells=5) == PRESETS["fast"]
-    assert not PRESETS["fast"].calibrated
+    assert (
+        replace(PRESETS["fast"], name="custom", calibrated=False, resolution=32, iterations=50)
+        == Recipe()
+    )
+    assert replace(PRESETS["draft"], name="fast", calibrated=True, cells=5) == PRESETS["fast"]
+    assert PRESETS["fast"].calibrated
     assert not PRESETS["draft"].calibrated
 
 

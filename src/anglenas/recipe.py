@@ -98,8 +98,8 @@ PRESETS: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(name="paper", calibrated=True),
-        Recipe(name="fast", calibrated=False, resolution=16),
-        Recipe(name="draft", calibrated=False, resolution=16, cells=1),
+        Recipe(name="fast", calibrated=True, resolution=16, iterations=10),
+        Recipe(name="draft", calibrated=False, resolution=16, iterations=10, cells=1),
     )
 }
 

@@ -83,7 +83,7 @@ def score(
             strict=strict, store=store, workers=0,
         )[0]  # fmt: skip
     source = open_data(data, flip)
-    recipe = choose_recipe(recipe, data)
+    recipe = choose_recipe(recipe)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     measured = _score_module(subject, batches, tuple(metrics), recipe, seed, classifier)
     return replace(measured, notices=(*notices_of(batches), *recipe.caution))
@@ -139,7 +139,7 @@ def score_many(
     {'params': 73018}
     """
     source = open_data(data, flip)
-    recipe = choose_recipe(recipe, data)
+    recipe = choose_recipe(recipe)
     name = choose_space(space)
     parse = load("space", name).parse
     parsed = [parse(one) if isinstance(one, str) else one for one in architectures]

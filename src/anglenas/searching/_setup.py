@@ -33,12 +33,11 @@ def open_data(data: str | Path | ImageSource, flip: bool | None) -> ImageSource:
     return source if flip is None else with_flip(source, flip)
 
 
-def choose_recipe(recipe: str | Recipe | None, data: str | Path | ImageSource) -> Recipe:
-    """The recipe asked for; by default ``"draft"`` for the built-in digits, else ``"fast"``."""
+def choose_recipe(recipe: str | Recipe | None) -> Recipe:
+    """The recipe asked for; by default ``"fast"``."""
     if isinstance(recipe, Recipe):
         return recipe
-    default = "draft" if data == "digits" else "fast"
-    return read_recipe(recipe or default, default)
+    return read_recipe(recipe or "fast", "fast")
 
 
 def choose_space(space: Any) -> str:
