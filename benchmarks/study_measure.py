@@ -23,6 +23,8 @@ from pathlib import Path
 
 from anglenas.data import open_source
 from anglenas.networks import NetworkConfig
+from anglenas.probes import Record, Undefined
+from anglenas.probes.short_training import SHORT_TRAINING
 from anglenas.recipe import read_recipe
 from anglenas.scoring import DaskWorkers, Outcome, Scorer, Store
 from anglenas.searching import draw_repeats
@@ -31,7 +33,8 @@ from anglenas.spaces.nasbench201 import NASBENCH201
 
 SPACE_SIZE, RUN, TOP = 15625, 100, 1000
 WRITE_EVERY = 10
-COLUMNS = ("index", "samples", "params", "seconds", "status", "losses", "cosines")
+METRICS = ("angle", "loss", "tse")
+COLUMNS = ("index", "samples", "params", "seconds", "status", *METRICS, "losses", "cosines")
 
 
 def accuracies(path: Path, column: str) -> list[float]:
@@ -49,17 +52,26 @@ def drawn(sample: str, known: Sequence[float]) -> list[int]:
     return random.Random(0).sample(top, TOP)[: int(sample.removeprefix("top:"))]
 
 
+def reading(record: Record, metric: str) -> str:
+    """A metric of a training, empty where it is undefined."""
+    try:
+        return repr(SHORT_TRAINING.metrics[metric].read(record))
+    except Undefined:
+        return ""
+
+
 def row(index: int, samples: Sequence[str], outcome: Outcome) -> list[str | int]:
     """One network's line."""
     network = NASBENCH201.at(index)
     threes, ones = (network.operations.count(f"nor_conv_{k}x{k}") for k in (3, 1))
-    record = outcome.record or {"loss": [], "cosine": []}
+    record = outcome.record or {"iterations": 0, "loss": [], "cosine": []}
     return [
         index,
         " ".join(samples),
         73_306 + 243_040 * threes + 28_000 * ones,
         f"{outcome.seconds:.2f}",
         outcome.status,
+        *(reading(record, name) for name in METRICS),
         *(" ".join(f"{value:.6g}" for value in record[name]) for name in ("loss", "cosine")),
     ]
 

@@ -228,7 +228,8 @@ def test_precision_is_the_part_of_the_chosen_that_is_best():
 def test_guarded_columns_are_the_guard_s_pair_by_pair():
     columns = {
         "angle": np.array([0.8, 0.99, np.nan, 0.5]), "loss": np.array([1.0, 2.0, 3.0, 0.5]),
-        "angle@20": np.array([0.96, 0.9, 0.9, 0.5]), "loss@20": np.array([2.0, 2.0, 3.0, 0.5]),
+        "angle@60": np.array([0.96, 0.9, 0.9, 0.5]), "loss@60": np.array([2.0, 2.0, 3.0, 0.5]),
+        "angle@49": np.array([0.96, 0.9, 0.9, 0.5]), "loss@49": np.array([2.0, 2.0, 3.0, 0.5]),
         "angle@5": np.array([0.99] * 4), "params": np.arange(4.0),
     }  # fmt: skip
     trivial = np.array([False, False, False, True])
@@ -241,6 +242,12 @@ def test_guarded_columns_are_the_guard_s_pair_by_pair():
     np.testing.assert_array_equal(guarded["angle"][known], angle)
     np.testing.assert_array_equal(guarded["loss"][known], loss)
     assert np.isnan(guarded["angle"][2])
+    # Of fewer iterations than the threshold was published for, structure alone is the guard.
+    np.testing.assert_array_equal(guarded["angle@60"], [0.0, 0.9, 0.9, 0.0])
+    np.testing.assert_array_equal(guarded["angle@49"], [0.96, 0.9, 0.9, 0.0])
+    short, hit = guard_columns({**columns, "angle@60": columns["angle"]}, trivial, iterations=10)
+    np.testing.assert_array_equal(short["angle"], [0.8, 0.99, np.nan, 0.0])
+    np.testing.assert_array_equal(short["angle@60"], guarded["angle"])
     only, hit = guard_columns(columns, trivial, threshold=np.inf)
     assert hit.tolist() == [False, False, False, True]
     np.testing.assert_array_equal(only["angle"], [0.8, 0.99, np.nan, 0.0])

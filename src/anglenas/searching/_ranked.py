@@ -41,6 +41,7 @@ class Judge:
         guard: Whether trivial networks are put behind.
         ties: What equal values get; see :func:`anglenas.ranking.ranks`.
         seed: Where the order of equal values comes from, if ties are broken.
+        iterations: How many the short trainings have, which the guard asks for.
 
     Raises:
         SettingError: ``ties`` is no rule.
@@ -50,6 +51,7 @@ class Judge:
     guard: bool = True
     ties: Ties = "average"
     seed: int = 1
+    iterations: int = 50
 
     def __post_init__(self) -> None:
         if self.ties not in get_args(Ties):
@@ -78,7 +80,7 @@ class Judge:
         """The columns to rank by, and which candidates the guard put behind."""
         if not self.guard:
             return columns, np.zeros(len(trivial), dtype=bool)
-        return guard_columns(columns, trivial)
+        return guard_columns(columns, trivial, iterations=self.iterations)
 
     def _evaluate(
         self, rank: str, columns: Columns, directions: Mapping[str, bool]

@@ -1,0 +1,153 @@
+"""How well recipes order networks, for how much time: the calibration of `fast`.
+
+    python benchmarks/recipes.py --accuracies nasbench201.csv --column cifar10_test \
+        --networks chosen "paper=docs/evidence/study_paper_cifar10.csv.gz" \
+        "fast@10=docs/evidence/study_fast_cifar10.csv.gz"
+
+Each argument is a name, perhaps the iteration to read at, and a file of `study_measure.py`. The
+settings of `fast` were chosen on the networks ``chosen``: those of seed 1, and the first 75 of the
+sample of the best 1 000. ``held-out`` are all others of the file, ``all`` both.
+
+Kendall's tau-b with known accuracies, estimated for the whole space from the sample: its strata are
+the best 1 000 and the rest; 95 % intervals by the rescaling bootstrap within strata. Combined ranks
+are formed, and values standardised, in the whole space. ``groups`` counts pairs inside the eight
+groups of equal #Param alone.
+"""
+
+import argparse
+import csv
+import gzip
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from anglenas.probes.short_training import SHORT_TRAINING
+from anglenas.ranking import Pairs, Sample, count_pairs, parse
+from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.study._structure import equal_size_groups
+from study_measure import SPACE_SIZE, TOP, accuracies, drawn
+
+RANKS = (
+    "params",
+    "angle",
+    "loss",
+    "tse",
+    "angle_loss",
+    "angle_loss+params",
+    "z(angle)+z(tse)+z(log(params))",
+)
+DIRECTIONS = {"angle": True, "loss": False, "tse": False, "params": True}
+REPLICATES = 500
+CHOSEN_TOP = 75
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Networks of a sample: columns of values by name, accuracies, strata, groups."""
+
+    columns: dict[str, np.ndarray]
+    truth: np.ndarray
+    sample: Sample
+    group: np.ndarray
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    """The rows of a compressed CSV file."""
+    return list(csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode())))
+
+
+def wanted(rows: list[dict[str, str]], networks: str, known: list[float]) -> list[dict[str, str]]:
+    """The rows of the networks that settings were chosen on, of the others, or all."""
+    used = {*drawn("seed1", known), *drawn(f"top:{CHOSEN_TOP}", known)}
+    if networks == "all":
+        return rows
+    return [row for row in rows if (int(row["index"]) in used) == (networks == "chosen")]
+
+
+def values(row: dict[str, str], iteration: int | None) -> dict[str, float]:
+    """The metrics of a network, at an iteration or as they stand in the file."""
+    if iteration is None:
+        return {name: float(row[name] or "nan") for name in ("angle", "loss", "tse", "params")}
+    record = {
+        "iterations": iteration,
+        "loss": [float(value) for value in row["losses"].split()][:iteration],
+        "cosine": [float(value) for value in row["cosines"].split()][:iteration],
+    }
+    found = {name: SHORT_TRAINING.metrics[name].read(record) for name in ("angle", "loss", "tse")}
+    return {**found, "params": float(row["params"])}
+
+
+def measured(rows: list[dict[str, str]], iteration: int | None, known: list[float]) -> Measured:
+    """A file's networks, as a stratified sample of the space."""
+    indices = [int(row["index"]) for row in rows]
+    found = [values(row, iteration) for row in rows]
+    best = set(sorted(range(SPACE_SIZE), key=lambda index: -known[index])[:TOP])
+    return Measured(
+        {name: np.array([one[name] for one in found]) for name in found[0]},
+        np.array([known[index] for index in indices]),
+        Sample.of([index in best for index in indices], [SPACE_SIZE - TOP, TOP]),
+        equal_size_groups([str(NASBENCH201.at(index)) for index in indices], "nasbench201"),
+    )
+
+
+def taus(rank: str, data: Measured) -> Iterator[tuple[float, float, float]]:
+    """Estimate and interval on all networks, inside the groups, and among the best."""
+    weights = data.sample.replicates(REPLICATES, np.random.default_rng(0))
+    rows = np.vstack([data.sample.weights, weights])
+    scores = np.stack([
+        parse(rank).evaluate(data.columns, DIRECTIONS, weights=row) for row in rows
+    ])  # fmt: skip
+
+    def pairs(among: np.ndarray) -> Pairs:
+        return count_pairs(scores, data.truth, data.sample, weights=rows, among=among)
+
+    inside = [pairs(data.group == group) for group in range(8)]
+    grouped = sum(inside[1:], start=inside[0])
+    for found in (pairs(np.ones(len(data.truth), bool)), grouped, pairs(data.sample.strata == 1)):
+        if np.isnan(found.tau_b[0]):
+            yield (float("nan"),) * 3
+        else:
+            low, high = np.nanquantile(found.tau_b[1:], (0.025, 0.975))
+            yield float(found.tau_b[0]), float(low), float(high)
+
+
+def lines(name: str, data: Measured) -> Iterator[str]:
+    """A recipe's lines of the table."""
+    drawn_at_random = int((data.sample.strata == 0).sum())
+    for rank in RANKS:
+        cells = [
+            f"{tau:.2f} ({low:.2f} to {high:.2f})" if tau == tau else "all equal"
+            for tau, low, high in taus(rank, data)
+        ]
+        n = f"{drawn_at_random} + {(data.sample.strata == 1).sum()}"
+        yield f"| {name} | `{rank}` | {n} | {' | '.join(cells)} |"
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("recipes", nargs="+", metavar="NAME[@ITERATION]=FILE")
+    parser.add_argument("--accuracies", type=Path, required=True)
+    parser.add_argument("--column", default="cifar10_test")
+    parser.add_argument("--networks", choices=("chosen", "held-out", "all"), default="all")
+    given = parser.parse_args()
+    known = accuracies(given.accuracies, given.column)
+    print("| recipe | ranked by | n: rest + best | all | groups | top-1000 |")
+    print("|---|---|---|---|---|---|")
+    for text in given.recipes:
+        name, _, path = text.partition("=")
+        _, _, iteration = name.partition("@")
+        rows = wanted(rows_of(Path(path)), given.networks, known)
+        for line in lines(name, measured(rows, int(iteration) if iteration else None, known)):
+            print(line)
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
