@@ -9,12 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import anglenas
-from anglenas.errors import NetworkError, SettingError, UnknownNameError, UsageError
+from anglenas.errors import (
+    ArchitectureError,
+    NetworkError,
+    SettingError,
+    UnknownNameError,
+    UsageError,
+)
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
 from anglenas.recipe import Recipe
@@ -259,6 +266,55 @@ def test_a_search_ends_when_its_time_is_up(fakes: Any, monkeypatch: pytest.Monke
 def test_numbers_that_do_not_fit(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         tiny_search(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"budget": "60"}, "budget is a whole number, not '60'"),
+        ({"budget": 2.5}, "budget is a whole number, not 2.5"),
+        ({"minutes": "1"}, "minutes is a number, not '1'"),
+        ({"seed": None}, "seed is a whole number, not None"),
+        ({"rank": 3}, "rank is a text, not 3"),
+        ({"metrics": "tse"}, r"metrics is a list of names, such as \['angle', 'loss'\], not 'tse'"),
+        ({"metrics": 3}, "metrics is a list of names"),
+        ({"metrics": [3]}, "metrics is a list of names"),
+        ({"recipe": 5}, "recipe is a Recipe, or a text such as 'fast,repeats=3', not 5"),
+        ({"store": 5}, "store is a path, or a Store, not 5"),
+        ({"flip": "no"}, "flip is True or False, not 'no'"),
+        ({"on_progress": 5}, "on_progress is a function, not 5"),
+        ({"space": 5}, "What '5' names is no space; it lacks name, size"),
+        ({"strategy": None}, "What 'None' names is no strategy; it lacks name"),
+    ],
+)
+def test_arguments_of_a_wrong_kind(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        tiny_search(**settings)
+
+
+def test_arguments_of_another_kind_that_do() -> None:
+    """Numbers of NumPy, and names that can be looked at once alone."""
+    found = tiny_search(
+        budget=np.int64(1), seed=np.int64(2), minutes=None, metrics=(name for name in ["flops"])
+    )
+    assert list(found.best.values) == ["angle", "loss", "params", "flops"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "settings", "error", "message"),
+    [
+        (nn.Flatten(), {"metrics": "params"}, SettingError, "metrics is a list of names"),
+        (nn.Flatten(), {"seed": "1"}, SettingError, "seed is a whole number"),
+        (nn.Flatten(), {"classifier": 3}, SettingError, "classifier is a text, not 3"),
+        (None, {}, ArchitectureError, "None"),
+        (3, {}, ArchitectureError, "3"),
+    ],
+)
+def test_scores_of_a_wrong_kind(
+    subject: Any, settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        score(subject, **{"recipe": TINY, "store": ":memory:", "metrics": ["params"], **settings})
 
 
 def test_names_that_nothing_has(fakes: Any) -> None:

@@ -16,6 +16,7 @@ from anglenas.probes import Probe, Record, Undefined, find_metric, find_probe
 from anglenas.probes.short_training import ShortTraining
 from anglenas.recipe import Recipe
 from anglenas.scoring import Outcome, Scorer, Store, Task
+from anglenas.searching._arguments import checked
 from anglenas.searching._plan import (
     Measured,
     draw_repeats,
@@ -37,6 +38,7 @@ __all__ = ["score", "score_architectures", "score_many"]
 DEFAULT_METRICS = ("angle", "loss", "params")
 
 
+@checked
 def score(
     subject: nn.Module | str | Any,
     data: str | Path | ImageSource = "digits",
@@ -89,6 +91,7 @@ def score(
     return replace(measured, notices=(*notices_of(batches), *recipe.caution))
 
 
+@checked
 def score_many(
     architectures: Iterable[str | Any],
     data: str | Path | ImageSource = "digits",
@@ -142,7 +145,7 @@ def score_many(
     recipe = choose_recipe(recipe)
     name = choose_space(space)
     parse = load("space", name).parse
-    parsed = [parse(one) if isinstance(one, str) else one for one in architectures]
+    parsed = [parse(str(one)) for one in architectures]
     batches = draw_repeats(source, recipe, seed, strict=strict)
     with (
         open_store(store) as opened,

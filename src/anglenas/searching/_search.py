@@ -17,6 +17,7 @@ from anglenas.plugins import load
 from anglenas.ranking import Expression, Ties, parse
 from anglenas.recipe import Recipe
 from anglenas.scoring import Outcome, Scorer, Store, Task
+from anglenas.searching._arguments import checked
 from anglenas.searching._constraints import Constraints
 from anglenas.searching._plan import Measured, Plan, draw_repeats, make_plan, notices_of
 from anglenas.searching._ranked import Judge, combined_scores, rank_candidates
@@ -60,6 +61,7 @@ class Progress:
         return self._best()
 
 
+@checked
 def search(
     space: Any = "nasbench201",
     data: str | Path | ImageSource = "digits",

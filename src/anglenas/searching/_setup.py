@@ -42,6 +42,8 @@ def choose_recipe(recipe: str | Recipe | None) -> Recipe:
 
 def choose_space(space: Any) -> str:
     """The name under which :func:`anglenas.plugins.load` finds the space, in any process."""
+    if not isinstance(space, str):
+        _check("space", repr(space), space)
     name = reference("space", space)
     _check("space", name, load("space", name))
     return name
