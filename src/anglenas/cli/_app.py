@@ -8,6 +8,7 @@ import typer
 from anglenas.cli._data import data
 from anglenas.cli._draw import draw
 from anglenas.cli._options import flowing
+from anglenas.cli._paper import paper
 from anglenas.cli._score import score
 from anglenas.cli._search import search
 from anglenas.cli._store import store
@@ -26,6 +27,7 @@ for command in (search, score, draw):
     app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(data, name="data")
 app.add_typer(store, name="store")
+app.add_typer(paper, name="paper")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,151 @@
+"""``anglenas paper``: what was published, made again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from anglenas.cli._options import (
+    Device,
+    Quiet,
+    Scheduler,
+    Seed,
+    StoreFile,
+    TimeLimit,
+    Workers,
+    flowing,
+)
+from anglenas.cli._progress import show_progress
+from anglenas.errors import SettingError
+
+if TYPE_CHECKING:
+    from anglenas.searching import Found
+
+__all__ = ["paper"]
+
+paper = typer.Typer(help="Make figures and tables of the paper again.", no_args_is_help=True)
+
+
+class _Figure(NamedTuple):
+    """A figure of searched cells in the supplement of Yang et al. (WACV 2023)."""
+
+    number: int
+    images: str
+    rank: str
+
+
+_CELLS = (
+    _Figure(3, "cifar10", "angle_loss"),
+    _Figure(4, "cifar10", "angle_loss+params"),
+    _Figure(5, "imagenet", "angle_loss"),
+    _Figure(6, "imagenet", "angle_loss+params"),
+)
+
+
+def cells(
+    cifar10: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Images for figures 3 and 4.")
+    ] = None,
+    imagenet: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Images for figures 5 and 6.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the drawings.")] = Path("cells"),
+    strategy: Annotated[
+        str, typer.Option(metavar="NAME[,...]", help="How to search; the paper prunes a supernet.")
+    ] = "prune",
+    budget: Annotated[
+        int | None, typer.Option(help="Candidates a search, for strategies that take a budget.")
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME[,...]", help="How candidates are measured.")
+    ] = "paper-darts",
+    seed: Seed = 1,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    time_limit: TimeLimit = None,
+    device: Device = "cpu",
+    store: StoreFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Search DARTS cells as for figures 3 to 6 of the supplement, and draw them.
+
+    For each set of images that is given, cells are searched by angle_loss and by
+    angle_loss+params. Each search is drawn as SVG, PNG and PDF; cells.json holds the genotypes, and
+    the sizes of the networks that they make.
+
+    Example:
+
+        anglenas paper cells --cifar10 cifar10 --imagenet imagenet/train
+    """  # noqa: D412
+    given = {"cifar10": cifar10, "imagenet": imagenet}
+    figures = [(figure, data) for figure in _CELLS if (data := given[figure.images])]
+    if not figures:
+        raise SettingError("There are no images to search on; give --cifar10, --imagenet or both.")
+    settings = {
+        "strategy": strategy, "budget": budget, "recipe": recipe, "seed": seed,
+        "workers": workers, "scheduler": scheduler, "time_limit": time_limit, "device": device,
+        "store": store,
+    }  # fmt: skip
+    results = []
+    for figure, data in figures:
+        with show_progress(quiet=quiet) as on_progress:
+            # Importing takes a moment, in which Ctrl-C may come already.
+            from anglenas.report import prepare_folder
+            from anglenas.searching import search
+
+            folder = prepare_folder(out)
+            found = search("darts", data, rank=figure.rank,
+                           on_progress=on_progress, **settings)  # type: ignore[arg-type]  # fmt: skip
+        results.append(_result(figure, found))
+        _write(folder, figure, found, results)
+        print(f"Figure {figure.number}, {found.rank}, {found.data}: {found.best.architecture}")
+    print(out)
+
+
+paper.command(help=flowing(cells.__doc__ or ""))(cells)
+
+
+def _write(
+    folder: Path, figure: _Figure, found: "Found", results: Sequence[dict[str, object]]
+) -> None:
+    import json
+
+    from anglenas.plugins import load
+    from anglenas.report import draw_cells, save_figure
+
+    best = found.best.architecture
+    caption = f"Found by {found.rank} with {found.strategy} on {found.data}. {best}"
+    drawing = draw_cells(load("space", found.space).graphs(best), caption=caption)
+    for suffix in ("svg", "png", "pdf"):
+        save_figure(drawing, folder / f"figure{figure.number}.{suffix}")
+    (folder / "cells.json").write_text(f"{json.dumps(results, indent=2)}\n")
+
+
+def _result(figure: _Figure, found: "Found") -> dict[str, object]:
+    return {
+        "figure": figure.number,
+        "genotype": str(found.best.architecture),
+        "rank": found.rank,
+        "data": found.data,
+        "strategy": found.strategy,
+        "recipe": {"name": found.recipe.name, **found.recipe.settings()},
+        "repeats": found.recipe.repeats,
+        "seed": found.seed,
+        "candidates": len(found.candidates),
+        "parameters": {
+            "cifar10": _size("darts", str(found.best.architecture), 10),
+            "imagenet": _size("darts_imagenet", str(found.best.architecture), 1000),
+        },
+    }
+
+
+def _size(space: str, genotype: str, classes: int) -> int:
+    """Parameters of the network that DARTS was evaluated with, without its auxiliary head."""
+    from anglenas.networks import NetworkConfig, build_network
+    from anglenas.plugins import load
+    from anglenas.probes.counting import count_parameters
+
+    searched = load("space", space)
+    config = NetworkConfig(classes, searched.channels, searched.cells)
+    return count_parameters(build_network(searched, genotype, config))
