@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from anglenas.data import ArraySource, from_arrays, load_npz
+from anglenas.data import ArraySource, from_arrays, load_npz, open_parts
 from anglenas.data.digits import load
 from anglenas.errors import DataError
 
@@ -298,3 +298,20 @@ def test_fit_agrees_with_pillow_on_colour_images() -> None:
     read = from_arrays(np.stack([image, image]), [0, 1]).read([0], 16)
     whole = Image.fromarray(image).resize((16, 16), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(read[0].permute(1, 2, 0).numpy(), np.asarray(whole))
+
+
+def test_npz_keeps_images_to_validate_with(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (6, 8, 8, 3), np.uint8), np.arange(6) % 3
+    np.savez(
+        tmp_path / "all.npz", x_train=images, y_train=labels, x_test=images[3:], y_test=labels[3:]
+    )
+    train, held_out = open_parts(tmp_path / "all.npz")
+    assert held_out is not None
+    assert (len(train.labels), held_out.labels.tolist()) == (6, [0, 1, 2])
+    assert torch.equal(held_out.read([1], 8), train.read([4], 8))
+    np.savez(
+        tmp_path / "few.npz", x_train=images, y_train=labels, x_val=images[:2], y_val=labels[:2]
+    )
+    with pytest.raises(DataError, match="other classes"):
+        open_parts(tmp_path / "few.npz")

@@ -256,7 +256,7 @@ def test_table_gives_back_every_number(tmp_path):
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == [
         "rank", "proposal", "score", "angle", "loss", "params", "rank_angle", "rank_params",
-        "rank_angle_loss", "status", "architecture", "canonical",
+        "rank_angle_loss", "guarded", "status", "architecture", "canonical",
     ]  # fmt: skip
     for line, row in zip(lines, report().ordered, strict=True):
         assert line["architecture"] == row.architecture

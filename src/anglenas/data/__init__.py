@@ -8,7 +8,7 @@ from anglenas.data._download import DOWNLOADS, Download, download, find_download
 from anglenas.data._draw import draw_few_shot
 from anglenas.data._folder import FolderSource, load_folder
 from anglenas.data._library import Library
-from anglenas.data._open import open_parts, open_source, with_flip
+from anglenas.data._open import locate, open_parts, open_source, with_flip
 from anglenas.data._views import ByClass, ByPart, of_class, read_part, split, subset
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "from_arrays",
     "load_folder",
     "load_npz",
+    "locate",
     "normalise",
     "normalised",
     "of_class",

@@ -19,9 +19,10 @@ from numpy.typing import ArrayLike, NDArray
 from anglenas.data._pixels import channel_statistics, fit
 from anglenas.errors import DataError
 
-__all__ = ["ArraySource", "from_arrays", "load_npz"]
+__all__ = ["ArraySource", "from_arrays", "load_npz", "load_npz_held_out"]
 
 _KEYS = (("x_train", "y_train"), ("images", "labels"))
+_HELD_OUT_KEYS = (("x_val", "y_val"), ("x_test", "y_test"))
 _OPTIONAL = ("class_names", "classes", "mean", "std")
 _BROKEN = (
     OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, SyntaxError,
@@ -176,12 +177,40 @@ def load_npz(path: str | Path, *, max_bytes: int = 2 << 30) -> ArraySource:
     """
     path = Path(path).expanduser()
     with _explained(path), zipfile.ZipFile(path) as archive:
-        images, labels = _keys(archive, path)
-        optional = [key for key in _OPTIONAL if f"{key}.npy" in archive.namelist()]
-        _check_size(archive, [images, labels, *optional], path, max_bytes)
-        arrays = {key: _array(archive, key) for key in (images, labels, *optional)}
-        names = _texts(arrays.get("class_names", arrays.get("classes")))
-        mean, std = (_numbers(arrays.get(key), key) for key in ("mean", "std"))
+        pair = _pair(archive, _KEYS)
+        if pair is None:
+            found = ", ".join(sorted(archive.namelist())[:8]) or "nothing"
+            raise DataError(f"{str(path)!r} needs arrays x_train and y_train, or images and "
+                            f"labels, and has {found}.")  # fmt: skip
+        return _load(archive, pair, path, max_bytes)
+
+
+def load_npz_held_out(path: str | Path, *, max_bytes: int = 2 << 30) -> ArraySource | None:
+    """The images that a NumPy archive keeps for validation or testing, if there are any.
+
+    Args:
+        path: As for :func:`load_npz`; the arrays are ``x_val`` and ``y_val``, else ``x_test`` and
+            ``y_test``.
+        max_bytes: As for :func:`load_npz`.
+
+    Raises:
+        DataError: The file cannot be used, and why.
+    """
+    path = Path(path).expanduser()
+    with _explained(path), zipfile.ZipFile(path) as archive:
+        pair = _pair(archive, _HELD_OUT_KEYS)
+        return None if pair is None else _load(archive, pair, path, max_bytes)
+
+
+def _load(
+    archive: zipfile.ZipFile, pair: tuple[str, str], path: Path, max_bytes: int
+) -> ArraySource:
+    images, labels = pair
+    optional = [key for key in _OPTIONAL if f"{key}.npy" in archive.namelist()]
+    _check_size(archive, [images, labels, *optional], path, max_bytes)
+    arrays = {key: _array(archive, key) for key in (images, labels, *optional)}
+    names = _texts(arrays.get("class_names", arrays.get("classes")))
+    mean, std = (_numbers(arrays.get(key), key) for key in ("mean", "std"))
     return from_arrays(
         arrays[images], arrays[labels], name=path.stem, class_names=names, mean=mean, std=std
     )
@@ -203,15 +232,11 @@ def _explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _keys(archive: zipfile.ZipFile, path: Path) -> tuple[str, str]:
+def _pair(archive: zipfile.ZipFile, pairs: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """The first pair of images and labels that is there."""
     members = set(archive.namelist())
-    for pair in _KEYS:
-        if all(f"{key}.npy" in members for key in pair):
-            return pair
-    found = ", ".join(sorted(members)[:8]) or "nothing"
-    raise DataError(
-        f"{str(path)!r} needs arrays x_train and y_train, or images and labels, and has {found}."
-    )
+    there = (pair for pair in pairs if all(f"{key}.npy" in members for key in pair))
+    return next(there, None)
 
 
 def _check_size(archive: zipfile.ZipFile, keys: Sequence[str], path: Path, max_bytes: int) -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from anglenas.data._archives import Archive, find_archive
-from anglenas.data._arrays import ArraySource, load_npz
+from anglenas.data._arrays import ArraySource, load_npz, load_npz_held_out
 from anglenas.data._base import ChoosePart, ImageSource
 from anglenas.data._download import DOWNLOADS
 from anglenas.data._files import is_tar
@@ -20,7 +20,7 @@ from anglenas.data._views import ByClass, of_class, read_part
 from anglenas.errors import DataError, UnknownNameError
 from anglenas.plugins import load, names
 
-__all__ = ["open_parts", "open_source", "with_flip"]
+__all__ = ["locate", "open_parts", "open_source", "with_flip"]
 
 _MEMBERS = ("name", "labels", "class_names", "flip", "read", "normalisation")
 _CHOICES = (
@@ -68,8 +68,9 @@ def open_source(data: str | Path | ImageSource) -> ImageSource:
 def open_parts(data: str | Path | ImageSource) -> tuple[ImageSource, ImageSource | None]:
     """The images to train on, and those that the data keep for validation or testing, if any.
 
-    These are of ``val``, ``validation`` or ``test`` beside a folder ``train``, or of the test
-    batches of an official archive. Where there are none, :func:`split` makes them.
+    These are of ``val``, ``validation`` or ``test`` beside a folder ``train``, of ``x_val`` or
+    ``x_test`` in an ``.npz`` file, or of the test batches of an official archive. Where there are
+    none, :func:`split` makes them.
 
     Raises:
         DataError: Either part cannot be used, or they have different classes.
@@ -84,6 +85,22 @@ def open_parts(data: str | Path | ImageSource) -> tuple[ImageSource, ImageSource
         raise DataError(f"The images that {train.name!r} holds out have other classes than those "
                         "to train on; give both parts the same.")  # fmt: skip
     return train, held_out
+
+
+def locate(data: str | Path | ImageSource) -> str:
+    """The text that :func:`open_source` finds the same images by, from any folder.
+
+    It is empty for a source itself, which no text names.
+
+    >>> locate("digits"), locate("/tmp/../tmp")
+    ('digits', '/tmp')
+    """
+    if not isinstance(data, str | Path):
+        return ""
+    if data in names("dataset") or data in Library.default().names():
+        return str(data)
+    path = Path(data).expanduser()
+    return str(path.resolve()) if path.exists() else str(data)
 
 
 def _found(data: str | Path | ImageSource) -> Path | ImageSource:
@@ -129,7 +146,7 @@ def _from_path(path: Path) -> ArraySource | FolderSource:
 
 def _held_out_from(path: Path) -> ArraySource | FolderSource | None:
     if _is_npz(path):
-        return None
+        return load_npz_held_out(path)
     archive = _archive(path)
     if archive is not None:
         return archive.held_out()

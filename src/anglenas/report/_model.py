@@ -39,6 +39,7 @@ class Row:
         ranks: Its place by single metrics, 1 being the best.
         status: ``"ok"``, or why it could not be scored.
         score: What it was ranked by; higher is better.
+        guarded: Whether the trivial-network guard put it behind.
     """
 
     rank: int | None
@@ -49,6 +50,7 @@ class Row:
     ranks: Mapping[str, float | None] = field(default_factory=dict)
     status: str = "ok"
     score: float | None = None
+    guarded: bool = False
 
 
 @dataclass(frozen=True)

@@ -202,11 +202,11 @@ def _table(report: RunReport) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     metrics = [column.name for column in report.columns]
     places = [f"rank_{name}" for name in report.ranked_by]
-    head = ["rank", "proposal", "score", *metrics, *places, "status", "architecture", "canonical"]
-    writer.writerow(head)
+    facts = ("guarded", "status", "architecture", "canonical")
+    writer.writerow(["rank", "proposal", "score", *metrics, *places, *facts])
     for row in report.ordered:
         values = [row.score, *map(row.values.get, metrics), *map(row.ranks.get, report.ranked_by)]
-        texts = (row.status, row.architecture, row.canonical)
+        texts = ("yes" if row.guarded else "no", row.status, row.architecture, row.canonical)
         writer.writerow([row.rank, row.proposal, *map(_exact, values), *texts])
     return buffer.getvalue()
 

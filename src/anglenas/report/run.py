@@ -103,6 +103,7 @@ def _row(one: Candidate) -> Row:
         ranks=one.ranks,
         status="ok" if one.scored else one.status,
         score=one.score if one.scored else None,
+        guarded=one.guarded,
     )
 
 
@@ -133,6 +134,7 @@ def _settings(found: Found, report: RunReport) -> str:
         "command": report.command,
         "space": found.space,
         "data": found.data,
+        "origin": found.origin,
         "classes": found.class_names,
         "rank": found.rank,
         "strategy": found.strategy,

@@ -90,6 +90,7 @@ class Found:
         rank: The rank expression, as it was given.
         space: Name of the space.
         data: Name of the images.
+        origin: What finds them again (see :func:`anglenas.data.locate`); empty if nothing does.
         class_names: Classes of the images.
         flip: Whether augmentation mirrored them.
         strategy: Name of the strategy.
@@ -107,6 +108,7 @@ class Found:
     rank: str
     space: str
     data: str
+    origin: str
     class_names: tuple[str, ...]
     flip: bool
     strategy: str

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from anglenas.data import ImageSource
+from anglenas.data import ImageSource, locate
 from anglenas.errors import SettingError, UsageError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import derive
@@ -19,7 +19,14 @@ from anglenas.recipe import Recipe
 from anglenas.scoring import Outcome, Scorer, Store, Task
 from anglenas.searching._arguments import checked
 from anglenas.searching._constraints import Constraints
-from anglenas.searching._plan import Measured, Plan, draw_repeats, make_plan, notices_of
+from anglenas.searching._plan import (
+    Measured,
+    Plan,
+    draw_repeats,
+    make_plan,
+    notices_of,
+    refuse_if_none_fits,
+)
 from anglenas.searching._ranked import Judge, combined_scores, rank_candidates
 from anglenas.searching._result import Candidate, Found
 from anglenas.searching._setup import (
@@ -105,8 +112,7 @@ def search(
         minutes: Time after which the search ends with what is measured, one candidate at least.
         seed: Where all randomness comes from.
         recipe: A recipe, or a text such as ``"fast,repeats=3"`` (see
-            :func:`anglenas.recipe.read_recipe`); by default ``"draft"`` for the built-in digits
-            and ``"fast"`` otherwise.
+            :func:`anglenas.recipe.read_recipe`); by default ``"fast"``.
         metrics: Further metrics to measure and list.
         max_params: Most parameters of the network that is looked for.
         max_flops: Most operations of one image's forward pass (a multiply-add is two).
@@ -128,7 +134,8 @@ def search(
         on_progress: Called after every measurement.
 
     Raises:
-        UsageError: Something asked for does not fit; its subclasses say what.
+        UsageError: Something asked for does not fit; its subclasses say what. A network that cannot
+            be measured is one of them only if none can; a single one is ranked last.
         StoreError: The store cannot be used.
 
     >>> tiny = Recipe(resolution=8, cells=1, iterations=2)
@@ -139,9 +146,9 @@ def search(
     started, seed = time.perf_counter(), int(seed)
     _check_budget(budget, minutes)
     source = open_data(data, flip)
-    recipe = choose_recipe(recipe, data)
+    recipe = choose_recipe(recipe)
     space_name = choose_space(space)
-    expression, judge = parse(rank), Judge(rank, guard, ties, seed)
+    expression, judge = parse(rank), Judge(rank, guard, ties, seed, recipe.iterations)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     target = NetworkConfig(
         num_classes=len(source.class_names),
@@ -176,7 +183,7 @@ def search(
         "max_flops": max_flops,
     }
     given = {name: limit for name, limit in limits.items() if limit is not None}
-    return run.found(source, recipe, notices_of(batches), given)
+    return run.found(source, locate(data), recipe, notices_of(batches), given)
 
 
 def _check_budget(budget: int | None, minutes: float | None) -> None:
@@ -238,6 +245,7 @@ class _Run:
             self._measure(proposals, total=None if timed else budget)
         if not self.architectures:
             raise UsageError(self._nothing())
+        refuse_if_none_fits(self.measured.values())
 
     def _nothing(self) -> str:
         return self.constraints.refusal() or (
@@ -324,6 +332,7 @@ class _Run:
     def found(
         self,
         source: ImageSource,
+        origin: str,
         recipe: Recipe,
         notices: tuple[str, ...],
         limits: Mapping[str, float],
@@ -334,6 +343,7 @@ class _Run:
             rank=self.judge.rank,
             space=self.plan.space,
             data=source.name,
+            origin=origin,
             class_names=tuple(source.class_names),
             flip=source.flip,
             strategy=self.strategy.name,
