@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from anglenas.errors import ArchitectureError, NetworkError, SettingError, UsageError, WorkersError
+from anglenas.errors import ArchitectureError, DataError, SettingError, UsageError, WorkersError
 from anglenas.networks import NetworkConfig
 from anglenas.recipe import Recipe
 from anglenas.scoring import Context, InProcess, Outcome, Task, compute
@@ -95,6 +95,10 @@ def test_a_probe_without_images_sees_a_blank_one_of_the_networks_size(fakes: Any
         ("exit now", "failed: SystemExit: now"),
         ("too wide", "failed: MemoryError: no room for the weights"),
         ("unknown", "failed: KeyError: 'unknown'"),
+        (
+            "misfit",
+            "failed: NetworkError: The network has fewer outputs than there are classes.",
+        ),
     ],
 )
 def test_what_goes_wrong_with_a_candidate_is_its_status(fakes: Any, word: str, status: str) -> None:
@@ -108,8 +112,8 @@ def test_a_candidate_that_needs_more_memory_than_there_is_fails(fakes: Any) -> N
 
 
 def test_what_was_asked_wrongly_is_raised(fakes: Any) -> None:
-    with pytest.raises(NetworkError, match="fewer outputs than there are classes"):
-        compute(fakes.task("misfit"), fakes.BATCH)
+    with pytest.raises(DataError, match="Labels run from 1 to 2"):
+        compute(fakes.task("mislabel"), fakes.BATCH)
     with pytest.raises(ArchitectureError, match="printable"):
         compute(fakes.task("\n"), fakes.BATCH)
     with pytest.raises(UsageError, match="cannot be imported"):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from anglenas import plugins
-from anglenas.errors import NetworkError, SettingError, WorkersError
+from anglenas.errors import DataError, SettingError, WorkersError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import platform
 from anglenas.recipe import Recipe
@@ -134,8 +134,8 @@ def test_tasks_are_read_as_they_are_needed(fakes: Any, workers: DaskWorkers) -> 
 
 
 def test_the_callers_mistake_is_raised(fakes: Any, workers: DaskWorkers) -> None:
-    with pytest.raises(NetworkError, match="fewer outputs"):
-        list(workers.run([fakes.task("misfit")], fakes.BATCHES))
+    with pytest.raises(DataError, match="Labels run from 1"):
+        list(workers.run([fakes.task("mislabel")], fakes.BATCHES))
 
 
 def test_a_scheduler_that_runs_already(fakes: Any, workers: DaskWorkers) -> None:

@@ -3,6 +3,7 @@
 import csv
 import importlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,10 +28,11 @@ from anglenas.plugins import load
 from anglenas.recipe import Recipe
 from anglenas.report import write_run
 from anglenas.scoring import Store
-from anglenas.searching import Found, Progress, score, search
+from anglenas.searching import Found, Progress, score, score_many, search
 from anglenas.searching._plan import repeat_seed
 
 TINY = Recipe(name="tiny", resolution=8, cells=1, channels=2, iterations=2)
+SCORED = {"metrics": ["params"], "recipe": TINY, "workers": 0, "store": ":memory:"}
 FAKES = Path(__file__).parent / "search_fakes"
 
 
@@ -378,6 +380,28 @@ def test_nothing_that_can_be_scored(fakes: Any, space: str, tmp_path: Path) -> N
     assert all(row["status"] == found.best.status for row in rows)
     assert json.loads((tmp_path / "run.json").read_text())["space"] == space
     assert not (tmp_path / "best.json").exists()
+
+
+def test_a_network_that_does_not_fit_is_last_and_the_run_goes_on(fakes: Any) -> None:
+    found = tiny_search(space=fakes.PICKY, strategy="exhaustive", rank="loss", budget=20)
+    last = found.candidates[-1]
+    assert (last.canonical, last.scored) == ("4-4", False)
+    assert re.match(
+        r"failed: NetworkError: .*'short_training' runs it .* have 3 channels, but got 1",
+        last.status,
+    )
+    assert {one.status for one in found.candidates[:-1]} == {"ok"}
+
+    measured = score_many(["1-2", "4-4"], **SCORED, space=fakes.PICKY)
+    assert [one.values["params"] is None for one in measured] == [False, True]
+    assert measured[1].status.startswith("failed: NetworkError: ")
+
+
+def test_networks_none_of_which_fits_are_a_mistake(fakes: Any) -> None:
+    with pytest.raises(NetworkError, match=r"^The network .* have 3 channels, but got 1"):
+        tiny_search(space=fakes.COLOURFUL, rank="loss", budget=3)
+    with pytest.raises(NetworkError, match=r"^The network .* have 3 channels, but got 1"):
+        score_many(["1-2", "4-4"], **SCORED, space=fakes.COLOURFUL)
 
 
 def test_a_strategy_goes_on_after_failures(fakes: Any) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from anglenas.data import FewShot
-from anglenas.errors import ArchitectureError, NetworkError
+from anglenas.errors import ArchitectureError, DataError, NetworkError
 from anglenas.networks import NetworkConfig
 from anglenas.probes import Undefined
 from anglenas.recipe import Recipe
@@ -89,6 +89,10 @@ def _misfit(rest: str) -> None:
     raise NetworkError("The network has fewer outputs than there are classes.")
 
 
+def _mislabel(rest: str) -> None:
+    raise DataError("Labels run from 1 to 2, but there are 2 classes; number them from 0 to 1.")
+
+
 def _exit(rest: str) -> None:
     raise SystemExit(rest)
 
@@ -129,6 +133,7 @@ _VERBS: dict[str, Any] = {
     "exit": _exit,
     "gorge": _gorge,
     "misfit": _misfit,
+    "mislabel": _mislabel,
     "sleep": lambda rest: time.sleep(float(rest.split()[0])),
     "strange": _strange,
     "tell": _tell,

@@ -1,7 +1,7 @@
 """A tiny space, strategies and probes of a user's own, and networks good and bad."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -103,6 +103,20 @@ class Broken(Pairs):
     builder = "search_fakes:build_broken"
 
 
+class Picky(Pairs):
+    """The same, but the widest network takes images of three channels alone."""
+
+    name = "picky"
+    builder = "search_fakes:build_picky"
+
+
+class Colourful(Pairs):
+    """The same, but all networks do."""
+
+    name = "colourful"
+    builder = "search_fakes:build_colourful"
+
+
 class NaN(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return images * float("nan")
@@ -113,6 +127,16 @@ def build_fragile(subject: Pair, config: NetworkConfig) -> nn.Module:
         raise RuntimeError("too wide")
     net = build(subject, config)
     return nn.Sequential(NaN(), net) if subject.first + subject.second == 2 else net
+
+
+def build_picky(subject: Pair, config: NetworkConfig) -> nn.Module:
+    if subject.first + subject.second == 8:
+        return build_colourful(subject, config)
+    return build(subject, config)
+
+
+def build_colourful(subject: Pair, config: NetworkConfig) -> nn.Module:
+    return build(subject, replace(config, in_channels=3))
 
 
 def build_broken(subject: Pair, config: NetworkConfig) -> nn.Module:
@@ -178,6 +202,8 @@ class Mute:
 PAIRS = Pairs()
 FRAGILE = Fragile()
 BROKEN = Broken()
+PICKY = Picky()
+COLOURFUL = Colourful()
 WIDTH = Width()
 CLIMB = Climb()
 MUTE = Mute()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from anglenas.data import FewShot
-from anglenas.errors import SettingError, UsageError, WorkersError
+from anglenas.errors import NetworkError, SettingError, UsageError, WorkersError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import derive, single_thread
 from anglenas.probes import Probe, Record, Undefined
@@ -23,8 +23,9 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
     """Build the network of a task, measure it with one thread, and say what came of it.
 
     What goes wrong with one candidate is its status, so that a run goes on: ``Undefined`` gives
-    ``"undefined: ..."``, and every other exception (also ``MemoryError`` and ``SystemExit``) gives
-    ``"failed: ..."``. What was asked wrongly is raised, because it would hit every candidate.
+    ``"undefined: ..."``, and every other exception (also ``NetworkError``, ``MemoryError`` and
+    ``SystemExit``) gives ``"failed: ..."``. What was asked wrongly is raised, because it would hit
+    every candidate.
 
     Args:
         task: The task.
@@ -33,7 +34,7 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
 
     Raises:
         UsageError: The space or the probe does not exist, the subject is no architecture, or the
-            probe or builder says that its settings do not fit (``NetworkError``, ...).
+            probe or builder says that its settings do not fit.
         WorkersError: The probe or the space has another version here than where the task was made.
     """
     started = time.perf_counter()
@@ -59,9 +60,9 @@ def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[s
             return "ok", plain(probe.measure(network, images, recipe, task.context.seed or 0))
     except Undefined as reason:
         return f"undefined: {_line(reason)}", None
-    except UsageError:
-        raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, UsageError) and not isinstance(error, NetworkError):
+            raise
         return f"failed: {type(error).__name__}: {_line(error)}", None
 
 

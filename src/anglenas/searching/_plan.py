@@ -2,12 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from anglenas.data import FewShot, ImageSource, draw_few_shot
-from anglenas.errors import SettingError
+from anglenas.errors import NetworkError, SettingError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import derive
 from anglenas.plugins import load
@@ -22,8 +22,11 @@ __all__ = [
     "make_plan",
     "notices_of",
     "read_metrics",
+    "refuse_if_none_fits",
     "repeat_seed",
 ]
+
+_MISFIT = f"failed: {NetworkError.__name__}: "
 
 Measurement = Record | str
 """What a probe measured, or the status that says why it did not."""
@@ -114,6 +117,20 @@ def read_metrics(
             values[metric.name] = statistics.fmean(repeats) if repeats[1:] else repeats[0]
             spreads[metric.name] = statistics.stdev(repeats) if repeats[1:] else 0.0
     return Measured(values, spreads, reasons)
+
+
+def refuse_if_none_fits(measured: Collection[Measured]) -> None:
+    """One network that does not fit is a failed candidate; if none does, it is what was asked for.
+
+    Args:
+        measured: The values of all candidates.
+
+    Raises:
+        NetworkError: There are candidates, and the first thing to say of each is such an error.
+    """
+    statuses = [one.status for one in measured]
+    if statuses and all(status.startswith(_MISFIT) for status in statuses):
+        raise NetworkError(statuses[0].removeprefix(_MISFIT))
 
 
 def _value(metric: Metric, measurement: Measurement) -> float:

@@ -23,6 +23,7 @@ from anglenas.searching._plan import (
     make_plan,
     notices_of,
     read_metrics,
+    refuse_if_none_fits,
     repeat_seed,
 )
 from anglenas.searching._setup import (
@@ -132,7 +133,8 @@ def score_many(
         What was measured of each, in their order.
 
     Raises:
-        UsageError: Something asked for does not fit; its subclasses say what.
+        UsageError: Something asked for does not fit; its subclasses say what. A network that cannot
+            be measured is one of them only if none can.
         StoreError: The store cannot be used.
         WorkersError: The workers cannot be used.
 
@@ -184,7 +186,9 @@ def score_architectures(
     for outcome in scorer.outcomes(tasks, plan.batches):
         outcomes[outcome.task] = outcome
         on_progress(len(outcomes), len(tasks))
-    return [plan.read(one, outcomes) for one in architectures]
+    measured = [plan.read(one, outcomes) for one in architectures]
+    refuse_if_none_fits(measured)
+    return measured
 
 
 def _score_module(
