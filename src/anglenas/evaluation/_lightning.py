@@ -51,7 +51,6 @@ def fit(
         SettingError: Lightning cannot use the machine so, or the batch does not fit into memory.
         TrainingError: The loss is not finite.
     """
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     module = Training(network, recipe, seed, len(images[0].source.class_names))
     cores = len(os.sched_getaffinity(0))
     loaders = cores if machine.loaders is None else machine.loaders

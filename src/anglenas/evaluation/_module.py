@@ -22,6 +22,7 @@ from anglenas.evaluation._images import (
 )
 from anglenas.evaluation._recipe import TrainingRecipe
 from anglenas.evaluation._schedule import drop_path_rate, learning_rate
+from anglenas.networks import layout_of
 from anglenas.numerics import derive
 
 __all__ = ["Batches", "Training"]
@@ -45,6 +46,8 @@ class Training(LightningModule):
         self.train_loss, self.train_accuracy = MeanMetric(), MeanMetric()
         self.valid_loss, self.valid_top5 = MeanMetric(), MeanMetric()
         self.confusion = MulticlassConfusionMatrix(classes)
+        self.layout = layout_of(network)
+        network.to(memory_format=self.layout)  # type: ignore[call-overload]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """SGD; the learning rate is set at the start of each epoch."""
@@ -75,7 +78,7 @@ class Training(LightningModule):
         # For the network's own random numbers: dropped paths.
         torch.manual_seed(derive(self.seed, "network", self.current_epoch, step, self.global_rank))
         images, labels = batch
-        logits, auxiliary = logits_and_auxiliary(self.network, _laid_out(images))
+        logits, auxiliary = logits_and_auxiliary(self.network, self._laid_out(images))
         loss = self._loss(logits, labels)
         if auxiliary is not None:
             loss = loss + self.recipe.auxiliary * self._loss(auxiliary, labels)
@@ -91,19 +94,17 @@ class Training(LightningModule):
     def validation_step(self, batch: Batch, step: int) -> None:
         """Loss and predictions of a batch that is held out."""
         images, labels = batch
-        logits = self.network(_laid_out(images))
+        logits = self.network(self._laid_out(images))
         self.valid_loss.update(F.cross_entropy(logits, labels), len(labels))
         self.confusion.update(logits.argmax(1), labels)
         likeliest = logits.topk(min(_TOP, logits.shape[1])).indices
         self.valid_top5.update((likeliest == labels[:, None]).any(1))
 
+    def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
+        return images.contiguous(memory_format=self.layout)
+
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-
-
-def _laid_out(images: torch.Tensor) -> torch.Tensor:
-    """Convolutions are quicker in this layout, and the network's weights have it too."""
-    return images.contiguous(memory_format=torch.channels_last)
 
 
 class Batches(LightningDataModule):

@@ -139,12 +139,11 @@ def _shape(images: Images, recipe: TrainingRecipe) -> dict[str, int]:
 def _confusion(weights: Weights, images: Images, recipe: TrainingRecipe) -> Confusion:
     """What trained weights make of images that were held out."""
     network, classes = weights.network(), len(weights.class_names)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     batches = HeldOutSet(images, recipe.side, weights.mean, weights.std)
     matrix = np.zeros((classes, classes), np.int64)
     for numbers in PartSampler(len(images.labels), recipe.batch):
         pixels, labels = batches[numbers]
-        found = network(pixels.contiguous(memory_format=torch.channels_last)).argmax(1)
+        found = network(pixels).argmax(1)
         np.add.at(matrix, (labels.numpy(), found.numpy()), 1)
     return Confusion(matrix, weights.class_names)
 

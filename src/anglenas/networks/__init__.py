@@ -2,5 +2,6 @@
 
 from anglenas.networks._build import build_network, make_network, standard_sizes
 from anglenas.networks._config import NetworkConfig
+from anglenas.networks._layout import layout_of
 
-__all__ = ["NetworkConfig", "build_network", "make_network", "standard_sizes"]
+__all__ = ["NetworkConfig", "build_network", "layout_of", "make_network", "standard_sizes"]

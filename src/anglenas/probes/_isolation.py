@@ -13,6 +13,7 @@ from torch import nn
 
 from anglenas.data import FewShot, normalised
 from anglenas.errors import AnglenasError, DataError, NetworkError
+from anglenas.networks import layout_of
 from anglenas.numerics import derive
 from anglenas.probes._base import Undefined
 from anglenas.probes._initialise import initialise
@@ -241,7 +242,7 @@ def _prepare(network: nn.Module, batch: FewShot, probe: str, classifier: str | N
 
 @torch.no_grad()
 def _runs_in_channels_last(network: nn.Module, images: torch.Tensor) -> bool:
-    if any(map(_corrupts_memory, network.modules())):
+    if layout_of(network) is not torch.channels_last:
         return False
     try:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -251,20 +252,6 @@ def _runs_in_channels_last(network: nn.Module, images: torch.Tensor) -> bool:
     except Exception:  # whatever it is, the plain layout is tried next, and tells it
         return False
     return True
-
-
-def _corrupts_memory(module: nn.Module) -> bool:
-    """A 1x1 convolution with a stride and few channels, in whose backward pass oneDNN fails.
-
-    In ``channels_last`` it then writes past its buffer, as of torch 2.13: wrong gradients, or the
-    end of the process. Few are less than a register holds: 8 numbers with AVX2, 16 with AVX-512.
-    """
-    return (
-        isinstance(module, nn.Conv2d)
-        and module.kernel_size == (1, 1)
-        and module.stride != (1, 1)
-        and module.in_channels // module.groups < 16
-    )
 
 
 @torch.no_grad()
