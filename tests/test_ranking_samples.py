@@ -82,6 +82,16 @@ def test_pairs_equal_naive_sums(given, seed):
 
 
 @given(drawn())
+def test_several_scores_share_one_set_of_weights(given):
+    scores, truth, sample = given
+    rows = np.stack([scores, -truth, truth])
+    found = found_pairs(count_pairs(rows, truth, sample))
+    for row, one in zip(found.T, rows, strict=True):
+        alone = found_pairs(count_pairs(one, truth, sample))[:, 0]
+        np.testing.assert_allclose(row, alone, rtol=1e-5, atol=1e-3)
+
+
+@given(drawn())
 def test_pairs_among_some_are_those_of_the_some(given):
     scores, truth, sample = given
     among = truth > 0

@@ -139,9 +139,11 @@ def _count_drawn(
 ) -> Pairs:
     """Each candidate with all later ones, in all replicates at once."""
     # Replicates make intervals of two digits: single precision does, and takes half the time.
-    kind: type[np.floating[Any]] = np.float32 if len(weights) > 1 else np.float64
-    ranked, weights = ranked.astype(kind), weights.astype(kind)
-    sums = np.zeros((max(len(ranked), len(weights)), 4))
+    count = max(len(ranked), len(weights))
+    kind: type[np.floating[Any]] = np.float32 if count > 1 else np.float64
+    ranked = ranked.astype(kind)
+    weights = np.broadcast_to(weights.astype(kind), (count, len(truth)))
+    sums = np.zeros((count, 4))
     for first in range(len(truth) - 1):
         rest = slice(first + 1, None)
         factor = np.where(strata[rest] == strata[first], factors[first], 1.0).astype(kind)
