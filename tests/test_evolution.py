@@ -2,6 +2,8 @@
 
 import csv
 import importlib
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +25,8 @@ from anglenas.strategies.evolution import EVOLUTION, Evolution
 from anglenas.strategies.exhaustive import EXHAUSTIVE
 from anglenas.strategies.random import RANDOM
 
-FAKES = Path(__file__).parent / "search_fakes"
+ROOT = Path(__file__).parents[1]
+FAKES = ROOT / "tests" / "search_fakes"
 TINY = Recipe(name="tiny", resolution=8, cells=1, channels=2, iterations=2)
 
 Score = Callable[[Any], float]
@@ -214,6 +217,16 @@ def test_it_beats_random_search_where_the_truth_is_known(dev_data: Path) -> None
         evolved, drawn = (float(rows[str(one)]["cifar100_test"]) for one in best)
         gains.append(evolved - drawn)
     assert np.mean(gains) > 3 * np.std(gains, ddof=1) / np.sqrt(len(gains))
+
+
+@pytest.mark.slow
+def test_the_page_of_strategies_shows_the_table_that_the_script_makes(dev_data: Path) -> None:
+    script = ROOT / "benchmarks" / "strategies.py"
+    table = subprocess.run(
+        [sys.executable, script, "--accuracies", dev_data / "nasbench201.csv"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert table in (ROOT / "docs" / "evidence" / "strategies.md").read_text()
 
 
 def test_a_search_evolves_and_says_how(fakes: Any) -> None:
