@@ -72,6 +72,11 @@ def test_print_and_parse_round_trip(text):
         ("1*ntk+2.0*regions", "ntk+2*regions", ("ntk", "regions")),
         (".5*angle@20+loss.v2", "0.5*angle@20+loss.v2", ("angle@20", "loss.v2")),
         ("z(log(params))+1e-3*z(tse)", "z(log(params))+0.001*z(tse)", ("params", "tse")),
+        (
+            "z(log(my.own:PROBE.m_1))+b:C@5",
+            "z(log(my.own:PROBE.m_1))+b:C@5",
+            ("my.own:PROBE.m_1", "b:C@5"),
+        ),
         ("logrank(angle_loss)", "logrank((angle+loss))", ("angle", "loss")),
         ("log+z+logrank", "log+z+logrank", ("log", "z", "logrank")),
     ],

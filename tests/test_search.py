@@ -129,6 +129,16 @@ def test_candidates_are_ranked_by_the_expression(fakes: Any) -> None:
     )
 
 
+def test_metrics_that_are_not_registered_rank_as_well(fakes: Any, tmp_path: Path) -> None:
+    width = "search_fakes:WIDTH.width"
+    found = tiny_search(space=fakes.PAIRS, strategy="exhaustive", rank=f"2*{width}+params")
+    widths = [one.values[width] for one in found.candidates]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) > 1
+    write_run(found, tmp_path)
+    assert width in (tmp_path / "table.csv").read_text().splitlines()[0].split(",")
+
+
 def test_a_few_networks_are_ranked_as_by_hand() -> None:
     found = tiny_search(budget=6, rank="loss", guard=False)
     losses = [one.values["loss"] for one in found.candidates]

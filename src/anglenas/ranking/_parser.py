@@ -15,7 +15,7 @@ _DEEPEST = 32
 
 _TOKEN = re.compile(
     r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<name>[^\W\d][\w.@]*)"
+    r"|(?P<name>[^\W\d][\w.:@]*)"
     r"|(?P<sign>[+*()])"
 )
 _SPACE = re.compile(r"\s*")
@@ -34,9 +34,10 @@ def parse(text: str) -> Expression:
                    | "z(" value ")"             (value - mean) / standard deviation
         value      = metric | "log(" metric ")"
 
-    Metric names begin with a letter or ``_`` and go on with letters, digits, ``_``, ``.`` and
-    ``@``. Signs are turned so that higher is better, whatever the metric's direction. Ranks weigh
-    metrics alike; a sum in parentheses is ranked again, so that it weighs as much as one metric.
+    Metric names begin with a letter or ``_`` and go on with letters, digits, ``_``, ``.``, ``:``
+    and ``@``, so that ``module:probe.metric`` is one too. Signs are turned so that higher is
+    better, whatever the metric's direction. Ranks weigh metrics alike; a sum in parentheses is
+    ranked again, so that it weighs as much as one metric.
 
     * ``angle_loss`` stands for ``(angle+loss)``: ``angle_loss+params`` is AngleLoss+#Param of
       Yang et al. (WACV 2023), in which #Param weighs as much as angle and loss together.
