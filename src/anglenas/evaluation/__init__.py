@@ -3,6 +3,7 @@
 from anglenas.evaluation._history import Confusion, Epoch, TrainingProgress
 from anglenas.evaluation._machine import Machine
 from anglenas.evaluation._recipe import TRAINING_PRESETS, TrainingRecipe, read_training_recipe
+from anglenas.evaluation._runs import Ranked, Run, read_run
 from anglenas.evaluation._schedule import drop_path_rate, learning_rate
 from anglenas.evaluation._subject import Subject
 from anglenas.evaluation._train import train
@@ -14,6 +15,8 @@ __all__ = [
     "Confusion",
     "Epoch",
     "Machine",
+    "Ranked",
+    "Run",
     "Subject",
     "Trained",
     "TrainingProgress",
@@ -21,6 +24,7 @@ __all__ = [
     "Weights",
     "drop_path_rate",
     "learning_rate",
+    "read_run",
     "read_training_recipe",
     "read_weights",
     "train",

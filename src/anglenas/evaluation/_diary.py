@@ -26,7 +26,7 @@ class Diary(Callback):
     Args:
         folder: Where to.
         blank: What the files of weights say of the network, with tensors that do not matter.
-        report: Called after every step.
+        report: Called after every step and every epoch.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Diary(Callback):
     ) -> None:
         self.folder, self.blank, self.report = folder, blank, report
         self.history: list[Epoch] = []
+        self.loss = float("nan")
         self.started = self.began = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
@@ -52,7 +53,8 @@ class Diary(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Tell of a step."""
-        self._tell(trainer, batch_idx + 1, float(outputs["loss"]))
+        self.loss = float(outputs["loss"])
+        self._tell(trainer, batch_idx + 1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the epoch."""
@@ -63,6 +65,7 @@ class Diary(Callback):
         if trainer.is_global_zero:
             self._write(pl_module)
         self._checkpoint(trainer)
+        self._tell(trainer, int(trainer.num_training_batches))
 
     def _epoch(self, module: Training) -> Epoch:
         confusion = module.confusion.compute()
@@ -99,14 +102,14 @@ class Diary(Callback):
             drop_old(self.folder)
         trainer.strategy.barrier()
 
-    def _tell(self, trainer: Trainer, step: int, loss: float) -> None:
+    def _tell(self, trainer: Trainer, step: int) -> None:
         self.report(
             TrainingProgress(
                 epoch=trainer.current_epoch,
                 epochs=int(trainer.max_epochs or 0),
                 step=step,
                 steps=int(trainer.num_training_batches),
-                loss=loss,
+                loss=self.loss,
                 seconds=time.perf_counter() - self.started,
                 history=tuple(self.history),
             )

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from anglenas.errors import SettingError, TrainingError, needs_extra
-from anglenas.evaluation._subject import Subject
+from anglenas.evaluation._subject import Subject, check_space
 from anglenas.networks import NetworkConfig
 
 __all__ = ["BEST", "LAST", "Weights", "read_weights"]
@@ -116,11 +116,7 @@ def read_weights(path: Path, space: str = "") -> Weights:
 def _weights(
     facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], path: Path, space: str
 ) -> Weights:
-    if ":" in facts["space"] and facts["space"] != space:
-        raise SettingError(
-            f"The weights in {str(path)!r} are of the space {facts['space']!r}, which is code to "
-            "be imported; name it with --space if you trust it."
-        )
+    check_space(facts["space"], space, path)
     subject = Subject(facts["space"], facts["architecture"], NetworkConfig(**facts["network"]))
     return Weights(
         subject, tensors, tuple(facts["class_names"]), tuple(facts["mean"]), tuple(facts["std"]),

@@ -6,6 +6,7 @@ from anglenas.report.draw import draw_cells
 from anglenas.report.figures import Mark, Scatter, rank_figure, scatters
 from anglenas.report.page import render_page, write_report
 from anglenas.report.run import prepare_folder, report_of, write_run
+from anglenas.report.training import confusion_figure, curves_figure, write_training
 
 __all__ = [
     "Column",
@@ -13,6 +14,8 @@ __all__ = [
     "Row",
     "RunReport",
     "Scatter",
+    "confusion_figure",
+    "curves_figure",
     "draw_cells",
     "prepare_folder",
     "rank_figure",
@@ -22,4 +25,5 @@ __all__ = [
     "scatters",
     "write_report",
     "write_run",
+    "write_training",
 ]
