@@ -2,8 +2,9 @@
 
 import math
 import statistics
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from anglenas.data import FewShot, ImageSource, draw_few_shot
@@ -41,12 +42,15 @@ class Measured:
         spreads: By metric: the standard deviation over the repeats; 0 for one repeat.
         reasons: By metric, for those without a value: why.
         notices: What a user should know about the images, a sentence each.
+        seconds: By metric: how long its probe took, over all repeats, whenever that was. Nothing
+            is compared by it.
     """
 
     values: Mapping[str, float | None]
     spreads: Mapping[str, float | None]
     reasons: Mapping[str, str]
     notices: tuple[str, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     @property
     def status(self) -> str:
@@ -88,11 +92,16 @@ class Plan:
     def read(self, architecture: Any, outcomes: Mapping[Task, Outcome]) -> Measured:
         """The values of a candidate all of whose measurements are there."""
         by_probe: dict[str, list[Measurement]] = {}
+        seconds: defaultdict[str, float] = defaultdict(float)
         for task in self.tasks(architecture):
             outcome = outcomes[task]
             measurement = outcome.status if outcome.record is None else outcome.record
             by_probe.setdefault(task.context.probe, []).append(measurement)
-        return read_metrics(self.metrics, by_probe)
+            seconds[task.context.probe] += outcome.seconds
+        measured = read_metrics(self.metrics, by_probe)
+        return replace(
+            measured, seconds={metric.name: seconds[metric.probe] for metric in self.metrics}
+        )
 
 
 def read_metrics(
