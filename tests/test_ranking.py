@@ -87,6 +87,16 @@ def test_broken_ranks_are_a_permutation_that_respects_the_values(values, seed):
     assert values[defined][np.argsort(broken[defined])].tolist() == sorted(values[defined])
 
 
+@given(columns, st.booleans())
+def test_dense_ranks_count_different_values(values, higher_is_better):
+    dense = ranks(values, higher_is_better=higher_is_better, ties="dense")
+    defined = values[~np.isnan(values)]
+    signed = defined if higher_is_better else -defined
+    expected = stats.rankdata(signed, "dense") - 1 + np.count_nonzero(np.isnan(values))
+    assert dense[~np.isnan(values)].tolist() == expected.tolist()
+    assert (dense[np.isnan(values)] == 0).all()
+
+
 def test_every_order_of_ties_is_equally_likely():
     rng = np.random.default_rng(0)
     draws = [
@@ -109,7 +119,7 @@ def test_ranks_leave_global_random_state_and_the_values_alone():
 def test_ranks_refuse_what_they_cannot_rank():
     with pytest.raises(UsageError, match=r"needs rng, such as numpy\.random\.default_rng"):
         ranks([1, 1], higher_is_better=True, ties="broken")
-    with pytest.raises(UsageError, match="'average' or 'broken', not 'first'"):
+    with pytest.raises(UsageError, match="'average', 'broken' or 'dense', not 'first'"):
         ranks([1, 1], higher_is_better=True, ties="first")
     with pytest.raises(UsageError, match=r"one value a candidate, not .* shape \(1, 2\)"):
         ranks([[1, 2]], higher_is_better=True)

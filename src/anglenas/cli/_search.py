@@ -87,7 +87,9 @@ def search(
     ] = True,
     ties: Annotated[
         str,
-        typer.Option(help="Equal values share their 'average' rank, or are 'broken' by chance."),
+        typer.Option(
+            help="Equal values: 'average' (of their ranks), 'broken' (by chance), 'dense'."
+        ),
     ] = "average",
     seed: Seed = 1,
     flip: Flip = None,

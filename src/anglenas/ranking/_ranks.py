@@ -9,9 +9,10 @@ from anglenas.errors import UsageError
 
 __all__ = ["Ties", "order", "ranks"]
 
-Ties = Literal["average", "broken"]
+Ties = Literal["average", "broken", "dense"]
 """``"average"``: equal values share the mean of their ranks. ``"broken"``: they get different
-ranks, every order among them being equally likely."""
+ranks, every order among them being equally likely. ``"dense"``: they share a rank, and the next
+value has the next one."""
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +32,8 @@ def ranks(
 
     The released code of Yang et al. (WACV 2023) ranks by a double ``argsort``, which orders equal
     values as the sorting algorithm happens to; ``ties="broken"`` is that rule with chance made
-    explicit. Average ranks are reproducible without a generator.
+    explicit. Average ranks are reproducible without a generator. Dense ranks, which the released
+    code of TE-NAS has (Chen et al., ICLR 2021), end the lower the more values are equal.
 
     Args:
         values: ``(N,)``, one a candidate.
@@ -53,6 +55,8 @@ def ranks(
         [0.5, 3.0, 0.5, 2.0]
         >>> ranks([0.3, float("nan"), 0.2], higher_is_better=True).tolist()
         [2.0, 0.0, 1.0]
+        >>> ranks([0.3, 0.1, 0.3, 0.2], higher_is_better=False, ties="dense").tolist()
+        [0.0, 2.0, 0.0, 1.0]
         >>> ranks([0.1, 0.2], higher_is_better=True, weights=[3, 1]).tolist()
         [1.0, 3.0]
     """
@@ -83,8 +87,10 @@ def _ranks(scores: Floats, ties: Ties, rng: np.random.Generator | None, counts: 
             return _average(scores, counts)
         case "broken":
             return _broken(scores, rng, counts)
+        case "dense":
+            return np.unique(scores, return_inverse=True)[1].astype(np.float64)
         case _:
-            raise UsageError(f"ties is 'average' or 'broken', not {ties!r}.")
+            raise UsageError(f"ties is 'average', 'broken' or 'dense', not {ties!r}.")
 
 
 def _average(scores: Floats, counts: Floats) -> Floats:

@@ -55,7 +55,7 @@ class Judge:
 
     def __post_init__(self) -> None:
         if self.ties not in get_args(Ties):
-            raise SettingError(f"ties are 'average' or 'broken', not {self.ties!r}.")
+            raise SettingError(f"ties are 'average', 'broken' or 'dense', not {self.ties!r}.")
 
     def scores(self, columns: Columns, directions: Mapping[str, bool]) -> NDArray[np.float64]:
         """The combined score of each candidate; higher is better."""
