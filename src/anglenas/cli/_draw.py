@@ -21,7 +21,7 @@ def draw(
     ),
     space: Space = "nasbench201",
 ) -> None:
-    """Draw the cell of an architecture, or of the best one of a run."""
+    """Draw the cells or choices of an architecture, or of the best one of a run."""
     from anglenas.plugins import load
     from anglenas.report import draw_cells, save_figure
 
