@@ -247,7 +247,7 @@ def test_draw_says_what_it_can_write(run: Run) -> None:
         (("--minutes", "0"), "budget of 0 minutes finds nothing; give more than 0."),
         (("--rank", "parms"), "no metric named 'parms'; did you mean params"),
         (("--metrics", "los"), "no metric named 'los'; did you mean loss"),
-        (("--space", "nasbench301"), "no space named 'nasbench301'; did you mean nasbench201 "),
+        (("--space", "nasbench301"), "no space named 'nasbench301'; did you mean nasbench201"),
         (("--space", "nowhere:SPACE"), "'nowhere:SPACE' cannot be imported"),
         (("--space", "search_fakes:Pairs"), "make an object of the class"),
         (("--strategy", "exhaust"), "no strategy named 'exhaust'; did you mean exhaustive?"),
