@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -177,6 +178,35 @@ def test_score_of_all_metrics_tells_a_value_or_a_reason(run: Run) -> None:
     assert all(f": {name} {reason[:40]}" in shown.out for name, reason in one["reasons"].items())
 
 
+def test_a_few_networks_stand_side_by_side_however_narrow_the_terminal(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    pairs = ["1-1", "1-2", "1-3", "2-2", "2-3", "4-4"]
+    ended = run("score", "--space", "search_fakes:PAIRS", *(f"--arch={pair}" for pair in pairs),
+                "--metrics", "params,flops,search_fakes:WIDTH.odd", "--workers", "0")  # fmt: skip
+    assert ended.code == 0
+    assert all(f"{number}  {pair}\n" in ended.out for number, pair in enumerate(pairs, 1))
+    lines = [line for line in ended.out.splitlines() if line.startswith(("┃", "│"))]
+    assert max(map(len, lines)) <= 60
+    heads = re.findall(r"┃ +(\d) (?=┃)", "".join(line for line in lines if line[0] == "┃"))
+    params = re.findall(r"\d+", "".join(line for line in lines if line.startswith("│ params")))
+    assert "".join(heads) == "123456"
+    assert params == ["50", "70", "90", "90", "110", "170"]
+    assert "1  1-1: search_fakes:WIDTH.odd undefined: the width is even" in ended.out
+
+
+@pytest.mark.parametrize("how", [(), ("--quiet",), ("--json",)])
+def test_a_score_without_any_value_ends_with_1(run: Run, how: Any) -> None:
+    command = ("score", "--space", "search_fakes:PAIRS", "--arch", "1-1", *how)
+    ended = run(*command, "--metrics", "search_fakes:WIDTH.odd")
+    assert ended.code == 1
+    assert ended.err == (
+        "anglenas: No metric of any network has a value (undefined: the width is even).\n"
+    )
+    assert run(*command, "--metrics", "search_fakes:WIDTH.odd,params").code == 0
+
+
 # Drawings.
 
 
@@ -189,19 +219,6 @@ def test_draw_an_architecture(run: Run, tmp_path: Path, file: str) -> None:
     else:
         with Image.open(path) as image:
             assert image.size[0] > 100
-
-
-def test_draw_both_cells_of_a_genotype(run: Run, tmp_path: Path) -> None:
-    cell = (
-        "[('sep_conv_3x3', 0), ('skip_connect', 1)"
-        + ", ('dil_conv_5x5', 0), ('skip_connect', 2)" * 3
-        + "]"
-    )
-    outputs = "concat=range(2, 6)"
-    text = f"Genotype(normal={cell}, normal_{outputs}, reduce={cell}, reduce_{outputs})"
-    assert run("draw", text, "--space", "darts", "--out", "cells.svg").code == 0
-    svg = (tmp_path / "cells.svg").read_text()
-    assert all(f"<!-- {title} cell -->" in svg for title in ("normal", "reduction"))
 
 
 def test_draw_a_run(run: Run, tmp_path: Path) -> None:
@@ -247,15 +264,15 @@ def test_draw_says_what_it_can_write(run: Run) -> None:
         (("--minutes", "0"), "budget of 0 minutes finds nothing; give more than 0."),
         (("--rank", "parms"), "no metric named 'parms'; did you mean params"),
         (("--metrics", "los"), "no metric named 'los'; did you mean loss"),
-        (("--space", "nasbench301"), "no space named 'nasbench301'; did you mean nasbench201"),
+        (("--space", "nasbench301"), "no space named 'nasbench301'; did you mean nasbench201?"),
         (("--space", "nowhere:SPACE"), "'nowhere:SPACE' cannot be imported"),
         (("--space", "search_fakes:Pairs"), "make an object of the class"),
         (("--strategy", "exhaust"), "no strategy named 'exhaust'; did you mean exhaustive?"),
         (("--recipe", "drift"), "no recipe named 'drift'; did you mean draft?"),
         (("--data", "digit"), "no data set named 'digit'; did you mean digits?"),
         (("--data", "no/photos"), "There is nothing at 'no/photos'"),
-        (("--max-params", "49"), "49 parameters are allowed, and the smallest has 50. Allow more"),
-        (("--max-flops", "1k"), "1,000 operations are allowed, and the smallest has "),
+        (("--max-params", "49"), "satisfies the constraints; allow more parameters"),
+        (("--max-flops", "1k"), "satisfies the constraints; allow more parameters"),
         (("--workers", "-1"), "cannot be -1 workers"),
         (("--out", "/proc/run"), "The run folder '/proc/run' cannot be written"),
     ],
@@ -297,6 +314,13 @@ def test_a_file_in_the_way_of_the_folder(run: Run, tmp_path: Path) -> None:
         (("--arch-file", "missing.txt"), "'missing.txt' cannot be read"),
         (("--arch", CELL, "--metrics", ","), "Name at least one metric"),
         (("--arch", CELL, "--metrics", "gradnorm"), "did you mean grad_norm"),
+        (
+            ("--model", "search_fakes:make_net", "--workers", "2"),
+            "--workers does nothing for --mod",
+        ),
+        (("--model", "search_fakes:make_net", "--device", "cpu"), "that its factory puts it on"),
+        (("--model", "search_fakes:make_net", "--time-limit", "2"), "--time-limit does nothing"),
+        (("--arch", CELL, "--classifier", "head"), "--classifier is about --model, not about arc"),
         (("--model", "no_such_module:net"), "No module named 'no_such_module'"),
         (("--model", "search_fakes:no_net"), "has no attribute 'no_net'"),
         (("--model", "search_fakes"), "give it as package.module:attribute"),

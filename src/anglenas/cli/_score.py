@@ -22,17 +22,19 @@ from anglenas.cli._options import (
     Workers,
     split_names,
 )
-from anglenas.errors import NetworkError, SettingError
+from anglenas.errors import AnglenasError, NetworkError, SettingError
 
 if TYPE_CHECKING:
     from anglenas.searching import Measured
 
 __all__ = ["score"]
 
-_COLUMNS = 6  # networks side by side in a table; more of them get a line each
+_IN_A_TABLE = 6  # networks; more of them get a line each
+_OF_ARCHITECTURES = ("space", "workers", "scheduler", "time_limit", "device", "store")
 
 
 def score(
+    context: typer.Context,
     arch: Annotated[
         list[str] | None,
         typer.Option("--arch", help="Text of an architecture; may be given several times."),
@@ -67,6 +69,9 @@ def score(
 ) -> None:
     """Measure architectures, or a network of your own, without a search.
 
+    Several networks are numbered and shown side by side, more than six a line each with tabs
+    between. Ends with code 1 if no metric of any network has a value.
+
     Examples:
 
         anglenas score --arch '|nor_conv_3x3~0|+|none~0|none~1|+|none~0|skip_connect~1|none~2|'
@@ -79,6 +84,7 @@ def score(
     from anglenas.probes import metric_names
 
     texts = _texts(arch or [], arch_file, model)
+    _refuse_idle(context, of_model=model is not None)
     names = metric_names() if metrics == "all" else split_names(metrics)
     if not names:
         raise SettingError("Name at least one metric, such as --metrics angle,loss.")
@@ -113,6 +119,20 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: show(
             Progress(done, total, time.perf_counter() - started, done, lambda: None)
         )
+
+
+def _refuse_idle(context: typer.Context, *, of_model: bool) -> None:
+    """Options that would change nothing are a misunderstanding."""
+    for name in _OF_ARCHITECTURES if of_model else ("classifier",):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            why = (
+                "does nothing for --model, which is measured in this process, on the device that "
+                "its factory puts it on, and is not kept"
+                if of_model
+                else "is about --model, not about architectures"
+            )
+            raise SettingError(f"--{name.replace('_', '-')} {why}; leave it out.")
 
 
 def _texts(arch: list[str], arch_file: Path | None, model: str | None) -> list[str]:
@@ -175,7 +195,7 @@ def _print(
     elif quiet:
         for one in measured.values():
             print(*_cells(one, metrics), sep="\t")
-    elif len(measured) > _COLUMNS:
+    elif len(measured) > _IN_A_TABLE:
         print("architecture", *metrics, "status", sep="\t")
         for name, one in measured.items():
             print(name, *_cells(one, metrics), one.status, sep="\t")
@@ -183,6 +203,9 @@ def _print(
         from anglenas.cli._tables import print_measured
 
         print_measured(list(measured), list(measured.values()), metrics)
+    if all(value is None for one in measured.values() for value in one.values.values()):
+        reason = next(iter(measured.values())).status
+        raise AnglenasError(f"No metric of any network has a value ({reason}).")
 
 
 def _cells(measured: "Measured", metrics: tuple[str, ...]) -> list[str]:

@@ -13,6 +13,8 @@ from anglenas.searching import Found, Measured
 
 __all__ = ["print_found", "print_measured"]
 
+_UNIT_WIDTH = 16
+
 
 def print_found(found: Found, page: Path, top: int) -> None:
     """The best candidates of a search, what to know about it, and where its report lies."""
@@ -55,25 +57,47 @@ def _print_ranked(console: Console, found: Found, top: int) -> None:
 def print_measured(
     names: Sequence[str], measured: Sequence[Measured], metrics: Sequence[str]
 ) -> None:
-    """One row a metric, one column a network."""
-    table = Table()
-    table.add_column("metric")
-    table.add_column("better")
-    for name in names:
-        table.add_column(escape(name), justify="right", overflow="fold")
-    table.add_column("unit", style="dim")
-    for metric in metrics:
-        facts = find_metric(metric)
-        cells = [_number(one.values[metric]) for one in measured]
-        better = "higher" if facts.higher_is_better else "lower"
-        table.add_row(metric, better, *cells, escape(facts.unit))
+    """One row a metric, one column a network; several are numbered, and stand above."""
     console = Console(emoji=False)
-    console.print(table)
-    for name, one in zip(names, measured, strict=True):
+    numbered = [f"{number}  {name}" for number, name in enumerate(names, 1)]
+    for line in numbered if names[1:] else names:
+        console.print(f"[bold]{escape(line)}[/]", highlight=False, soft_wrap=True)
+    fitting = _fitting(console.width, measured, metrics)
+    for first in range(0, len(measured), fitting):
+        heads = [str(first + n + 1) if names[1:] else "value" for n in range(fitting)]
+        console.print(_side_by_side(heads, measured[first : first + fitting], metrics))
+    for name, one in zip(numbered if names[1:] else names, measured, strict=True):
         for metric, reason in one.reasons.items():
-            console.print(f"{escape(name)}: {escape(f'{metric} {reason}')}", highlight=False)
+            told = f"{name}: {metric} {reason}"
+            console.print(escape(told), highlight=False, soft_wrap=True)
     for notice in dict.fromkeys(notice for one in measured for notice in one.notices):
         console.print(f"[yellow]Note:[/] {escape(notice)}", highlight=False)
+
+
+def _side_by_side(
+    heads: Sequence[str], measured: Sequence[Measured], metrics: Sequence[str]
+) -> Table:
+    table = Table()
+    table.add_column("metric", no_wrap=True)
+    table.add_column("better")
+    for head, _ in zip(heads, measured, strict=False):
+        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("unit", style="dim", max_width=_UNIT_WIDTH)
+    for metric in metrics:
+        facts = find_metric(metric)
+        better = "higher" if facts.higher_is_better else "lower"
+        cells = [_number(one.values[metric]) for one in measured]
+        table.add_row(escape(metric), better, *cells, escape(facts.unit))
+    return table
+
+
+def _fitting(width: int, measured: Sequence[Measured], metrics: Sequence[str]) -> int:
+    """How many networks fit side by side; 1 at least."""
+    frame = 3  # of each column: a line and two spaces
+    units = min(_UNIT_WIDTH, max(len(find_metric(metric).unit) for metric in metrics))
+    fixed = max(map(len, [*metrics, "metric"])) + len("better") + max(units, len("unit"))
+    number = max(len(_number(one.values[metric])) for one in measured for metric in metrics)
+    return max(1, (width - fixed - 3 * frame - 1) // (number + frame))
 
 
 def _number(value: Any) -> str:
