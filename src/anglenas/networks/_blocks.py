@@ -1,19 +1,17 @@
 """Small parts that networks of several spaces are made of."""
 
+from collections.abc import Mapping, Sequence
+from functools import cached_property, reduce
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-__all__ = ["Average", "ReluConvBn", "average"]
+__all__ = ["Average", "Mixture", "MixtureCell", "Rectifying", "ReluConvBn", "average"]
 
 
-class ReluConvBn(nn.Module):
-    """ReLU, convolution without bias that keeps the side (or halves it), BatchNorm."""
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
+class Rectifying(nn.Module):
+    """An operation that begins with a ReLU, which several operations can share."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(B, inputs, S, S) -> (B, outputs, S / stride, S / stride)``."""
@@ -21,6 +19,19 @@ class ReluConvBn(nn.Module):
 
     def activated(self, x: torch.Tensor) -> torch.Tensor:
         """The same for an input that the ReLU was already applied to."""
+        raise NotImplementedError
+
+
+class ReluConvBn(Rectifying):
+    """ReLU, convolution without bias that keeps the side (or halves it), BatchNorm."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def activated(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolution and BatchNorm."""
         return self.norm(self.conv(x))  # type: ignore[no-any-return]
 
 
@@ -35,3 +46,79 @@ class Average(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(B, C, S, S)``, same shape."""
         return average(x)
+
+
+class State:
+    """A map in a supernet's cell, and what all edges that leave it have in common.
+
+    The ReLU, poolings and skips are computed once, however many edges need them.
+    """
+
+    def __init__(self, value: torch.Tensor) -> None:
+        self.value = value
+        self._results: dict[str, torch.Tensor] = {}
+
+    @cached_property
+    def _relu(self) -> torch.Tensor:
+        return F.relu(self.value)
+
+    def apply(self, name: str, operation: nn.Module) -> torch.Tensor:
+        """The result of an operation; one without weights is computed once for its name."""
+        if isinstance(operation, Rectifying):
+            return operation.activated(self._relu)
+        if name not in self._results:
+            self._results[name] = operation(self.value)
+        return self._results[name]
+
+
+class Mixture(nn.Module):
+    """The mean of some operations; those that are not there are neither held nor computed.
+
+    Their modules have the operations' names, so that a random weight is the same whatever else
+    is there.
+
+    Args:
+        operations: By name.
+    """
+
+    def __init__(self, operations: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.operations = nn.ModuleDict(operations)
+
+    def forward(self, state: State) -> torch.Tensor:
+        """``(B, C, S, S) -> (B, C, S / stride, S / stride)``."""
+        results = (state.apply(name, operation) for name, operation in self.operations.items())
+        return reduce(torch.add, results) / len(self.operations)
+
+
+class MixtureCell(nn.Module):
+    """The nodes of a supernet's cell; each is the sum of the mixtures on the edges that enter it.
+
+    Args:
+        edges: By target and source: ``(source, target)`` and the operations on the edge.
+        halves: Whether edges that leave an input halve the side.
+    """
+
+    def __init__(
+        self, edges: Sequence[tuple[tuple[int, int], Mapping[str, nn.Module]]], halves: bool = False
+    ) -> None:
+        super().__init__()
+        self.places = tuple(place for place, _ in edges)
+        self.edges = nn.ModuleList(Mixture(operations) for _, operations in edges)
+        self.halves = halves
+
+    def forward(self, *inputs: torch.Tensor) -> list[torch.Tensor]:
+        """The inputs ``(B, C, S, S)`` and all nodes; a node that nothing enters is zero."""
+        states = [State(x) for x in inputs]
+        for node in range(len(inputs), self.places[-1][1] + 1):
+            entering = [
+                edge(states[source])
+                for (source, target), edge in zip(self.places, self.edges, strict=True)
+                if target == node and len(edge.operations)  # type: ignore[arg-type]
+            ]
+            states.append(State(reduce(torch.add, entering) if entering else self._zero(inputs[0])))
+        return [state.value for state in states]
+
+    def _zero(self, x: torch.Tensor) -> torch.Tensor:
+        step = 2 if self.halves else 1
+        return torch.zeros_like(x[:, :, ::step, ::step])

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from anglenas.errors import SettingError
-from anglenas.networks._blocks import ReluConvBn
+from anglenas.networks._blocks import Rectifying, ReluConvBn
 from anglenas.networks._config import NetworkConfig
 from anglenas.spaces.darts import INPUTS, NODES, Choice, Genotype
 
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-class _Depthwise(nn.Module):
+class _Depthwise(Rectifying):
     """ReLU, depthwise convolution, 1x1 convolution, BatchNorm."""
 
     def __init__(self, channels: int, kernel: int, stride: int, dilation: int = 1) -> None:
@@ -51,16 +51,12 @@ class _Depthwise(nn.Module):
         self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, C, S, S) -> (B, C, S / stride, S / stride)``."""
-        return self.activated(F.relu(x))
-
     def activated(self, x: torch.Tensor) -> torch.Tensor:
-        """The same for an input that the ReLU was already applied to."""
+        """All but the ReLU."""
         return self.norm(self.pointwise(self.depthwise(x)))  # type: ignore[no-any-return]
 
 
-class _Separable(nn.Module):
+class _Separable(Rectifying):
     """Two depthwise separable convolutions, the stride in the first."""
 
     def __init__(self, channels: int, kernel: int, stride: int) -> None:
@@ -68,33 +64,29 @@ class _Separable(nn.Module):
         self.first = _Depthwise(channels, kernel, stride)
         self.second = _Depthwise(channels, kernel, 1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, C, S, S) -> (B, C, S / stride, S / stride)``."""
-        return self.activated(F.relu(x))
-
     def activated(self, x: torch.Tensor) -> torch.Tensor:
-        """The same for an input that the ReLU was already applied to."""
+        """All but the first ReLU."""
         return self.second(self.first.activated(x))  # type: ignore[no-any-return]
 
 
-class FactorizedReduce(nn.Module):
-    """ReLU, two 1x1 convolutions of stride 2, one of them shifted by a pixel, BatchNorm."""
+class FactorizedReduce(Rectifying):
+    """ReLU, two 1x1 convolutions of every second pixel, from the first and from the second on.
+
+    BatchNorm follows. (As convolutions with a stride they would be the same, but oneDNN, as of
+    torch 2.13, corrupts memory in the backward pass of those with few channels.)
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         half = outputs // 2
-        self.even = nn.Conv2d(inputs, half, 1, 2, bias=False) if half else None
-        self.odd = nn.Conv2d(inputs, outputs - half, 1, 2, bias=False)
+        self.even = nn.Conv2d(inputs, half, 1, bias=False) if half else None
+        self.odd = nn.Conv2d(inputs, outputs - half, 1, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, inputs, S, S) -> (B, outputs, S / 2, S / 2)``, odd sides rounded up."""
-        return self.activated(F.relu(x))
-
     def activated(self, x: torch.Tensor) -> torch.Tensor:
-        """The same for an input that the ReLU was already applied to."""
-        shifted = self.odd(F.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:])
-        parts = [shifted] if self.even is None else [self.even(x), shifted]
+        """All but the ReLU; odd sides are rounded up."""
+        shifted = self.odd(F.pad(x, (0, 1, 0, 1))[:, :, 1::2, 1::2])
+        parts = [shifted] if self.even is None else [self.even(x[:, :, ::2, ::2]), shifted]
         return self.norm(torch.cat(parts, dim=1))  # type: ignore[no-any-return]
 
 

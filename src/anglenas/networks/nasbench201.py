@@ -6,7 +6,8 @@ written for images ``(B, I, S, S)``, width ``C`` and ``K`` classes.
 
 A network is built from an architecture *as written*, with all six edges, dead ones included, or
 from its canonical :class:`~anglenas.spaces.Form`, which computes the same function and nothing
-else.
+else. The network of a :class:`~anglenas.spaces.supernets.Supernet` has the mean of its operations
+on each edge.
 """
 
 from collections.abc import Callable
@@ -16,12 +17,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas.networks._blocks import Average, ReluConvBn, average
+from anglenas.networks._blocks import Average, MixtureCell, ReluConvBn, average
 from anglenas.networks._config import NetworkConfig
 from anglenas.spaces import Form, Term
 from anglenas.spaces.nasbench201 import EDGES, NasBench201Architecture
+from anglenas.spaces.supernets import Supernet
 
-__all__ = ["Cell", "FormCell", "NasBench201Network", "build"]
+__all__ = ["Cell", "FormCell", "NasBench201Network", "Subject", "SupernetCell", "build"]
+
+Subject = NasBench201Architecture | Form | Supernet
+"""What a network can be built from."""
 
 _OUTPUT_NODE = 3
 
@@ -135,6 +140,23 @@ class _Values:
         return self._relu[terms]
 
 
+class SupernetCell(nn.Module):
+    """A cell with the mean of some operations on each edge."""
+
+    def __init__(self, supernet: Supernet, channels: int) -> None:
+        super().__init__()
+        self.nodes = MixtureCell(
+            [
+                (edge, {name: _OPERATIONS[name](channels) for name in held})
+                for edge, held in zip(EDGES, supernet.operations, strict=True)
+            ]
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``(B, C, S, S)``, same shape."""
+        return self.nodes(x)[_OUTPUT_NODE]  # type: ignore[no-any-return]
+
+
 class _Reduction(nn.Module):
     """The residual block between two stages: half the side, other width."""
 
@@ -153,11 +175,11 @@ class NasBench201Network(nn.Module):
     """The whole network: ``(B, I, S, S)`` images to ``(B, K)`` logits.
 
     Args:
-        subject: An architecture as written, or a canonical form.
+        subject: An architecture as written, a canonical form, or a supernet.
         config: Size of the network; ``channels=16, cells=5`` is the benchmark's.
     """
 
-    def __init__(self, subject: NasBench201Architecture | Form, config: NetworkConfig) -> None:
+    def __init__(self, subject: Subject, config: NetworkConfig) -> None:
         super().__init__()
         self.subject = subject
         widths = [config.channels * factor for factor in (1, 2, 4)]
@@ -196,14 +218,16 @@ class NasBench201Network(nn.Module):
         )
 
 
-def _cell(subject: NasBench201Architecture | Form, channels: int) -> nn.Module:
+def _cell(subject: Subject, channels: int) -> nn.Module:
     if isinstance(subject, Form):
         return FormCell(subject, channels)
+    if isinstance(subject, Supernet):
+        return SupernetCell(subject, channels)
     return Cell(subject, channels)
 
 
-def build(subject: NasBench201Architecture | Form, config: NetworkConfig) -> NasBench201Network:
-    """The network of an architecture or of a canonical form, with PyTorch's own initial weights.
+def build(subject: Subject, config: NetworkConfig) -> NasBench201Network:
+    """The network of a subject, with PyTorch's own initial weights.
 
     >>> from anglenas.spaces.nasbench201 import NASBENCH201
     >>> network = build(NASBENCH201.at(1462), NetworkConfig(num_classes=10))

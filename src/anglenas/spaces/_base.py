@@ -20,21 +20,25 @@ class Architecture(Hashable, Protocol):
 class SearchSpace(Protocol):
     """The architectures that can be searched.
 
-    Attributes:
-        name: Short name; part of every score's address.
-        size: How many architectures there are; ``None`` if they cannot be counted.
-        version: Raised whenever the same text stands for another network, so that old scores are
-            not taken for new ones. May be missing, which is 1.
-        builder: ``"module:function"`` of the function that turns ``(subject, NetworkConfig)`` into
-            a ``torch.nn.Module``, where the subject is what :meth:`subject` returns. A text, so
-            that values stay free of torch.
-        channels: Width of the space's published networks. May be missing.
-        cells: Their cells per stage. May be missing.
+    A space may have a ``version`` too, a number that is raised whenever the same text stands for
+    another network, so that old scores are not taken for new ones; without it, that is 1.
     """
 
-    name: str
-    size: int | None
-    builder: str
+    @property
+    def name(self) -> str:
+        """Short name."""
+
+    @property
+    def size(self) -> int | None:
+        """How many architectures there are; ``None`` if they cannot be counted."""
+
+    @property
+    def builder(self) -> str:
+        """``"module:function"`` of the function that makes networks.
+
+        It turns ``(subject, NetworkConfig)`` into a ``torch.nn.Module``, where the subject is what
+        :meth:`subject` returns. A text, so that values stay free of torch.
+        """
 
     def parse(self, text: str) -> Any:
         """The architecture that a text names; ``ArchitectureError`` points at the first error."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -125,6 +125,7 @@ class Darts:
         channels: Width of the published networks' first stage.
         cells: Their cells per stage. Between two stages stands a reduction cell: 6 cells per stage
             are 20 in all, 4 are 14.
+        supernet: See :class:`anglenas.spaces.SearchSpace`.
         version: See :class:`anglenas.spaces.SearchSpace`.
         size: ``None``: nobody can go through all of them.
     """
@@ -133,8 +134,10 @@ class Darts:
     builder: str = "anglenas.networks.darts:build"
     channels: int = 36
     cells: int = 6
+    supernet: str = "darts_supernet"
     version: int = 1
     size: int | None = None
+    writer: ClassVar[str] = "anglenas.export.darts:write"
 
     def parse(self, text: str) -> Genotype:
         """The genotype that a text in the usual form names.

@@ -83,6 +83,8 @@ class NasBench201:
     version = 1
     size: int | None = len(OPERATIONS) ** len(EDGES)
     builder = "anglenas.networks.nasbench201:build"
+    writer = "anglenas.export.nasbench201:write"
+    supernet = "nasbench201_supernet"
 
     def parse(self, text: str) -> NasBench201Architecture:
         """The cell of ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.

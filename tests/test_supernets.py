@@ -1,0 +1,278 @@
+"""Supernets: their texts, their means of operations, and what pruning leaves of them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from anglenas.errors import ArchitectureError, SettingError, UsageError
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.networks import darts as darts_networks
+from anglenas.networks.nasbench201 import build
+from anglenas.probes._initialise import initialise
+from anglenas.probes.counting import count_parameters
+from anglenas.spaces.darts import DARTS, OPERATIONS
+from anglenas.spaces.nasbench201 import EDGES, NASBENCH201
+from anglenas.spaces.supernets import (
+    DARTS_SUPERNET,
+    DARTS_SUPERNET_DEEP,
+    NASBENCH201_SUPERNET,
+    Supernet,
+    SupernetSpace,
+)
+from anglenas.testing import SpaceConformance
+
+SPACES = [NASBENCH201_SUPERNET, DARTS_SUPERNET, DARTS_SUPERNET_DEEP]
+SMALL = NetworkConfig(num_classes=3, channels=2, cells=1, side=8)
+
+
+class TestNasBench201Conformance(SpaceConformance):
+    space = NASBENCH201_SUPERNET
+
+
+class TestDartsConformance(SpaceConformance):
+    space = DARTS_SUPERNET
+    samples = 8
+
+
+class TestDeepConformance(SpaceConformance):
+    space = DARTS_SUPERNET_DEEP
+    config = SMALL
+    samples = 5
+
+
+def drawn(space: SupernetSpace, seed: int) -> Supernet:
+    return space.sample(np.random.default_rng(seed))
+
+
+def only(space: SupernetSpace, choose) -> Supernet:
+    """The supernet that holds what ``choose(edge)`` names."""
+    return Supernet(space.layout, tuple(choose(edge) for edge in space.layout.edges))
+
+
+@given(st.sampled_from(SPACES), st.integers(0, 10**6), st.integers(0, 100))
+def test_texts_round_trip_with_edges_that_hold_nothing(space, seed, edge):
+    supernet = drawn(space, seed)
+    place = edge % len(supernet.operations)
+    for operation in supernet.operations[place]:
+        supernet = supernet.without(place, operation)
+    assert supernet.operations[place] == ()
+    assert space.parse(str(supernet)) == supernet
+
+
+def test_texts_look_like_those_of_cells():
+    supernet = only(NASBENCH201_SUPERNET, lambda edge: ("nor_conv_3x3",))
+    assert str(supernet) == str(NASBENCH201.at(1462))
+    text = "|nor_conv_3x3+skip_connect~0|+|none~0|nor_conv_1x1~1|+|none~0|none~1|avg_pool_3x3~2|"
+    assert NASBENCH201_SUPERNET.parse(text).operations == (
+        ("skip_connect", "nor_conv_3x3"), (), ("nor_conv_1x1",), (), (), ("avg_pool_3x3",)
+    )  # fmt: skip
+    assert str(DARTS_SUPERNET.full()).startswith("normal=|skip_connect+sep_conv_3x3+")
+    assert "max_pool_3x3~4|; reduce=|skip_connect" in str(DARTS_SUPERNET.full())
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("", 0),
+        ("|nor_conv_3x3+none~0|", 14),
+        ("|none+nor_conv_3x3~0|", 1),
+        ("|nor_conv_3x3+nor_conv_3x3~0|", 14),
+        ("|skip_connect+sep_conv_3x3~0|", 14),
+        ("|skip_connect+~0|", 14),
+        ("|skip_connect~1|", 14),
+        ("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|x", 47),
+    ],
+)
+def test_malformed_text_points_at_the_place(text, position):
+    with pytest.raises(ArchitectureError) as caught:
+        NASBENCH201_SUPERNET.parse(text)
+    assert caught.value.position == position
+
+
+def test_supernets_are_too_many_to_go_through_and_sets_have_to_fit():
+    with pytest.raises(UsageError, match="too many"):
+        NASBENCH201_SUPERNET.enumerate()
+    layout = NASBENCH201_SUPERNET.layout
+    with pytest.raises(SettingError, match="There are 6 edges"):
+        Supernet(layout, ())
+    with pytest.raises(SettingError, match="in this order and each once"):
+        Supernet(layout, (("nor_conv_3x3", "skip_connect"),) * 6)
+
+
+def masked_forward(cell, x, supernet):
+    """TE-NAS's way: all operations, weighted by a softmax over numbers of which some are -1000."""
+    names = supernet.layout.operations
+    nodes = [x]
+    for target in (1, 2, 3):
+        total = 0
+        for place, (source, other) in enumerate(EDGES):
+            if other != target:
+                continue
+            held = supernet.operations[place]
+            alpha = torch.tensor([0.0 if name in held else -1000.0 for name in names])
+            weights = alpha.softmax(0)
+            operations = cell.nodes.edges[place].operations
+            total = total + sum(
+                weight * operations[name](nodes[source])
+                for name, weight in zip(names, weights, strict=True)
+                if weight > 0.01
+            )
+        nodes.append(total)
+    return nodes[3]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_edges_are_softmax_weighted_sums_of_what_is_left(seed):
+    """Pruned for good, or merely masked in the full supernet: the same weights and values."""
+    supernet = drawn(NASBENCH201_SUPERNET, seed)
+    pruned, full = (
+        build(one, SMALL).stages[0][0] for one in (supernet, NASBENCH201_SUPERNET.full())
+    )
+    for network in (pruned, full):
+        initialise(network, seed=seed)
+    x = torch.randn(4, 2, 8, 8)
+    torch.testing.assert_close(pruned(x), masked_forward(full, x, supernet))
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_weights_do_not_depend_on_what_else_is_left(space):
+    full = build_network(space, str(space.full()), SMALL)
+    pruned = build_network(space, str(drawn(space, 1)), SMALL)
+    for network in (pruned, full):
+        initialise(network, seed=5)
+    weights, others = full.state_dict(), pruned.state_dict()
+    assert others.keys() < weights.keys()
+    assert all(torch.equal(value, weights[name]) for name, value in others.items())
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_what_is_pruned_is_neither_held_nor_computed(space):
+    supernet = only(space, lambda edge: ("skip_connect",))
+    network = build_network(space, str(supernet), SMALL)
+    assert count_parameters(network) < count_parameters(
+        build_network(space, str(space.full()), SMALL)
+    )
+    ran = []
+    for name, module in network.named_modules():
+        if "operations" in name:
+            module.register_forward_hook(lambda *_, name=name: ran.append(name))
+    network(torch.randn(2, 3, 8, 8))
+    assert all("skip_connect" in name for name in ran)
+
+
+@pytest.mark.parametrize("index", [0, 1462, 9930])
+def test_with_one_operation_an_edge_it_is_the_cell_as_written(index):
+    cell = NASBENCH201.at(index)
+    supernet = NASBENCH201_SUPERNET.parse(str(cell))
+    assert NASBENCH201_SUPERNET.read(supernet) == cell
+    ours, plain = build(supernet, SMALL), build(cell, SMALL)
+    pairs = zip(ours.parameters(), plain.parameters(), strict=True)
+    assert [p.shape for p, _ in pairs] == [p.shape for p in plain.parameters()]
+    plain.load_state_dict(dict(zip(plain.state_dict(), ours.state_dict().values(), strict=True)))
+    images = torch.randn(3, 3, 8, 8)
+    torch.testing.assert_close(ours(images), plain(images))
+
+
+def single_path(genotype) -> Supernet:
+    wanted = {
+        (name, source, place // 2 + 2): operation
+        for name in ("normal", "reduce")
+        for place, (operation, source) in enumerate(getattr(genotype, name))
+    }
+    return only(DARTS_SUPERNET, lambda edge: tuple(filter(None, [wanted.get(tuple(edge))])))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_genotype_is_read_off_and_its_cells_compute_what_is_left(seed):
+    genotype = DARTS.sample(np.random.default_rng(seed))
+    supernet = single_path(genotype)
+    assert DARTS_SUPERNET.read(supernet) == genotype
+    ours = build_network(DARTS_SUPERNET, str(supernet), SMALL)
+    for place, halves in enumerate((False, True)):
+        cell = ours.cells[place]
+        before = (2, 2) if place == 0 else (2, 8)
+        plain = darts_networks.Cell(
+            genotype.reduce if halves else genotype.normal, before, 4 if halves else 2,
+            halves=halves, halved=False, operations=darts_networks.OPERATIONS,
+        )  # fmt: skip
+        plain.load_state_dict(
+            dict(zip(plain.state_dict(), cell.state_dict().values(), strict=True))
+        )
+        inputs = [torch.randn(3, channels, 8, 8) for channels in before]
+        torch.testing.assert_close(cell(*inputs), plain(*inputs))
+
+
+@pytest.mark.parametrize(
+    ("space", "supernet"),
+    [
+        (NASBENCH201_SUPERNET, NASBENCH201_SUPERNET.full()),
+        (DARTS_SUPERNET, DARTS_SUPERNET.full()),
+        (DARTS_SUPERNET, only(DARTS_SUPERNET, lambda edge: ("skip_connect",))),
+        (DARTS_SUPERNET, only(DARTS_SUPERNET, lambda e: OPERATIONS[:2] if e.source == 0 else ())),
+    ],
+)
+def test_unfinished_supernets_are_no_architectures(space, supernet):
+    with pytest.raises(SettingError, match="can be read off when"):
+        space.read(supernet)
+
+
+def test_shapes_of_the_darts_supernets():
+    """TE-NAS: stem as wide as a cell, one normal and one reduction cell, head of 8 inputs."""
+    tenas = build_network(DARTS_SUPERNET, str(DARTS_SUPERNET.full()), NetworkConfig(10, 1, 1))
+    assert tenas.stem[0].out_channels == 1
+    assert tenas.halves == (False, True)
+    assert tenas.classifier.in_features == 8
+    deep = build_network(DARTS_SUPERNET_DEEP, str(DARTS_SUPERNET.full()), NetworkConfig(10, 2, 2))
+    assert deep.stem[0].out_channels == 6
+    assert [k for k, halves in enumerate(deep.halves) if halves] == [2, 5]  # 8 cells, as in DARTS
+    assert deep.classifier.in_features == 2 * 4 * 4
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_thin_supernets_have_width_one_and_no_stem(space):
+    network = build_network(space, str(space.full()), NetworkConfig(10, 3, 1)).thin()
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert convolutions[0].in_channels == convolutions[0].out_channels == 1
+    assert network(torch.randn(6, 1, 3, 3)).shape == (6, 10)
+
+
+def test_parameters_of_the_supernets_follow_from_those_of_the_operations():
+    edge = {"sep_conv_3x3": lambda c: 2 * (9 * c + c * c + 2 * c),
+            "sep_conv_5x5": lambda c: 2 * (25 * c + c * c + 2 * c),
+            "dil_conv_3x3": lambda c: 9 * c + c * c + 2 * c,
+            "dil_conv_5x5": lambda c: 25 * c + c * c + 2 * c}  # fmt: skip
+
+    def count(supernet):
+        with torch.device("meta"):
+            return count_parameters(
+                build_network(DARTS_SUPERNET, str(supernet), NetworkConfig(10, 4, 1))
+            )
+
+    full = DARTS_SUPERNET.full()
+    for place, of in list(enumerate(DARTS_SUPERNET.layout.edges))[::9]:
+        for name, parameters in edge.items():
+            left = count(full.without(place, name))
+            assert count(full) - left == parameters(4 if of.cell == "normal" else 8)
+
+
+def test_training_reaches_every_weight():
+    network = build_network(DARTS_SUPERNET, str(DARTS_SUPERNET.full()), replace(SMALL, channels=4))
+    images, labels = torch.randn(6, 3, 8, 8), torch.arange(6) % 3
+    F.cross_entropy(network(images), labels).backward()
+    still = {name for name, p in network.named_parameters() if p.grad is None}
+    assert still == set()
+
+
+def test_drawings_show_every_operation_that_is_left():
+    supernet = drawn(DARTS_SUPERNET, 3)
+    normal, reduction = DARTS_SUPERNET.graphs(supernet)
+    shown = sorted(normal.edges + reduction.edges)
+    held = zip(supernet.layout.edges, supernet.operations, strict=True)
+    assert shown == sorted((e.source, e.target, name) for e, names in held for name in names)
+    assert (normal.title, reduction.title) == ("normal cell", "reduce cell")
