@@ -20,8 +20,13 @@ class Architecture(Hashable, Protocol):
 class SearchSpace(Protocol):
     """The architectures that can be searched.
 
-    A space may have a ``version`` too, a number that is raised whenever the same text stands for
-    another network, so that old scores are not taken for new ones; without it, that is 1.
+    Some attributes may be missing:
+
+    Attributes:
+        version: Raised whenever the same text stands for another network, so that old scores are
+            not taken for new ones; 1 if missing.
+        channels: Width of the space's published networks.
+        cells: Their cells per stage.
     """
 
     @property

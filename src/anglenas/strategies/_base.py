@@ -48,16 +48,18 @@ class Request:
 
 
 class Strategy(Protocol):
-    """A way to search.
+    """A way to search."""
 
-    Attributes:
-        name: What it is called.
-        concurrency: How many proposals are open at once, a property of the strategy and not of
-            the workers; ``None`` if proposals do not depend on scores.
-    """
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
-    name: str
-    concurrency: int | None
+    @property
+    def concurrency(self) -> int | None:
+        """How many proposals are open at once; ``None`` if they do not depend on scores.
+
+        A property of the strategy and not of the workers, whose number changes no proposal.
+        """
 
     def propose(self, request: Request) -> Sequence[Any]:
         """Up to ``request.count`` architectures; none if there is nothing left to propose."""
