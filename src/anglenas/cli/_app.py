@@ -7,6 +7,7 @@ import typer
 
 from anglenas.cli._data import data
 from anglenas.cli._draw import draw
+from anglenas.cli._export import export
 from anglenas.cli._options import flowing
 from anglenas.cli._paper import paper
 from anglenas.cli._score import score
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (search, score, draw, train):
+for command in (search, score, draw, train, export):
     app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(data, name="data")
 app.add_typer(store, name="store")

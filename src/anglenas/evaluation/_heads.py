@@ -7,6 +7,7 @@ from torch import nn
 
 from anglenas.errors import SettingError
 from anglenas.evaluation._recipe import TrainingRecipe
+from anglenas.numerics import derive
 
 __all__ = ["equip", "logits_and_auxiliary", "set_drop_path", "without_auxiliary"]
 
@@ -25,8 +26,13 @@ class _WithDropPath(Protocol):
     def set_drop_path(self, probability: float) -> None: ...
 
 
-def equip(network: nn.Module, recipe: TrainingRecipe) -> None:
+def equip(network: nn.Module, recipe: TrainingRecipe, seed: int) -> None:
     """Give a network what a recipe trains it with, in place.
+
+    Args:
+        network: The network.
+        recipe: The recipe.
+        seed: Where the weights of an auxiliary head come from.
 
     Raises:
         SettingError: It cannot have an auxiliary head, or drop paths, and the recipe asks for them.
@@ -36,7 +42,9 @@ def equip(network: nn.Module, recipe: TrainingRecipe) -> None:
     if recipe.auxiliary:
         if not isinstance(network, _WithAuxiliary):
             raise SettingError(_lacking("trains an auxiliary head", "auxiliary=0", recipe))
-        network.attach_auxiliary()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(seed, "auxiliary"))
+            network.attach_auxiliary()
 
 
 def _lacking(what: str, change: str, recipe: TrainingRecipe) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from anglenas.errors import SettingError
 from anglenas.evaluation._subject import Subject, check_space
+from anglenas.evaluation._weights import Weights
 from anglenas.networks import NetworkConfig
 
 __all__ = ["Ranked", "Run", "read_run"]
@@ -40,6 +41,7 @@ class Run:
     Attributes:
         folder: Where it is.
         data: What finds its images again; empty if nothing does.
+        class_names: Their classes.
         flip: Whether a mirrored image was still one of its class.
         expression: What candidates were ranked by.
         ranked: The candidates, best first.
@@ -47,6 +49,7 @@ class Run:
 
     folder: Path
     data: str
+    class_names: tuple[str, ...]
     flip: bool
     expression: str
     ranked: tuple[Ranked, ...]
@@ -60,6 +63,13 @@ class Run:
         if not 1 <= rank <= len(self.ranked):
             raise SettingError(f"The run has the ranks 1 to {len(self.ranked)}, not {rank}.")
         return self.ranked[rank - 1]
+
+    def fresh_weights(self, rank: int = 1, seed: int = 1) -> Weights:
+        """The network at a place with random weights, for images of 0 to 1 as they are."""
+        subject = self.at(rank).subject
+        channels = subject.config.in_channels
+        tensors = subject.network(seed).state_dict()
+        return Weights(subject, tensors, self.class_names, (0.0,) * channels, (1.0,) * channels)
 
 
 def read_run(folder: str | Path, space: str = "") -> Run:
@@ -81,7 +91,8 @@ def read_run(folder: str | Path, space: str = "") -> Run:
         check_space(facts["space"], space, folder)
         config = NetworkConfig(**facts["network"])
         ranked = tuple(_ranked(row, facts["space"], config) for row in rows)
-        return Run(folder, facts["origin"], facts["flip"], facts["rank"], ranked)
+        classes = tuple(map(str, facts["classes"]))
+        return Run(folder, facts["origin"], classes, facts["flip"], facts["rank"], ranked)
     except SettingError:
         raise
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:

@@ -77,7 +77,7 @@ def train(
     folder = _prepared(Path(folder), settings)
     checkpoint, notices = newest(folder)
     network = chosen.network(seed)
-    equip(network, recipe)
+    equip(network, recipe, seed)
     diary = Diary(folder, _blank(chosen, images[0]), on_progress)
     fit(network, recipe, seed, images, diary, machine or Machine(), checkpoint)
     return Trained(

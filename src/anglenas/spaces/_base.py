@@ -27,6 +27,8 @@ class SearchSpace(Protocol):
             not taken for new ones; 1 if missing.
         channels: Width of the space's published networks.
         cells: Their cells per stage.
+        supernet: Name of the space of its supernets, which pruning begins with.
+        writer: ``"module:function"`` of the function that writes a network as code of its own.
     """
 
     @property
