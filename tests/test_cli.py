@@ -221,6 +221,19 @@ def test_draw_an_architecture(run: Run, tmp_path: Path, file: str) -> None:
             assert image.size[0] > 100
 
 
+def test_draw_both_cells_of_a_genotype(run: Run, tmp_path: Path) -> None:
+    cell = (
+        "[('sep_conv_3x3', 0), ('skip_connect', 1)"
+        + ", ('dil_conv_5x5', 0), ('skip_connect', 2)" * 3
+        + "]"
+    )
+    outputs = "concat=range(2, 6)"
+    text = f"Genotype(normal={cell}, normal_{outputs}, reduce={cell}, reduce_{outputs})"
+    assert run("draw", text, "--space", "darts", "--out", "cells.svg").code == 0
+    svg = (tmp_path / "cells.svg").read_text()
+    assert all(f"<!-- {title} cell -->" in svg for title in ("normal", "reduction"))
+
+
 def test_draw_a_run(run: Run, tmp_path: Path) -> None:
     run("search", "--rank", "params", "--workers", "0", "--budget", "2", "--out", "run")
     assert run("draw", "run", "--out", "best.svg") == Ended(0, "best.svg\n", "")
@@ -264,15 +277,15 @@ def test_draw_says_what_it_can_write(run: Run) -> None:
         (("--minutes", "0"), "budget of 0 minutes finds nothing; give more than 0."),
         (("--rank", "parms"), "no metric named 'parms'; did you mean params"),
         (("--metrics", "los"), "no metric named 'los'; did you mean loss"),
-        (("--space", "nasbench301"), "no space named 'nasbench301'; did you mean nasbench201?"),
+        (("--space", "nasbench301"), "no space named 'nasbench301'; did you mean nasbench201"),
         (("--space", "nowhere:SPACE"), "'nowhere:SPACE' cannot be imported"),
         (("--space", "search_fakes:Pairs"), "make an object of the class"),
         (("--strategy", "exhaust"), "no strategy named 'exhaust'; did you mean exhaustive?"),
         (("--recipe", "drift"), "no recipe named 'drift'; did you mean draft?"),
         (("--data", "digit"), "no data set named 'digit'; did you mean digits?"),
         (("--data", "no/photos"), "There is nothing at 'no/photos'"),
-        (("--max-params", "49"), "satisfies the constraints; allow more parameters"),
-        (("--max-flops", "1k"), "satisfies the constraints; allow more parameters"),
+        (("--max-params", "49"), "49 parameters are allowed, and the smallest has 50. Allow more"),
+        (("--max-flops", "1k"), "1,000 operations are allowed, and the smallest has "),
         (("--workers", "-1"), "cannot be -1 workers"),
         (("--out", "/proc/run"), "The run folder '/proc/run' cannot be written"),
     ],
