@@ -4,8 +4,10 @@
   Search without Training", Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2; ``hook_logdet`` of
   the released code);
 * ``swap``: how many different patterns its units show over 16 of them ("SWAP-NAS: Sample-Wise
-  Activation Patterns for Ultra-fast NAS", Peng et al., ICLR 2024, arXiv 2403.04161), and
-  ``swap_reg``, the same with a preference for one size.
+  Activation Patterns for Ultra-fast NAS", Peng et al., ICLR 2024, arXiv 2403.04161, eq. 4), and
+  ``swap_reg``, the same with a preference for one size (eq. 5 and 6). The released code
+  (pym1024/SWAP) counts on feature maps behind ``nn.ReLU`` modules alone, and takes the mean over
+  32 draws of weights from N(0, 1); here every rectifier counts, and the weights are drawn once.
 """
 
 import math
@@ -40,7 +42,7 @@ def reachable(tensor: torch.Tensor) -> frozenset[Any]:
 def regularised(swap: int, parameters: int, mu: float = 1000.0, sigma: float = 1e6) -> float:
     """``swap * exp(-(P - mu)^2 / sigma)``, where P is in thousands of parameters.
 
-    The paper leaves ``mu`` and ``sigma`` to the search space. The defaults prefer a million
+    The paper and its code leave ``mu`` and ``sigma`` to who searches. The defaults prefer a million
     parameters, with ``sigma = mu^2``: half the size or 1.5 times the size keeps 78 % of the score,
     and no parameters at all, or twice as many, 37 %.
 
@@ -62,7 +64,7 @@ def _read_naswot(record: Record) -> float:
 
 
 _NASWOT = "Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2"
-_SWAP = "Peng et al., ICLR 2024, arXiv 2403.04161"
+_SWAP = "Peng et al., ICLR 2024, arXiv 2403.04161, eq. "
 _NEEDS = frozenset({"relu"})
 _METRICS = (
     Metric(
@@ -70,13 +72,13 @@ _METRICS = (
         formula="logarithm of the determinant of the counts of rectifiers that two images agree in",
     ),
     Metric(
-        "swap", "activations", True, lambda record: float(record["swap"]), _SWAP, "patterns",
+        "swap", "activations", True, lambda record: float(record["swap"]), _SWAP + "4", "patterns",
         _NEEDS, formula="number of different on-off patterns that units show over 16 images",
     ),
     Metric(
         "swap_reg", "activations", True,
         lambda record: regularised(record["swap"], record["params"]),
-        f"{_SWAP}, regularised with mu = 1000, sigma = mu^2", "patterns", _NEEDS,
+        f"{_SWAP}5 and 6, with mu = 1000, sigma = mu^2", "patterns", _NEEDS,
         formula="the same times exp(-(P - 1000)^2 / 1000^2), P in thousands of parameters",
     ),
 )  # fmt: skip

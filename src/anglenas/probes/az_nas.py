@@ -1,8 +1,8 @@
 """Four views of how a network's blocks pass information on, none of which needs data.
 
 "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search" (Lee & Ham, CVPR 2024, arXiv
-2403.19232, section 3.2): ``az_expressivity``, ``az_progressivity``, ``az_trainability`` and
-``az_complexity``. The paper ranks by the sum of the logarithms of their ranks (its eq. 8), which
+2403.19232, section 3.1): ``az_expressivity``, ``az_progressivity``, ``az_trainability`` and
+``az_complexity``. The paper ranks by the sum of the logarithms of their ranks (its eq. 12), which
 is the rank expression :data:`AZ_NAS_RANK`.
 """
 
@@ -33,7 +33,7 @@ AZ_NAS_RANK = (
 
 
 def entropy(features: torch.Tensor) -> float:
-    """Entropy of the principal components of a block's output (eq. 1 and 2 of the paper).
+    """Entropy of the principal components of a block's output (eq. 1 to 3 of the paper).
 
     The eigenvalues of the channels' covariance, divided by their sum, as probabilities.
 
@@ -55,9 +55,9 @@ def entropy(features: torch.Tensor) -> float:
 def spectral_norm(gradient_in: torch.Tensor, gradient_out: torch.Tensor) -> float:
     """Largest singular value of a block's Jacobian, estimated from one random backward pass.
 
-    Hutchinson's estimate (eq. 5 of the paper): the mean over samples and positions of the outer
-    products of ``J^T v`` and ``v``. Where the block reduces the map, the positions of the input
-    that one of the output stands for become channels.
+    Hutchinson's estimate (eq. 6 to 10 of the paper): the mean over samples and positions of the
+    outer products of ``J^T v`` and ``v``. Where the block reduces the map, the positions of the
+    input that one of the output stands for become channels.
 
     Args:
         gradient_in: ``J^T v``, of the shape of the block's input.
@@ -151,21 +151,21 @@ def _entropies(record: Record) -> list[float]:
 
 _METRICS = (
     Metric(
-        "az_expressivity", "az_nas", True, _read_expressivity, f"{_SOURCE}, eq. 3", "nats",
+        "az_expressivity", "az_nas", True, _read_expressivity, f"{_SOURCE}, eq. 4", "nats",
         formula="sum over blocks of the entropy of their outputs' principal components",
     ),
     Metric(
-        "az_progressivity", "az_nas", True, _read_progressivity, f"{_SOURCE}, eq. 4", "nats",
+        "az_progressivity", "az_nas", True, _read_progressivity, f"{_SOURCE}, eq. 5", "nats",
         formula="smallest gain of that entropy from one block to the next",
     ),
     Metric(
-        "az_trainability", "az_nas", True, _read_trainability, f"{_SOURCE}, eq. 6 and 7",
+        "az_trainability", "az_nas", True, _read_trainability, f"{_SOURCE}, eq. 11",
         needs=frozenset({"gradients"}),
         formula="mean over blocks of 2 - s - 1 / s, s the largest singular value of the Jacobian",
     ),
     Metric(
         "az_complexity", "az_nas", True, lambda record: float(record["flops"]),
-        f"{_SOURCE}, section 3.2: FLOPs", "FLOP of one image; a multiply-add is two",
+        f"{_SOURCE}, section 3.1: FLOPs", "FLOP of one image; a multiply-add is two",
         formula="operations of one forward pass of the canonical network",
     ),
 )  # fmt: skip

@@ -10,7 +10,8 @@ one image, in training mode: BatchNorm normalises the image by its own statistic
 variance correlates with nothing, itself included, as in the released code (HamsterMimi/MeCo).
 Layers are the modules with parameters of their own (convolutions, normalisation) whose output is a
 stack of feature maps, so that it does not matter whether ReLU and pooling are modules or functions;
-the released code counts every module, and containers of modules again.
+the released code counts every module, and containers of modules again, and takes 64 x 64 numbers
+from N(0, 1) for the image.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,10 @@
 """How evenly the knowledge of a network's weights is spread over their directions.
 
 ``vkdnw`` is the proxy of "Training-free Neural Architecture Search through Variance of Knowledge
-of Deep Network Weights" (Tybl & Neumann, CVPR 2025, arXiv 2502.04975, section III): the entropy of
-the deciles of the Fisher information's eigenvalues, plus the number of parameter tensors. As in
-the released code, of each parameter tensor (weights and biases) the first entry stands for all.
+of Deep Network Weights" (Tybl & Neumann, CVPR 2025, arXiv 2502.04975v1, eq. 11 and 12): the
+entropy of the deciles of the Fisher information's eigenvalues, plus the number of layers. As in the
+released code (ondratybl/VKDNW, ``NB201``), parameter tensors (weights and biases) are counted for
+layers, of each the first entry stands for all, and softmax is smoothed by 0.05.
 """
 
 import math
@@ -84,7 +85,7 @@ class Vkdnw:
         default_factory=lambda: {
             "vkdnw": Metric(
                 "vkdnw", "vkdnw", True, _read_vkdnw,
-                "Tybl & Neumann, CVPR 2025, arXiv 2502.04975, section III",
+                "Tybl & Neumann, CVPR 2025, arXiv 2502.04975v1, eq. 11 and 12",
                 needs=frozenset({"gradients"}),
                 formula="number of parameter tensors plus the entropy of the deciles of the Fisher "
                 "information's eigenvalues",
