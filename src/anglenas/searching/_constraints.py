@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from anglenas.errors import SettingError
+from anglenas.errors import ArchitectureError, SettingError
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
 from anglenas.probes.counting import count_operations, count_parameters
@@ -76,6 +76,19 @@ class Constraints:
         return {name: limit for name, limit in given.items() if limit is not None}
 
     def _costs(self, text: str) -> dict[str, int]:
+        """What can be counted of an architecture; nothing if its network fails.
+
+        Such a candidate is measured all the same: it fails there too, its status says why, and the
+        run goes on.
+        """
+        try:
+            return self._counted(text)
+        except (ArchitectureError, SettingError):
+            raise
+        except Exception:  # the builder may be the user's: it can raise anything
+            return {}
+
+    def _counted(self, text: str) -> dict[str, int]:
         """What is limited; operations, which take long to count, only if the parameters fit."""
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and do not matter
             network = build_network(load("space", self.space), text, self.config)
