@@ -166,11 +166,34 @@ def test_logits_are_found_in_a_tuple_and_the_classifier_is_the_last_that_runs(ba
     assert record["loss"] == pytest.approx(losses, rel=2e-3)
 
 
+class Idle(nn.Module):
+    """Its linear layer does not run."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 10, 8)
+        self.unused = nn.Linear(10, 10)
+
+    def forward(self, images):
+        return self.conv(images).flatten(1)
+
+
+def test_without_a_linear_layer_losses_are_told_and_the_angle_is_undefined(batch):
+    network = nn.Sequential(nn.Conv2d(1, 10, 8), nn.Flatten())
+    record = SHORT_TRAINING.measure(network, batch, TINY, seed=3)
+    losses, _ = plain_training(copy.deepcopy(network), network[0], batch, TINY, seed=3)
+    assert record["loss"] == pytest.approx(losses, rel=1e-4)
+    metrics = SHORT_TRAINING.metrics
+    assert metrics["tse"].read(record) == pytest.approx(sum(losses))
+    with pytest.raises(Undefined, match="no linear layer, whose turning"):
+        metrics["angle"].read(record)
+
+
 @pytest.mark.parametrize(
     ("network", "message"),
     [
         (small_module(outputs=7), "7 outputs, but the images have 10 classes"),
-        (nn.Sequential(nn.Conv2d(1, 10, 8), nn.Flatten()), "No linear layer runs"),
+        (Idle(), "No linear layer runs"),
         (nn.Linear(8, 10), r"no logits of shape \(N, classes\)"),
         (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(144, 10)), "for such images"),
     ],

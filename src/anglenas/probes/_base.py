@@ -30,7 +30,8 @@ class Metric:
         read: From the record to the value; raises :class:`Undefined` where there is none.
         source: The paper and formula it comes from.
         unit: Unit of the value; empty for a pure number.
-        needs: What it takes: ``"labels"``, ``"gradients"``, ``"relu"``, ``"batchnorm"``.
+        needs: What it takes: ``"batch"`` (several images, which it compares), ``"labels"``,
+            ``"gradients"``, ``"relu"``, ``"batchnorm"``.
         at: For metrics that can be read at earlier iterations of the same run: from the iteration
             to such a ``read``.
         formula: What it is, in words.

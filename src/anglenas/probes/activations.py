@@ -65,7 +65,7 @@ def _read_naswot(record: Record) -> float:
 
 _NASWOT = "Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2"
 _SWAP = "Peng et al., ICLR 2024, arXiv 2403.04161, eq. "
-_NEEDS = frozenset({"relu"})
+_NEEDS = frozenset({"batch", "relu"})
 _METRICS = (
     Metric(
         "naswot", "activations", True, _read_naswot, _NASWOT, "nats", _NEEDS,

@@ -50,7 +50,7 @@ _METRIC = Metric(
     "gradsign", "gradsign", True, itemgetter("gradsign"),
     "Zhang & Jia, ICLR 2022, arXiv 2110.08616, algorithm 1",
     unit="agreeing signs",
-    needs=frozenset({"labels", "gradients"}),
+    needs=frozenset({"batch", "labels", "gradients"}),
     formula="sum over the weights of |sum over images of the gradient's sign|",
 )  # fmt: skip
 

@@ -103,14 +103,14 @@ _METRICS = (
     Metric(
         "jacob_cov", "jacob_cov", True, lambda record: jacob_cov(record["eigenvalues"]),
         "Mellor et al., arXiv 2006.04647v1",
-        needs=frozenset({"gradients"}),
+        needs=frozenset({"batch", "gradients"}),
         formula="minus sum of log(v + 1e-5) + 1 / (v + 1e-5), over the eigenvalues v of the "
         "correlations between the images' input gradients",
     ),
     Metric(
         "epe_nas", "jacob_cov", True, lambda record: epe_nas(record["class_scores"]),
         "Lopes et al., ICANN 2021, arXiv 2102.08099",
-        needs=frozenset({"labels", "gradients"}),
+        needs=frozenset({"batch", "labels", "gradients"}),
         formula="sum over classes of |sum of log(|correlation| + 1e-5)| between the input "
         "gradients of the class's images",
     ),

@@ -150,7 +150,7 @@ class NtkProbe:
     metrics: dict[str, Metric] = field(init=False)
 
     def __post_init__(self) -> None:
-        needs = frozenset({"gradients"})
+        needs = frozenset({"batch", "gradients"})
         formula = "largest over smallest eigenvalue of the neural tangent kernel" + self.remark
         metric = Metric(self.name, self.name, False, _read, _SOURCE, needs=needs, formula=formula)
         object.__setattr__(self, "metrics", {self.name: metric})

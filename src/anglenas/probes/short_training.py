@@ -65,8 +65,10 @@ def _read_loss(record: Record, iteration: int | None = None) -> float:
 
 def _read_angle(record: Record, iteration: int | None = None) -> float:
     """Cosine between the classifier's weights at the start and after an iteration's update."""
-    cosines: list[float] = record["cosine"]
+    cosines: list[float] | None = record["cosine"]
     done = len(_losses_until(record, iteration))
+    if cosines is None:
+        raise Undefined("the network has no linear layer, whose turning the angle would be")
     if len(cosines) < done:
         raise Undefined(f"the classifier's weights are not finite at iteration {done}")
     return cosines[done - 1]
@@ -119,7 +121,8 @@ class ShortTraining:
     """The probe; :data:`SHORT_TRAINING` finds the classifier by itself.
 
     Its record holds ``iterations`` (asked for) and the trajectories ``loss`` and ``cosine``, one
-    value an iteration, cut off where they are no longer finite.
+    value an iteration, cut off where they are no longer finite. ``cosine`` is ``None`` for a
+    network that has no linear layer: its losses are told all the same.
 
     Args:
         classifier: Name of the prediction layer; by default the last linear layer that runs.
@@ -138,18 +141,25 @@ class ShortTraining:
         """Train a freshly initialised copy of the network and keep the trajectories.
 
         Raises:
-            NetworkError: It has no classifier, or fewer outputs than classes.
+            NetworkError: It has no layer of the given name, none of its linear layers runs, or it
+                has fewer outputs than classes.
         """
         with isolated(network, batch, seed, self.name, self.classifier) as specimen:
-            inner = specimen.network.get_submodule("network")
-            name = find_classifier(inner, specimen.images[:2].clone(), self.classifier)
-            classifier: nn.Linear = inner.get_submodule(name)  # type: ignore[assignment]
+            classifier = _classifier(specimen, self.classifier)
             losses, cosines = _train(specimen, classifier, batch, recipe, seed)
-        return {"iterations": recipe.iterations, "loss": losses, "cosine": cosines}
+        turning = None if classifier is None else cosines
+        return {"iterations": recipe.iterations, "loss": losses, "cosine": turning}
 
 
 SHORT_TRAINING = ShortTraining()
 """The probe, as ``anglenas.probes`` entry point ``short_training``."""
+
+
+def _classifier(specimen: Specimen, name: str | None) -> nn.Linear | None:
+    inner = specimen.network.get_submodule("network")
+    if name is None and not any(isinstance(module, nn.Linear) for module in inner.modules()):
+        return None
+    return inner.get_submodule(find_classifier(inner, specimen.images[:2].clone(), name))  # type: ignore[return-value]
 
 
 def _views(batch: FewShot, specimen: Specimen, recipe: Recipe, seed: int) -> Iterator[torch.Tensor]:
@@ -169,7 +179,7 @@ def _views(batch: FewShot, specimen: Specimen, recipe: Recipe, seed: int) -> Ite
 
 
 def _train(
-    specimen: Specimen, classifier: nn.Linear, batch: FewShot, recipe: Recipe, seed: int
+    specimen: Specimen, classifier: nn.Linear | None, batch: FewShot, recipe: Recipe, seed: int
 ) -> tuple[list[float], list[float]]:
     optimiser = torch.optim.SGD(
         specimen.network.parameters(),
@@ -179,7 +189,7 @@ def _train(
         weight_decay=recipe.weight_decay,
         fused=True,
     )
-    start = classifier.weight.detach().clone()
+    start = None if classifier is None else classifier.weight.detach().clone()
     losses: list[float] = []
     cosines: list[float] = []
     for images in _views(batch, specimen, recipe, seed):
@@ -190,6 +200,8 @@ def _train(
         losses.append(value)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        if classifier is None or start is None:
+            continue
         if not math.isfinite(turned := cosine(start, classifier.weight.detach())):
             break
         cosines.append(turned)

@@ -58,7 +58,7 @@ def _flow(gradients: torch.Tensor) -> float:
 _METRIC = Metric(
     "zico", "zico", True, itemgetter("zico"),
     "Li et al., ICLR 2023, arXiv 2301.11300",
-    needs=frozenset({"labels", "gradients"}),
+    needs=frozenset({"batch", "labels", "gradients"}),
     formula="sum over layers of the logarithm of the sum over weights of mean |gradient| over its "
     "standard deviation, between mini-batches",
 )  # fmt: skip

@@ -34,7 +34,7 @@ __all__ = ["ProbeConformance"]
 Values = dict[str, float | str]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NEEDS = frozenset({"batchnorm", "gradients", "labels", "relu"})
+_NEEDS = frozenset({"batch", "batchnorm", "gradients", "labels", "relu"})
 
 
 class ProbeConformance:
