@@ -15,11 +15,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
+from matplotlib.ticker import LogLocator
 
 from anglenas.data import open_source
 from anglenas.networks import NetworkConfig, build_network
@@ -113,7 +116,9 @@ def workers() -> Iterator[Point]:
     source, recipe = open_source("digits"), preset("fast", resolution=8)
     cells = [cell for cell in map(NASBENCH201.at, range(60)) if not NASBENCH201.is_trivial(cell)]
     for count in (1, 2):
-        with Store(None) as store, DaskWorkers.local(count) as executor:
+        with TemporaryDirectory() as folder, ExitStack() as opened:
+            store = opened.enter_context(Store(Path(folder) / "scores.sqlite"))
+            executor = opened.enter_context(DaskWorkers.local(count))
             for chosen in (cells[:4], cells[4:28]):
                 start = time.perf_counter()
                 score_architectures(
@@ -146,6 +151,8 @@ def draw(points: list[Point], out: Path) -> None:
         ticks = sorted({at for p, _, at, _ in points if p == panel})
         axis.set_xticks(ticks, [f"{tick:,}".replace(",", " ") for tick in ticks], fontsize=8)
         axis.minorticks_off()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_major_formatter("{x:g}")
         axis.set_title(panel, fontsize=10)
         axis.set_ylabel("trainings" if panel.startswith("trainings") else "seconds")
         axis.grid(alpha=0.3)

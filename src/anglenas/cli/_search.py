@@ -50,9 +50,10 @@ def search(
         str,
         typer.Option(
             help="What ranks candidates: a sum of metrics' ranks such as angle+loss; angle_loss is "
-            "the paper's re-ranked pair; z(...) standardises, logrank(...) takes logarithms."
+            "the paper's re-ranked pair, angle_loss+params its ranking; z(...) standardises, "
+            "logrank(...) takes logarithms."
         ),
-    ] = "angle_loss+params",
+    ] = "z(angle)+z(tse)+z(log(params))",
     budget: Annotated[
         int | None, typer.Option(help="Candidates to measure. (default: 60, if no --minutes)")
     ] = None,

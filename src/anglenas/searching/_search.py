@@ -73,7 +73,7 @@ def search(
     space: Any = "nasbench201",
     data: str | Path | ImageSource = "digits",
     *,
-    rank: str = "angle_loss+params",
+    rank: str = "z(angle)+z(tse)+z(log(params))",
     strategy: str | Strategy = "random",
     budget: int | None = None,
     minutes: float | None = None,
