@@ -91,6 +91,17 @@ def test_several_scores_share_one_set_of_weights(given):
         np.testing.assert_allclose(row, alone, rtol=1e-5, atol=1e-3)
 
 
+@given(drawn(), st.integers(0, 99))
+def test_the_way_for_many_candidates_gives_the_same_sums(given, seed):
+    scores, truth, sample = given
+    replicates = sample.replicates(2, np.random.default_rng(seed))
+    with pytest.MonkeyPatch.context() as patch:
+        few = found_pairs(count_pairs(scores, truth, sample, weights=replicates))
+        patch.setattr("anglenas.ranking._pairs._MANY", 0)
+        many = found_pairs(count_pairs(scores, truth, sample, weights=replicates))
+    np.testing.assert_allclose(many, few, rtol=1e-5, atol=1e-3)
+
+
 @given(drawn())
 def test_pairs_among_some_are_those_of_the_some(given):
     scores, truth, sample = given

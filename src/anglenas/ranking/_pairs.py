@@ -13,6 +13,10 @@ from anglenas.ranking._sample import Sample
 
 __all__ = ["Pairs", "count_pairs"]
 
+Numbers = NDArray[np.int64]
+
+_MANY = 2000
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -104,8 +108,10 @@ def count_pairs(
     ranked = stats.rankdata(np.where(np.isnan(rows), -np.inf, rows)[:, chosen], axis=1)
     if sample.is_census:
         return _count_all(ranked, truth[chosen])
-    factors = sample.pair_factors[sample.strata[chosen]]
-    return _count_drawn(ranked, truth[chosen], sample.strata[chosen], factors, counts[:, chosen])
+    drawn = (truth[chosen], sample.strata[chosen], sample.pair_factors, counts[:, chosen])
+    if len(drawn[0]) > _MANY:
+        return _count_sorted(ranked, *drawn)
+    return _count_one_by_one(ranked, *drawn)
 
 
 def _count_all(ranked: Floats, truth: Floats) -> Pairs:
@@ -130,23 +136,19 @@ def _tied(values: Floats) -> float:
     return _pairs_of(np.unique(values, return_counts=True)[1])
 
 
-def _count_drawn(
-    ranked: Floats,
-    truth: Floats,
-    strata: NDArray[np.int64],
-    factors: Floats,
-    weights: Floats,
+def _count_one_by_one(
+    ranked: Floats, truth: Floats, strata: Numbers, factors: Floats, weights: Floats
 ) -> Pairs:
     """Each candidate with all later ones, in all replicates at once."""
-    # Replicates make intervals of two digits: single precision does, and takes half the time.
     count = max(len(ranked), len(weights))
+    # Replicates make intervals of two digits: single precision does, and takes half the time.
     kind: type[np.floating[Any]] = np.float32 if count > 1 else np.float64
     ranked = ranked.astype(kind)
     weights = np.broadcast_to(weights.astype(kind), (count, len(truth)))
     sums = np.zeros((count, 4))
     for first in range(len(truth) - 1):
         rest = slice(first + 1, None)
-        factor = np.where(strata[rest] == strata[first], factors[first], 1.0).astype(kind)
+        factor = np.where(strata[rest] == strata[first], factors[strata[first]], 1.0).astype(kind)
         counts = weights[:, rest] * factor
         order = np.sign(ranked[:, rest] - ranked[:, first : first + 1])
         true = np.sign(truth[rest] - truth[first]).astype(kind)
@@ -162,3 +164,41 @@ def _count_with_one(counts: Floats, order: Floats, true: Floats) -> Floats:
         signed @ true, np.einsum("bm,bm->b", signed, np.broadcast_to(order, signed.shape)),
         counts @ same,
     ])  # fmt: skip
+
+
+def _count_sorted(
+    ranked: Floats, truth: Floats, strata: Numbers, factors: Floats, weights: Floats
+) -> Pairs:
+    """One replicate after the other, each in n log n steps: faster for many candidates."""
+    count = max(len(ranked), len(weights))
+    rows = zip(
+        *(np.broadcast_to(one, (count, len(truth))) for one in (ranked, weights)), strict=True
+    )
+    parts = [(strata == number, factor - 1) for number, factor in enumerate(factors) if factor != 1]
+    sums = [
+        _sums_of(row, truth, counts)
+        + sum(more * _sums_of(row[part], truth[part], counts[part]) for part, more in parts)
+        for row, counts in rows
+    ]
+    return Pairs(*np.array(sums).T)
+
+
+def _sums_of(scores: Floats, truth: Floats, weights: Floats) -> Floats:
+    """``(4,)`` agreement, different scores, different truths, all, by products of weights."""
+    different = [_untied(values, weights) for values in (scores, truth)]
+    product = np.sqrt(different[0] * different[1])
+    # SciPy weighs an exchange by the product of two weights, which it asks for by position.
+    tau = (
+        product
+        and stats.weightedtau(
+            scores, truth, rank=False, weigher=weights.tolist().__getitem__, additive=False
+        ).statistic
+    )
+    return np.array([tau * product, *different, _untied(np.arange(len(weights)), weights)])
+
+
+def _untied(values: NDArray[Any], weights: Floats) -> float:
+    """The sum of the products of weights of all pairs with different values."""
+    _, place = np.unique(values, return_inverse=True)
+    equal = np.bincount(place, weights)
+    return float(equal.sum() ** 2 - (equal**2).sum()) / 2 if len(equal) > 1 else 0.0
