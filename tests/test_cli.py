@@ -193,6 +193,8 @@ def test_a_few_networks_stand_side_by_side_however_narrow_the_terminal(
     params = re.findall(r"\d+", "".join(line for line in lines if line.startswith("│ params")))
     assert "".join(heads) == "123456"
     assert params == ["50", "70", "90", "90", "110", "170"]
+    odd = [line for line in lines if line.startswith("│ search_fakes:WIDTH.odd")]
+    assert re.findall(r"│ +(-|\d\S*) (?=│)", "".join(odd)) == ["-", "3", "-", "-", "5", "-"]
     assert "1  1-1: search_fakes:WIDTH.odd undefined: the width is even" in ended.out
 
 

@@ -228,14 +228,21 @@ def test_cosine_against_a_known_angle():
 class TwoHeads(nn.Module):
     """Logits of a main and of an auxiliary head, the latter running last."""
 
-    def __init__(self):
+    def __init__(self, aux=10):
         super().__init__()
         self.main = nn.Linear(64, 12)
-        self.aux = nn.Linear(64, 10)
+        self.aux = nn.Linear(64, aux)
 
     def forward(self, images):
         flat = images.flatten(1)
         return self.main(flat), self.aux(flat)
+
+
+def test_a_head_that_is_too_narrow_may_not_be_the_one_that_is_meant(batch):
+    with pytest.raises(NetworkError, match=r"3 outputs.* or name the layer of its logits with "):
+        SHORT_TRAINING.measure(TwoHeads(aux=3), batch, TINY, seed=3)
+    named = ShortTraining("main").measure(TwoHeads(aux=3), batch, TINY, seed=3)
+    assert len(named["loss"]) == TINY.iterations
 
 
 @pytest.mark.parametrize(("name", "other"), [("main", "aux"), ("aux", "main")])

@@ -103,4 +103,4 @@ def _fitting(width: int, measured: Sequence[Measured], metrics: Sequence[str]) -
 def _number(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:,}" if isinstance(value, int) or value == int(value) else f"{value:.4g}"
+    return f"{int(value):,}" if value == int(value) else f"{value:.4g}"

@@ -69,8 +69,9 @@ def logits_of(output: Any, classes: int, width: int | None = None) -> torch.Tens
         raise NetworkError("The network's forward pass returns no logits of shape (N, classes).")
     logits = next((m for m in matrices if m.shape[1] == width), matrices[0])
     if logits.shape[1] < classes:
+        several = ", or name the layer of its logits with classifier='...'" if matrices[1:] else ""
         raise NetworkError(
             f"The network has {logits.shape[1]} outputs, but the images have {classes} classes; "
-            f"build it with at least {classes}."
+            f"build it with at least {classes}{several}."
         )
     return logits
