@@ -33,7 +33,7 @@ test-all: .venv/installed-dev ## run every test, the slow ones too
 	$(BIN)/pytest
 
 bench: .venv/installed ## run the benchmarks that need no data of yours
-	@set -e; for name in forms throughput; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	@set -e; for name in forms throughput metrics_together; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 clean: ## remove .venv, build results and caches
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
