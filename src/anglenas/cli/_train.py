@@ -106,7 +106,9 @@ def train(
     """  # noqa: D412
     from anglenas.cli._training import show_training
 
-    with show_training(quiet=quiet or as_json) as on_progress:
+    # Lightning runs this command once for each device; the first process writes and prints.
+    follows = any(int(os.environ.get(name, 0)) for name in ("LOCAL_RANK", "NODE_RANK"))
+    with show_training(quiet=quiet or as_json or follows) as on_progress:
         from anglenas.evaluation import Machine
         from anglenas.evaluation import train as run
         from anglenas.report import write_training
@@ -118,34 +120,29 @@ def train(
             images,
             folder,
             recipe=recipe,
+            space=space,
             seed=seed,
             flip=mirrored,
             validation=validation,
             machine=Machine(accelerator, devices, nodes, strategy, precision, loaders),
             on_progress=on_progress,
         )
-        if int(os.environ.get("LOCAL_RANK", 0)) or int(os.environ.get("NODE_RANK", 0)):
-            return  # the first process writes and prints
+        if follows:
+            return
         write_training(trained, shlex.join(["anglenas", *sys.argv[1:]]))
     _print(trained, as_json=as_json, quiet=quiet)
 
 
 def _subject(
     text: str, space: str, rank: int, data: str | None, flip: bool | None
-) -> "tuple[Subject, str, bool | None]":
+) -> "tuple[Subject | str, str, bool | None]":
     """What to train, on which images, and whether they may be mirrored."""
-    from anglenas.evaluation import Subject, read_run
-    from anglenas.networks import NetworkConfig, standard_sizes
-    from anglenas.plugins import load
+    from anglenas.evaluation import read_run
 
     if not os.path.isdir(text):  # noqa: PTH112 - Path raises for a text that is too long
         if data is None:
             raise SettingError("Say which images to train on: --data photos/.")
-        return (
-            Subject(space, text, NetworkConfig(**standard_sizes(load("space", space)))),
-            data,
-            flip,
-        )
+        return text, data, flip
     run = read_run(text, space)
     images = run.data if data is None else data
     if not images or (":" in images and data is None and not Path(images).exists()):

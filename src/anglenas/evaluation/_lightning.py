@@ -1,5 +1,6 @@
 """A training run by Lightning. Needs the extra ``train``."""
 
+import copy
 import logging
 import os
 import signal
@@ -7,8 +8,10 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import tensorboard  # noqa: F401 - TensorBoardLogger needs it, and tells too late
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.fabric.utilities.warnings import PossibleUserWarning
@@ -18,6 +21,7 @@ from torch import nn
 
 from anglenas.errors import SettingError
 from anglenas.evaluation._diary import Diary
+from anglenas.evaluation._heads import logits_and_auxiliary
 from anglenas.evaluation._images import Images
 from anglenas.evaluation._machine import Machine
 from anglenas.evaluation._memory import available_bytes, is_out_of_memory, measure_need, too_little
@@ -57,7 +61,8 @@ def fit(
     batches = Batches(*images, recipe, seed, loaders)
     cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with _quiet(), _own_signals(), torch.random.fork_rng(cuda):
-        trainer = _trainer(recipe, diary, machine)
+        strategy = _strategy(machine, network, images[0].shape)
+        trainer = _trainer(recipe, diary, replace(machine, strategy=strategy))
         with _enough_memory(module, images[0], trainer):
             _fit(trainer, module, batches, checkpoint)
 
@@ -73,7 +78,7 @@ def _trainer(recipe: TrainingRecipe, diary: Diary, machine: Machine) -> Trainer:
             accelerator=machine.accelerator,
             devices=machine.devices,
             num_nodes=machine.nodes,
-            strategy=_strategy(machine),
+            strategy=machine.strategy,
             precision=machine.precision,  # type: ignore[arg-type]
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -81,17 +86,26 @@ def _trainer(recipe: TrainingRecipe, diary: Diary, machine: Machine) -> Trainer:
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-    except (MisconfigurationException, ValueError, RuntimeError) as error:
+    except (MisconfigurationException, ImportError, ValueError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0]
         raise SettingError(f"Lightning cannot train on such a machine: {first}") from error
 
 
-def _strategy(machine: Machine) -> str:
-    """Networks as written have dead edges, whose parameters get no gradients."""
-    alone = machine.devices == machine.nodes == 1
-    if machine.strategy == "auto" and not alone:
+def _strategy(machine: Machine, network: nn.Module, shape: tuple[int, int, int]) -> str:
+    """Several processes have to know whether parameters without gradients are to be expected."""
+    several = machine.devices * machine.nodes > 1
+    if machine.strategy == "auto" and several and _has_dead_parts(network, shape):
         return "ddp_find_unused_parameters_true"
     return machine.strategy
+
+
+def _has_dead_parts(network: nn.Module, shape: tuple[int, int, int]) -> bool:
+    """Whether the loss does not depend on all parameters, as with dead edges of a cell."""
+    twin = copy.deepcopy(network).to("meta").train()
+    logits, auxiliary = logits_and_auxiliary(twin, torch.zeros(2, *shape, device="meta"))
+    outputs = [logits] if auxiliary is None else [logits, auxiliary]
+    torch.autograd.backward(outputs, [torch.ones_like(one) for one in outputs])
+    return any(parameter.grad is None for parameter in twin.parameters())
 
 
 def _fit(trainer: Trainer, module: Training, batches: Batches, checkpoint: Path | None) -> None:

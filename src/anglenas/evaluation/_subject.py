@@ -60,7 +60,8 @@ class Subject:
         """
         sizes = {name: value for name in ("channels", "cells") if (value := getattr(recipe, name))}
         space = recipe.space or self.space
-        _check(self.architecture, space, recipe)
+        if space != self.space:
+            _check(self.architecture, space, recipe)
         return Subject(space, self.architecture, replace(self.config, **sizes, **shape))
 
 

@@ -20,8 +20,9 @@ from anglenas.evaluation._recipe import TrainingRecipe, read_training_recipe
 from anglenas.evaluation._subject import Subject
 from anglenas.evaluation._trained import Trained
 from anglenas.evaluation._weights import BEST, Weights, read_weights
-from anglenas.networks import NetworkConfig
+from anglenas.networks import NetworkConfig, standard_sizes
 from anglenas.numerics import platform
+from anglenas.plugins import load
 from anglenas.searching import Candidate
 
 __all__ = ["train"]
@@ -63,7 +64,8 @@ def train(
 
     Raises:
         MissingExtraError: A package of the extra ``train`` is not installed.
-        UsageError: Something asked for does not fit; its subclasses say what.
+        ArchitectureError: The text is no architecture of the space.
+        UsageError: Something else asked for does not fit; its subclasses say what.
         TrainingError: The loss is not finite.
     """
     with needs_extra("train"):
@@ -99,7 +101,9 @@ def _subject(subject: Subject | Candidate | str, space: str) -> Subject:
         case Candidate():
             return Subject.of(subject)
         case str():
-            return Subject(space, subject, NetworkConfig())
+            searched: Any = load("space", space)
+            text, sizes = str(searched.parse(subject)), standard_sizes(searched)
+            return Subject(space, text, NetworkConfig(**sizes))
 
 
 # The images.
