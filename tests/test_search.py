@@ -304,6 +304,11 @@ def test_arguments_of_a_wrong_kind(settings: dict[str, Any], message: str) -> No
         tiny_search(**settings)
 
 
+def test_images_in_the_place_of_the_space(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"is no space, but a path; give images as data='/"):
+        tiny_search(space=str(tmp_path))
+
+
 def test_arguments_of_another_kind_that_do() -> None:
     """Numbers of NumPy, and names that can be looked at once alone."""
     found = tiny_search(

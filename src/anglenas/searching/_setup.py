@@ -9,7 +9,7 @@ from typing import Any
 
 from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
-from anglenas.plugins import load, reference
+from anglenas.plugins import load, names, reference
 from anglenas.recipe import Recipe, read_changes, read_recipe
 from anglenas.scoring import DaskWorkers, Executor, InProcess, Store, device_count
 from anglenas.strategies import Strategy
@@ -44,6 +44,8 @@ def choose_space(space: Any) -> str:
     """The name under which :func:`anglenas.plugins.load` finds the space, in any process."""
     if not isinstance(space, str):
         _check("space", repr(space), space)
+    elif space not in names("space") and Path(space).exists():
+        raise SettingError(f"{space!r} is no space, but a path; give images as data={space!r}.")
     name = reference("space", space)
     _check("space", name, load("space", name))
     return name
