@@ -100,6 +100,11 @@ PRESETS: dict[str, Recipe] = {
         Recipe(name="paper", calibrated=True),
         Recipe(name="fast", calibrated=True, resolution=16, iterations=10),
         Recipe(name="draft", calibrated=False, resolution=16, iterations=10, cells=1),
+        # Of supernets. The paper tells iterations and learning rates, TE-NAS's code the rest.
+        Recipe(name="paper-pruning", iterations=100, channels=3, cells=1),
+        Recipe(name="paper-darts", lr=0.5, channels=1, cells=1),
+        Recipe(name="tenas", classes=72, images_per_class=1, channels=3, cells=1, repeats=3),
+        Recipe(name="tenas-darts", classes=14, images_per_class=1, channels=1, cells=1, repeats=3),
     )
 }
 

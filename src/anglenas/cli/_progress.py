@@ -138,4 +138,7 @@ def _left(progress: "Progress", pace: float | None) -> str:
 
 
 def _best(progress: "Progress") -> str:
+    """The best so far, or the round that a search which goes on in rounds is at."""
+    if progress.stage:
+        return progress.stage
     return f"best so far {progress.best.architecture}" if progress.best else ""

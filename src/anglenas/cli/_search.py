@@ -42,8 +42,8 @@ def search(
         str,
         typer.Option(
             metavar="NAME[,...]",
-            help="'random', 'exhaustive' or 'evolution', whose settings can be changed: "
-            "'evolution,population=50'.",
+            help="'random', 'exhaustive', 'evolution' or 'prune'. Settings can be changed: "
+            "'evolution,population=50', 'prune,number=2'.",
         ),
     ] = "random",
     rank: Annotated[

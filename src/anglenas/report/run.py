@@ -1,7 +1,10 @@
 """From a finished search to its folder: page, table, drawings, settings."""
 
+import csv
+import io
 import json
 import platform
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from anglenas.errors import SettingError
 from anglenas.plugins import load
 from anglenas.probes import find_metric
 from anglenas.report._model import Column, Row, RunReport
-from anglenas.report._render import write_bytes
+from anglenas.report._render import remove, write_bytes
 from anglenas.report.page import write_report
 from anglenas.searching import Candidate, Found
 
@@ -43,6 +46,8 @@ def prepare_folder(folder: Path | str) -> Path:
 def write_run(found: Found, folder: Path | str, command: str = "") -> Path:
     """Write everything that a search found: page, table, best architecture, drawings, settings.
 
+    A search by pruning also writes ``pruning.csv``, with a row for each removal that was tried.
+
     Args:
         found: The result.
         folder: Where to; made if it is missing. Files of an earlier run there are replaced.
@@ -57,7 +62,19 @@ def write_run(found: Found, folder: Path | str, command: str = "") -> Path:
     folder = prepare_folder(folder)
     report = report_of(found, command)
     write_bytes(folder / "run.json", _settings(found, report).encode())
+    if found.pruning:
+        write_bytes(folder / "pruning.csv", _rows(found.pruning).encode())
+    else:
+        remove(folder / "pruning.csv")
     return write_report(report, folder)
+
+
+def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
 
 
 def report_of(found: Found, command: str = "") -> RunReport:

@@ -22,6 +22,7 @@ __all__ = [
     "draw_repeats",
     "make_plan",
     "notices_of",
+    "proxy_config",
     "read_metrics",
     "refuse_if_none_fits",
     "repeat_seed",
@@ -91,17 +92,35 @@ class Plan:
 
     def read(self, architecture: Any, outcomes: Mapping[Task, Outcome]) -> Measured:
         """The values of a candidate all of whose measurements are there."""
-        by_probe: dict[str, list[Measurement]] = {}
         seconds: defaultdict[str, float] = defaultdict(float)
+        for task in self.tasks(architecture):
+            seconds[task.context.probe] += outcomes[task].seconds
+        measured = read_metrics(self.metrics, self._measurements(architecture, outcomes))
+        return replace(
+            measured, seconds={metric.name: seconds[metric.probe] for metric in self.metrics}
+        )
+
+    def read_repeats(
+        self, architecture: Any, outcomes: Mapping[Task, Outcome]
+    ) -> tuple[Measured, ...]:
+        """The values of each repeat; of a probe without images, all of them have the same."""
+        by_probe = self._measurements(architecture, outcomes)
+        repeats = max(map(len, by_probe.values()))
+        return tuple(
+            read_metrics(self.metrics, {probe: [one[min(k, len(one) - 1)]]
+                                        for probe, one in by_probe.items()})
+            for k in range(repeats)
+        )  # fmt: skip
+
+    def _measurements(
+        self, architecture: Any, outcomes: Mapping[Task, Outcome]
+    ) -> dict[str, list[Measurement]]:
+        by_probe: dict[str, list[Measurement]] = {}
         for task in self.tasks(architecture):
             outcome = outcomes[task]
             measurement = outcome.status if outcome.record is None else outcome.record
             by_probe.setdefault(task.context.probe, []).append(measurement)
-            seconds[task.context.probe] += outcome.seconds
-        measured = read_metrics(self.metrics, by_probe)
-        return replace(
-            measured, seconds={metric.name: seconds[metric.probe] for metric in self.metrics}
-        )
+        return by_probe
 
 
 def read_metrics(
@@ -225,7 +244,7 @@ def make_plan(
             Context.of(
                 space,
                 probe,
-                target if find_probe(probe).subject == "network" else _proxy(batch, recipe),
+                target if find_probe(probe).subject == "network" else proxy_config(batch, recipe),
                 recipe=recipe,
                 images=batch.fingerprint,
                 seed=repeat_seed(seed, repeat),
@@ -246,7 +265,8 @@ def _check_iterations(metrics: Iterable[Metric], recipe: Recipe) -> None:
             )
 
 
-def _proxy(batch: FewShot, recipe: Recipe) -> NetworkConfig:
+def proxy_config(batch: FewShot, recipe: Recipe) -> NetworkConfig:
+    """Size of the networks that are trained for a moment: the recipe's, for the classes drawn."""
     return NetworkConfig(
         num_classes=len(batch.class_names),
         channels=recipe.channels,

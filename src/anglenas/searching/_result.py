@@ -102,6 +102,8 @@ class Found:
         notices: What a user should know, a sentence each.
         seconds: How long the run took.
         computed: How many measurements were made now, not read from the store.
+        pruning: If supernets were pruned: a row for each removal that was tried, with the metrics
+            of the supernet that was left, the place in its round, and whether it was made.
     """
 
     candidates: tuple[Candidate, ...]
@@ -120,6 +122,7 @@ class Found:
     notices: tuple[str, ...]
     seconds: float
     computed: int
+    pruning: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def best(self) -> Candidate:
@@ -150,6 +153,11 @@ class Found:
         failed = sum(not one.scored for one in self.candidates)
         partial = sum(one.scored and one.status != "ok" for one in self.candidates)
         remarks = [*self.notices]
+        if self.pruning:
+            remarks.append(
+                f"Pruning ended with this network after {len(self.pruning)} removals were tried in "
+                f"{self.pruning[-1]['round']} rounds; pruning.csv lists them."
+            )
         if behind:
             remarks.append(
                 f"The guard ranked {behind} of {count} candidates as trivial: their classifier "

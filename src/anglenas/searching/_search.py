@@ -11,7 +11,7 @@ import numpy as np
 
 from anglenas.data import ImageSource, locate
 from anglenas.errors import SettingError, UsageError
-from anglenas.networks import NetworkConfig
+from anglenas.networks import NetworkConfig, standard_sizes
 from anglenas.numerics import derive
 from anglenas.plugins import load
 from anglenas.ranking import Expression, Ties, parse
@@ -27,6 +27,7 @@ from anglenas.searching._plan import (
     notices_of,
     refuse_if_none_fits,
 )
+from anglenas.searching._pruning import Given, default_recipe, make_pruning, refuse_limits
 from anglenas.searching._ranked import Judge, combined_scores, rank_candidates
 from anglenas.searching._result import Candidate, Found
 from anglenas.searching._setup import (
@@ -36,8 +37,10 @@ from anglenas.searching._setup import (
     open_data,
     open_executor,
     open_store,
+    worker_count,
 )
 from anglenas.strategies import Request, Strategy, Trial
+from anglenas.strategies.prune import PruneSearch
 
 __all__ = ["Progress", "search"]
 
@@ -54,6 +57,7 @@ class Progress:
         total: Candidates to measure; ``None`` if time is the budget.
         seconds: Since the start.
         computed: Measurements made now, not read from the store.
+        stage: What a search that goes on in rounds is at; empty for others.
     """
 
     done: int
@@ -61,6 +65,7 @@ class Progress:
     seconds: float
     computed: int
     _best: Callable[[], Candidate | None] = field(repr=False, compare=False)
+    stage: str = ""
 
     @cached_property
     def best(self) -> Candidate | None:
@@ -84,8 +89,8 @@ def search(
     max_flops: int | None = None,
     guard: bool = True,
     ties: Ties = "average",
-    channels: int = 16,
-    cells: int = 5,
+    channels: int | None = None,
+    cells: int | None = None,
     flip: bool | None = None,
     strict: bool = False,
     workers: int | None = None,
@@ -106,13 +111,15 @@ def search(
         data: ``"digits"``, another registered name, a folder of class folders, an ``.npz`` file,
             or an image source.
         rank: Rank expression; see :func:`anglenas.ranking.parse`.
-        strategy: ``"random"``, ``"exhaustive"``, ``"evolution"``, ``"module:name"``, or the
-            strategy itself. Settings may follow a name: ``"evolution,population=50"``.
+        strategy: ``"random"``, ``"exhaustive"``, ``"evolution"``, ``"prune"``,
+            ``"module:name"``, or the strategy itself. Settings may follow a name:
+            ``"evolution,population=50"``. Pruning ends with a single network, and takes no limits.
         budget: Candidates to measure, each a function of its own; 60 if no minutes are given.
         minutes: Time after which the search ends with what is measured, one candidate at least.
         seed: Where all randomness comes from.
         recipe: A recipe, or a text such as ``"fast,repeats=3"`` (see
-            :func:`anglenas.recipe.read_recipe`); by default ``"fast"``.
+            :func:`anglenas.recipe.read_recipe`); by default ``"fast"``, and for pruning the
+            recipe of the space's supernets.
         metrics: Further metrics to measure and list.
         max_params: Most parameters of the network that is looked for.
         max_flops: Most operations of one image's forward pass (a multiply-add is two).
@@ -120,8 +127,9 @@ def search(
             loss 100, as in the released code.
         ties: What equal values get: their ``"average"`` rank, or ranks in a random order that
             comes from the seed, as in the released code (``"broken"``).
-        channels: Width of the first stage of the network that is looked for.
-        cells: Its cells per stage.
+        channels: Width of the first stage of the network that is looked for; by default that of the
+            space's published networks, or 16.
+        cells: Its cells per stage; by default likewise, or 5.
         flip: Whether a mirrored image is still one of its class; by default the data set says.
         strict: Whether an unreadable image is an error rather than skipped with a notice.
         workers: Processes; by default one a core, or one a GPU. 0 measures in this process.
@@ -144,46 +152,82 @@ def search(
     [1, 2]
     """
     started, seed = time.perf_counter(), int(seed)
-    _check_budget(budget, minutes)
-    source = open_data(data, flip)
-    recipe = choose_recipe(recipe)
-    space_name = choose_space(space)
-    expression, judge = parse(rank), Judge(rank, guard, ties, seed, recipe.iterations)
-    batches = draw_repeats(source, recipe, seed, strict=strict)
-    target = NetworkConfig(
-        num_classes=len(source.class_names),
-        channels=channels,
-        cells=cells,
-        in_channels=batches[0].images.shape[1],
-        side=batches[0].images.shape[-1],
-    )
-    columns = dict.fromkeys([*expression.metrics, *_companions(expression), *metrics, "params"])
-    plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
-    chosen = choose_strategy(strategy)
-    with (
-        open_store(store) as opened,
-        open_executor(workers, scheduler, time_limit, device) as executor,
-    ):
-        run = _Run(
-            plan=plan,
-            judge=judge,
-            strategy=chosen,
-            constraints=Constraints(space_name, target, max_params, max_flops),
-            target=target,
-            scorer=Scorer(opened, executor),
-            started=started,
-            minutes=minutes,
-            report=on_progress,
-        )
-        run.until(budget)
     limits = {
         "budget": budget,
         "minutes": minutes,
         "max_params": max_params,
         "max_flops": max_flops,
     }
-    given = {name: limit for name, limit in limits.items() if limit is not None}
-    return run.found(source, locate(data), recipe, notices_of(batches), given)
+    _check_budget(budget, minutes)
+    source = open_data(data, flip)
+    space_name, chosen, expression = choose_space(space), choose_strategy(strategy), parse(rank)
+    if isinstance(chosen, PruneSearch):
+        refuse_limits(limits)
+        recipe = recipe or default_recipe(chosen, space_name, expression)
+    recipe = choose_recipe(recipe)
+    judge = Judge(rank, guard, ties, seed, recipe.iterations)
+    batches = draw_repeats(source, recipe, seed, strict=strict)
+    sizes = standard_sizes(load("space", space_name)) | _given(channels=channels, cells=cells)
+    target = NetworkConfig(
+        num_classes=len(source.class_names),
+        in_channels=batches[0].images.shape[1],
+        side=batches[0].images.shape[-1],
+        **sizes,
+    )
+    needed = [*expression.metrics, *_companions(expression)]
+    columns = dict.fromkeys([*needed, *metrics, "params"])
+    plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
+    pruning = None
+    if isinstance(chosen, PruneSearch):
+        pruning = make_pruning(
+            chosen, space_name, expression, needed, batches, recipe, judge, device
+        )
+        if scheduler is None and device == "cpu":
+            pruning.fits_memory(worker_count(workers, device))
+    with (
+        open_store(store) as opened,
+        open_executor(workers, scheduler, time_limit, device) as executor,
+    ):
+        scorer, report = Scorer(opened, executor), on_progress
+        if pruning:
+            chosen = Given(pruning.run(scorer, _rounds_reporter(started, on_progress)), chosen.name)
+            report = _silent
+        run = _Run(
+            plan=plan,
+            judge=judge,
+            strategy=chosen,
+            constraints=Constraints(space_name, target, max_params, max_flops),
+            target=target,
+            scorer=scorer,
+            started=started,
+            minutes=minutes,
+            report=report,
+            computed=pruning.computed if pruning else 0,
+        )
+        run.until(budget)
+    found = run.found(source, locate(data), recipe, notices_of(batches), _given(**limits))
+    return replace(found, pruning=tuple(pruning.rows)) if pruning else found
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _silent(progress: Progress) -> None:
+    """The network that pruning ended with is measured too, but that is no search."""
+
+
+def _rounds_reporter(
+    started: float, report: Callable[[Progress], None]
+) -> Callable[[int, int, int, str], None]:
+    def tell(done: int, total: int, computed: int, stage: str) -> None:
+        report(Progress(done, total, time.perf_counter() - started, computed, _nobody, stage))
+
+    return tell
+
+
+def _nobody() -> None:
+    """Supernets are not what is searched for: none of them is the best so far."""
 
 
 def _check_budget(budget: int | None, minutes: float | None) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "open_data",
     "open_executor",
     "open_store",
+    "worker_count",
 ]
 
 _SPACE = "name size builder parse sample enumerate mutate canonical subject graphs is_trivial"
@@ -117,5 +118,11 @@ def _workers(
 ) -> DaskWorkers:
     if scheduler:
         return DaskWorkers.connect(scheduler, time_limit=time_limit, device=device)
+    count = worker_count(workers, device)
+    return DaskWorkers.local(count, time_limit=time_limit, device=device)
+
+
+def worker_count(workers: int | None, device: str) -> int:
+    """Measurements that run at once on this machine: as many as asked for, or one a core or GPU."""
     default = len(os.sched_getaffinity(0)) if device == "cpu" else device_count(device)
-    return DaskWorkers.local(workers or max(default, 1), time_limit=time_limit, device=device)
+    return max(default if workers is None else workers, 1)

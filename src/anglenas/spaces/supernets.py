@@ -96,6 +96,10 @@ class Supernet:
             self, operations=(*self.operations[:edge], left, *self.operations[edge + 1 :])
         )
 
+    def holds(self, edge: int, operation: str) -> bool:
+        """Whether an operation is left on an edge, by its number."""
+        return operation in self.operations[edge]
+
 
 def _cell_text(held: list[tuple[Edge, tuple[str, ...]]]) -> str:
     nodes = groupby(held, key=lambda pair: pair[0].target)

@@ -1,0 +1,86 @@
+"""How much memory a training takes, before it takes it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import torch
+from distributed.system import MEMORY_LIMIT
+
+from anglenas.errors import SettingError
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.spaces import SearchSpace
+
+__all__ = ["check_memory", "training_memory"]
+
+_COPIES = 4  # of each weight: the network's own, and the trained copy's with gradient and momentum
+_MORE = 1.5  # gradients on their way and the operations' own buffers: 1.3 to 1.6 were measured
+
+
+def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images: int) -> int:
+    """About how many bytes a training takes.
+
+    The weights, and what the forward pass saves for the backward one, are counted on a network
+    without memory (PyTorch's device ``meta``), so that it does not matter how large it is. Half of
+    that is added for what comes and goes.
+
+    Args:
+        space: Any search space.
+        text: The text of an architecture.
+        config: Size of its network.
+        images: Images in a batch.
+
+    >>> from anglenas.plugins import load
+    >>> space = load("space", "nasbench201_supernet")
+    >>> small = training_memory(space, str(space.full()), NetworkConfig(channels=4, cells=1), 10)
+    >>> large = training_memory(space, str(space.full()), NetworkConfig(channels=8, cells=1), 10)
+    >>> 1.9 < large / small < 4
+    True
+    """
+    with torch.device("meta"):
+        network = build_network(space, text, config).train()
+        batch = torch.zeros(images, config.in_channels, config.side, config.side)
+    weights = sum(p.numel() * p.element_size() for p in network.parameters())
+    with _saved() as sizes:
+        kept = network(batch)  # noqa: F841 - what is saved lives as long as the result
+    return round(_MORE * (_COPIES * weights + sum(sizes.values())))
+
+
+@contextmanager
+def _saved() -> Iterator[dict[int, int]]:
+    """Bytes of every storage that is saved for a backward pass inside, each counted once."""
+    sizes: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if not tensor.is_leaf or not tensor.requires_grad:
+            sizes[storage._cdata] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield sizes
+
+
+def check_memory(needed: int, workers: int, batch: str) -> None:
+    """Make sure that a training fits into the memory of this machine, once for each worker.
+
+    Args:
+        needed: Bytes of one training.
+        workers: How many run at once.
+        batch: What is trained on, in words.
+
+    Raises:
+        SettingError: It does not; tells which settings to change.
+    """
+    free = min(psutil.virtual_memory().available, MEMORY_LIMIT)
+    if needed * workers > free:
+        raise SettingError(
+            f"To train the supernet on {batch} takes about {_gigabytes(needed)} in each of "
+            f"{workers} workers, and {_gigabytes(free)} are free; give the recipe fewer channels, "
+            "cells or images, or a smaller resolution (as in --recipe "
+            "paper-darts,channels=2,resolution=16), or use fewer workers."
+        )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.3g} GB"

@@ -1,0 +1,259 @@
+"""Pruning a supernet: rounds of measurements, until an architecture is left."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from anglenas.data import FewShot
+from anglenas.errors import AnglenasError, SettingError
+from anglenas.networks import NetworkConfig
+from anglenas.plugins import load
+from anglenas.probes import find_metric
+from anglenas.ranking import Expression
+from anglenas.recipe import Recipe
+from anglenas.scoring import Outcome, Scorer, Task
+from anglenas.searching._memory import check_memory, training_memory
+from anglenas.searching._plan import Measured, Plan, make_plan, proxy_config
+from anglenas.searching._ranked import Judge
+from anglenas.searching._readings import places_by_change, places_of_pruned
+from anglenas.spaces.supernets import SupernetSpace
+from anglenas.strategies import Request, Trial
+from anglenas.strategies.prune import PruneSearch, Removal, Round
+
+__all__ = [
+    "Given",
+    "Pruning",
+    "choose_supernets",
+    "default_recipe",
+    "make_pruning",
+    "reads_changes",
+    "refuse_limits",
+]
+
+Report = Callable[[int, int, int, str], None]
+"""Takes the number of supernets measured, how many there are in all, how many measurements were
+made now, and what the round is."""
+
+
+def choose_supernets(strategy: PruneSearch, space: str) -> str:
+    """Name of the supernets that are pruned in order to search a space.
+
+    Raises:
+        UsageError: The space has none, or there is no such space of supernets.
+    """
+    name = strategy.supernet or getattr(load("space", space), "supernet", "")
+    if not name:
+        raise SettingError(
+            f"Pruning needs supernets, which the space {space!r} does not have; use the strategy "
+            "random or evolution."
+        )
+    if not isinstance(load("space", name), SupernetSpace):
+        raise SettingError(f"{name!r} is no space of supernets; leave out supernet={name}.")
+    return str(name)
+
+
+def refuse_limits(limits: Mapping[str, object]) -> None:
+    """What a pruning search costs, and how large its result is, cannot be chosen.
+
+    Raises:
+        SettingError: A limit is given.
+    """
+    reasons = {
+        "budget": "it takes as many measurements as there are removals to be tried",
+        "minutes": "it has no result before its end",
+        "max_params": "how large its result is turns out at its end",
+        "max_flops": "how large its result is turns out at its end",
+    }
+    for name, limit in limits.items():
+        if limit is not None:
+            raise SettingError(
+                f"Pruning takes no {name}: {reasons[name]}; leave it out, or use the strategy "
+                "evolution."
+            )
+
+
+def reads_changes(strategy: PruneSearch, expression: Expression) -> bool:
+    """Whether metrics are read by their change; see :data:`anglenas.strategies.prune.Reading`."""
+    if strategy.reading == "auto":
+        probes = {find_metric(name).probe for name in expression.metrics}
+        return "short_training" not in probes
+    return strategy.reading == "change"
+
+
+def default_recipe(strategy: PruneSearch, space: str, expression: Expression) -> str:
+    """The recipe of a pruning search for which none is given."""
+    supernets: SupernetSpace = load("space", choose_supernets(strategy, space))
+    by_change = reads_changes(strategy, expression)
+    return supernets.tenas_recipe if by_change else supernets.recipe
+
+
+@dataclass(frozen=True)
+class Given:
+    """A strategy that proposes one architecture: the one that pruning ended with."""
+
+    architecture: Any
+    name: str
+    concurrency: int | None = None
+
+    def propose(self, request: Request) -> Sequence[Any]:
+        """The architecture, once."""
+        return (self.architecture,) if request.admits(self.architecture) else ()
+
+
+@dataclass
+class Pruning:
+    """One pruning under way.
+
+    Args:
+        strategy: What is taken away when.
+        plan: What is measured of each supernet.
+        config: Size of their networks.
+        images: Images in a batch.
+        judge: How supernets are ranked, if not by changes.
+        by_change: Whether metrics are read by their change.
+
+    Attributes:
+        computed: Measurements made now, not read from the store.
+        history: The removals so far, each with its place in its round.
+        rows: The same as values for a table.
+    """
+
+    strategy: PruneSearch
+    plan: Plan
+    config: NetworkConfig
+    images: int
+    judge: Judge
+    by_change: bool
+    computed: int = 0
+    history: list[Trial] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @cached_property
+    def space(self) -> SupernetSpace:
+        """What is pruned."""
+        found: SupernetSpace = load("space", self.plan.space)
+        return found
+
+    def fits_memory(self, workers: int) -> None:
+        """Make sure that the largest supernet can be trained in each of some workers at once.
+
+        Raises:
+            SettingError: It cannot; tells which settings to change.
+        """
+        full, side = str(self.space.full()), self.config.side
+        needed = training_memory(self.space, full, self.config, self.images)
+        check_memory(needed, workers, f"{self.images} images of {side} x {side} pixels")
+
+    def run(self, scorer: Scorer, report: Report) -> Any:
+        """The architecture that is left.
+
+        Args:
+            scorer: Who measures.
+            report: Called after every measurement.
+
+        Raises:
+            AnglenasError: A measurement failed, or no removal of a round has a score.
+        """
+        planned = self.strategy.planned(self.space)
+        total = sum(len(one.removals) + self.by_change for one in planned)
+        number = 0
+        current = self.strategy.next_round(self.space, self.history)
+        while isinstance(current, Round):
+            before, number = len(self.history) + number * self.by_change, number + 1
+            stage = f"round {number} of {len(planned)}: {current.title}"
+            tell = self._teller(report, before, total, stage)
+            rows = self._judge(current, self._measure(current, scorer, tell))
+            following = self.strategy.next_round(self.space, self.history)
+            left = following.base if isinstance(following, Round) else following
+            self.rows += [
+                {"round": number, **row, "pruned": not left.holds(removal.edge, removal.operation)}
+                for row, removal in zip(rows, current.removals, strict=True)
+            ]
+            current = following
+        return self.space.read(current)
+
+    def _teller(self, report: Report, before: int, total: int, stage: str) -> Callable[[int], None]:
+        return lambda done: report(before + done, total, self.computed, stage)
+
+    def _judge(self, current: Round, outcomes: Mapping[Task, Outcome]) -> list[dict[str, Any]]:
+        """Add the removals of a round to the history; tell what was measured of them."""
+        supernets = [removal.supernet for removal in current.removals]
+        measured = [self.plan.read(one, outcomes) for one in supernets]
+        if self.by_change:
+            placed = places_by_change(
+                self.judge.rank,
+                self.plan.read_repeats(current.base, outcomes),
+                [self.plan.read_repeats(one, outcomes) for one in supernets],
+                self.plan.metrics,
+            )
+        else:
+            placed = places_of_pruned(
+                self.judge, self.space, supernets, measured, self.plan.metrics
+            )
+        first = len(self.history)
+        self.history += [Trial(first + k, one, placed[k]) for k, one in enumerate(supernets)]
+        best_first = len(supernets) - placed
+        return [self._row(*one) for one in zip(current.removals, measured, best_first, strict=True)]
+
+    def _row(self, removal: Removal, measured: Measured, place: float) -> dict[str, Any]:
+        edge = self.space.layout.edges[removal.edge]
+        return {
+            **edge._asdict(),
+            "operation": removal.operation,
+            **measured.values,
+            "place": int(place),
+        }
+
+    def _measure(
+        self, current: Round, scorer: Scorer, report: Callable[[int], None]
+    ) -> Mapping[Task, Outcome]:
+        """What came of every supernet of a round."""
+        supernets = [current.base] * self.by_change + [one.supernet for one in current.removals]
+        groups = [self.plan.tasks(one) for one in supernets]
+        wanted = [task for group in groups for task in group]
+        stored = {one.task for one in scorer.store.get_many(wanted).values() if one.final}
+        outcomes: dict[Task, Outcome] = {}
+        for outcome in scorer.outcomes(wanted, self.plan.batches):
+            if not outcome.final:
+                raise AnglenasError(
+                    f"A supernet could not be measured ({outcome.status}); what was measured is "
+                    "kept, and the same search goes on from there."
+                )
+            outcomes[outcome.task] = outcome
+            self.computed += outcome.task not in stored
+            report(sum(all(task in outcomes for task in group) for group in groups))
+        return outcomes
+
+
+def make_pruning(
+    strategy: PruneSearch,
+    space: str,
+    expression: Expression,
+    metrics: Iterable[str],
+    batches: Sequence[FewShot],
+    recipe: Recipe,
+    judge: Judge,
+    device: str,
+) -> Pruning:
+    """The pruning of a space's supernets, at the recipe's size.
+
+    Args:
+        strategy: The strategy.
+        space: Name of the space that an architecture is looked for in.
+        expression: What ranks removals.
+        metrics: What is measured for it.
+        batches: The images of each repeat.
+        recipe: How to measure.
+        judge: How to rank.
+        device: Kind of device that is measured on.
+    """
+    supernets, config = choose_supernets(strategy, space), proxy_config(batches[0], recipe)
+    return Pruning(
+        strategy=strategy,
+        plan=make_plan(supernets, metrics, batches, config, recipe, judge.seed, device),
+        config=config,
+        images=len(batches[0].images),
+        judge=judge,
+        by_change=reads_changes(strategy, expression),
+    )

@@ -1,0 +1,412 @@
+"""Pruning: its rounds against TE-NAS's rules, how removals are ranked, whole searches."""
+
+import csv
+import importlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import anglenas
+from anglenas.errors import AnglenasError, SettingError, UnknownNameError, UsageError
+from anglenas.networks import NetworkConfig
+from anglenas.plugins import load
+from anglenas.probes import find_metric
+from anglenas.searching import Measured
+from anglenas.searching._memory import check_memory, training_memory
+from anglenas.searching._readings import change, places_by_change
+from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET, Supernet
+from anglenas.strategies import Request, Trial
+from anglenas.strategies.prune import PRUNE, PruneSearch, Round
+
+TINY = "paper-pruning,resolution=4,iterations=2,channels=2"
+
+
+def play(strategy, space, score):
+    """All rounds, and what is left, when ``score(base, removal)`` says what goes first."""
+    history: list[Trial] = []
+    rounds = []
+    while isinstance(current := strategy.next_round(space, history), Round):
+        rounds.append(current)
+        history += [
+            Trial(len(history) + k, removal.supernet, score(current.base, removal))
+            for k, removal in enumerate(current.removals)
+        ]
+    return rounds, current, history
+
+
+@pytest.mark.parametrize(
+    ("number", "space", "sizes"),
+    [
+        (0, NASBENCH201_SUPERNET, [24, 18, 12]),
+        (2, NASBENCH201_SUPERNET, [24, 12]),
+        (9, NASBENCH201_SUPERNET, [24]),
+        (0, DARTS_SUPERNET, [196, 112, 3, 4, 5, 3, 4, 5]),
+        (2, DARTS_SUPERNET, [196, 140, 84, 3, 4, 5, 3, 4, 5]),
+    ],
+)
+def test_rounds_are_as_many_and_as_large_as_tenas_has_them(number, space, sizes):
+    """54 candidates in NAS-Bench-201; 332 in DARTS for CIFAR-10, 444 for ImageNet."""
+    strategy = replace(PRUNE, number=number)
+    rounds, left, _ = play(strategy, space, lambda *_: 0.0)
+    assert [len(one.removals) for one in rounds] == sizes
+    assert [one.title for one in strategy.planned(space)] == [one.title for one in rounds]
+    space.read(left)
+
+
+def te_nas(space, number, score):
+    """``prune_func_rank`` and ``prune_func_rank_group`` once more, on a table of booleans."""
+    names, edges = space.layout.operations, space.layout.edges
+    alive = {(edge, name): True for edge in range(len(edges)) for name in names}
+    operations = lambda edge: [name for name in names if alive[edge, name]]  # noqa: E731
+    supernet = lambda: Supernet(  # noqa: E731
+        space.layout, tuple(tuple(operations(edge)) for edge in range(len(edges)))
+    )
+    while any(len(operations(edge)) > 1 for edge in range(len(edges))):
+        base = supernet()
+        candidates = [(score(base, edge, name), -k, edge, name)
+                      for k, (edge, name) in enumerate(alive) if alive[edge, name]]  # fmt: skip
+        lost = min(number, len(operations(0)) - 1)
+        for edge in range(len(edges)):
+            mine = sorted((one for one in candidates if one[2] == edge), reverse=True)
+            for _, _, _, name in mine[:lost]:
+                alive[edge, name] = False
+    starts = [0, 2, 5, 9] if len(edges) == 28 else []
+    for cell in (0, 14):
+        for start, end in zip(starts, [*starts[1:], 14], strict=False):
+            base = supernet()
+            group = range(cell + start, cell + end)
+            mine = sorted(((score(base, edge, operations(edge)[0]), -edge, edge)
+                           for edge in group), reverse=True)  # fmt: skip
+            for _, _, edge in mine[: len(group) - 2]:
+                alive[edge, operations(edge)[0]] = False
+    return supernet()
+
+
+@pytest.mark.parametrize(
+    ("space", "number"), [(NASBENCH201_SUPERNET, 1), (DARTS_SUPERNET, 3), (DARTS_SUPERNET, 2)]
+)
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_left_is_what_tenas_leaves(space, number, seed):
+    def score(base, edge, name):
+        """Chance, with ties, that depends on all of the supernet."""
+        text = f"{seed}{base}{edge}{name}"
+        return int(np.random.default_rng(list(text.encode())).integers(20))
+
+    _, left, _ = play(
+        replace(PRUNE, number=number),
+        space,
+        lambda base, removal: score(base, removal.edge, removal.operation),
+    )
+    assert left == te_nas(space, number, score)
+
+
+@given(st.integers(0, 53), st.integers(0, 10**6))
+def test_proposals_are_a_function_of_the_history(done, seed):
+    rng = np.random.default_rng(seed)
+    _, _, history = play(PRUNE, NASBENCH201_SUPERNET, lambda *_: float(rng.integers(9)))
+    request = Request(
+        space=NASBENCH201_SUPERNET, history=history[:done], count=100,
+        stream=np.random.default_rng, admits=lambda _: True,
+    )  # fmt: skip
+    size = next(end for end in (24, 42, 54) if done < end) - done
+    proposed = PRUNE.propose(request)
+    assert list(proposed) == [trial.architecture for trial in history[done : done + size]]
+    assert PRUNE.propose(replace(request, count=1)) == proposed[:1]
+    assert PRUNE.propose(replace(request, history=history)) == ()
+
+
+def test_settings_that_make_no_sense_are_refused():
+    with pytest.raises(SettingError, match="ends nowhere"):
+        PruneSearch(number=-1)
+    with pytest.raises(SettingError, match="auto, pruned or change"):
+        PruneSearch(reading="other")
+    with pytest.raises(UsageError, match="needs supernets"):
+        PRUNE.propose(Request(load("space", "nasbench201"), [], 1, np.random.default_rng, bool))
+
+
+def tenas_change(before, after, precision=3):
+    """VITA-Group/TENAS: ``round((origin - pruned) / origin, 3)``, its mean, and ``round_to``.
+
+    ``None`` where the mean lies between two numbers of three digits.
+    """
+    mean = np.mean([round((a - b) / a, precision) for a, b in zip(before, after, strict=True)])
+    if mean == 0:
+        return 0.0
+    power = np.floor(np.log10(abs(mean) + 1e-8)) + 1
+    digits = (abs(mean) + 1e-8) * 10 ** (precision - power)
+    between = abs(digits % 1 - 0.5) < 1e-3
+    return None if between else np.sign(mean) * round(digits) * 10 ** (power - precision)
+
+
+values = st.lists(st.tuples(st.floats(1, 1e4), st.floats(1, 1e4)), min_size=1, max_size=4)
+
+
+@given(values)
+def test_changes_are_rounded_as_tenas_rounds_them(pairs):
+    before, after = zip(*pairs, strict=True)
+    expected = tenas_change(before, after)
+    assume(expected is not None)
+    assert change(before, after) == pytest.approx(-expected)
+
+
+def test_changes_without_meaning():
+    assert np.isnan(change([1.0, None], [1.0, 1.0]))
+    assert np.isnan(change([1.0], [None]))
+    assert np.isnan(change([0.0], [1.0]))
+    assert change([-2.0], [-1.0]) == 0.5  # it has risen
+
+
+def measured(ntk, regions):
+    values = {"ntk": ntk, "regions": regions}
+    reasons = {name: "undefined: no" for name, value in values.items() if value is None}
+    return Measured(values, values, reasons)
+
+
+METRICS = (find_metric("ntk"), find_metric("regions"))
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([80.0, 90.0, 100.0, 130.0]), st.sampled_from([40, 50, 60])),
+        min_size=1, max_size=8,
+    )
+)  # fmt: skip
+def test_places_are_those_of_tenas(candidates):
+    """Sum of dense ranks, the first candidate to be pruned having the highest place."""
+    base = (measured(100.0, 50.0),)
+    left = [(measured(*candidate),) for candidate in candidates]
+    placed = places_by_change("ntk+regions", base, left, METRICS)
+
+    ntk = [(100.0 - k) / 100.0 for k, _ in candidates]  # higher goes first
+    lr = [(50.0 - r) / 50.0 for _, r in candidates]  # lower goes first
+    ranks = [
+        sorted(set(ntk), reverse=True).index(a) + sorted(set(lr)).index(b)
+        for a, b in zip(ntk, lr, strict=True)
+    ]
+    by_ntk = sorted(range(len(ntk)), key=lambda k: -ntk[k])  # ties in the order of this list
+    expected = sorted(by_ntk, key=lambda k: ranks[k])
+    assert np.argsort(-placed).tolist() == expected
+
+
+def test_removals_without_a_value_go_last_and_none_at_all_is_an_error():
+    base = (measured(100.0, 50.0),)
+    left = [(measured(None, 60.0),), (measured(120.0, 10.0),)]
+    assert places_by_change("ntk+regions", base, left, METRICS).tolist() == [0.0, 1.0]
+    with pytest.raises(AnglenasError, match=r"scored by ntk\+regions \(undefined: no\)"):
+        places_by_change("ntk+regions", base, left[:1], METRICS)
+
+
+# Whole searches.
+
+
+def search(rank="angle_loss+params", space="nasbench201", recipe=TINY, **settings):
+    given = {"strategy": "prune", "workers": 0, "store": ":memory:", **settings}
+    return anglenas.search(space, "digits", rank=rank, recipe=recipe, **given)
+
+
+def test_by_parameters_alone_it_ends_at_the_largest_cell():
+    found = search("params", recipe=None)
+    assert set(found.best.architecture.operations) == {"nor_conv_3x3"}
+    assert found.recipe.name == "tenas"
+    assert [one.rank for one in found.candidates] == [1]
+    assert Counter(row["round"] for row in found.pruning) == {1: 24, 2: 18, 3: 12}
+
+
+def test_removals_are_told_with_what_was_measured():
+    seen = []
+    found = search(on_progress=seen.append)
+    assert [(p.done, p.total) for p in seen if p.computed == seen[-1].computed] == [(54, 54)]
+    assert seen[0].stage == "round 1 of 3: 4 operations on an edge, 3 stay"
+    assert seen[-1].stage == "round 3 of 3: 2 operations on an edge, 1 stays"
+    assert seen[-1].best is None
+    assert found.computed == 2 * 54 + 2  # a training and a count each, and those of the result
+    pruned = Counter(row["round"] for row in found.pruning if row["pruned"])
+    assert pruned == {1: 6, 2: 6, 3: 6}
+    assert found.pruning[0].keys() == {
+        "round", "cell", "source", "target", "operation", "angle", "loss", "params", "place",
+        "pruned",
+    }  # fmt: skip
+    for row in found.pruning:
+        rivals = [other for other in found.pruning if all(
+            other[key] == row[key] for key in ("round", "source", "target")
+        )]  # fmt: skip
+        assert row["pruned"] == (row["place"] == min(other["place"] for other in rivals))
+    gone = {(row["source"], row["target"], row["operation"])
+            for row in found.pruning if row["pruned"]}  # fmt: skip
+    edges = zip(NASBENCH201_SUPERNET.layout.edges, found.best.architecture.operations, strict=True)
+    assert {(e.source, e.target, name) for e, name in edges}.isdisjoint(gone)
+    assert len(gone) == 18
+
+
+@pytest.mark.slow
+def test_places_are_those_of_the_rank_expression():
+    found = search("tse+params")
+    first = [row for row in found.pruning if row["round"] == 1]
+    columns = {name: np.array([row[name] for row in first]) for name in ("tse", "params")}
+    scores = anglenas.ranking.parse("tse+params").evaluate(columns, {"tse": False, "params": True})
+    by_place = [scores[k] for k in np.argsort([row["place"] for row in first])]
+    assert by_place == sorted(by_place, reverse=True)
+
+
+@pytest.mark.slow
+def test_reading_by_change_measures_the_supernet_of_each_round_too():
+    found = search("params+loss", strategy="prune,reading=change", recipe=f"{TINY},repeats=2")
+    assert found.strategy == "prune,reading=change"
+    assert found.computed == 57 * 3 + 3
+    assert len(found.pruning) == 54
+
+
+@pytest.mark.slow
+def test_darts_ends_at_a_genotype():
+    found = search("params", "darts", recipe=None)
+    assert found.recipe.name == "tenas-darts"
+    assert {name for name, _ in found.best.architecture.normal} == {"sep_conv_5x5"}
+    assert len(found.pruning) == 332
+    assert found.best.config.channels == 36
+    assert found.best.config.cells == 6
+    cells = Counter((row["cell"], row["target"]) for row in found.pruning if row["round"] > 2)
+    assert cells == {(c, t): t for c in ("normal", "reduce") for t in (3, 4, 5)}
+
+
+@pytest.mark.parametrize("space", ["darts", "darts_tenas", "darts_imagenet"])
+def test_every_kind_of_darts_network_has_supernets(space):
+    assert load("space", load("space", space).supernet) is DARTS_SUPERNET
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ({"budget": 10}, "takes no budget"),
+        ({"minutes": 1.0}, "takes no minutes: it has no result before its end"),
+        ({"max_params": 10**6}, "takes no max_params: how large its result is"),
+        ({"max_flops": 10**6}, "takes no max_flops"),
+    ],
+)
+def test_limits_are_refused(limit, message):
+    with pytest.raises(SettingError, match=message):
+        search(**limit)
+
+
+def test_spaces_without_supernets_and_unknown_names_are_refused():
+    with pytest.raises(SettingError, match="'nasbench201_supernet' does not have"):
+        search(space="nasbench201_supernet")
+    with pytest.raises(SettingError, match="'nasbench201' is no space of supernets"):
+        search(strategy="prune,supernet=nasbench201")
+    with pytest.raises(UnknownNameError, match="no space named 'other'"):
+        search(strategy="prune,supernet=other")
+    with pytest.raises(UnknownNameError, match="no metric named 'angel'"):
+        search("angel+params", recipe=None)
+
+
+def test_a_supernet_that_does_not_fit_the_memory_is_refused_before_anything_is_measured(tmp_path):
+    store = tmp_path / "scores.sqlite"
+    with pytest.raises(SettingError, match=r"of 8 x 8 pixels takes about .* TB|about .* GB"):
+        search(recipe="paper-pruning,channels=20000", store=store)
+    assert not store.exists()
+    check_memory(10**6, 2, "10 images")
+    with pytest.raises(SettingError, match="fewer channels, cells or images"):
+        check_memory(10**15, 2, "10 images")
+
+
+def test_memory_grows_with_images_and_pixels():
+    text = str(DARTS_SUPERNET.full())
+    sizes = {}
+    for images, side in ((10, 16), (20, 16), (10, 32)):
+        config = NetworkConfig(10, 2, 1, side=side)
+        sizes[images, side] = training_memory(DARTS_SUPERNET, text, config, images)
+    weights = sizes[10, 16] * 2 - sizes[20, 16]
+    assert 0 < weights < 0.2 * sizes[10, 16]
+    assert (sizes[10, 32] - weights) / (sizes[10, 16] - weights) == pytest.approx(4, rel=0.05)
+
+
+def test_a_failure_stops_the_search_with_what_was_measured_kept(monkeypatch):
+    pruning = importlib.import_module("anglenas.searching._pruning")
+    real = pruning.Pruning._measure
+
+    def failing(self, current, scorer, report):
+        outcomes = real(self, current, scorer, report)
+        one = next(iter(outcomes))
+        failed = replace(outcomes[one], status="failed: worker died", record=None)
+        monkeypatch.setattr(type(scorer), "outcomes", lambda *_: iter([failed]))
+        return real(self, current, scorer, report)
+
+    monkeypatch.setattr(pruning.Pruning, "_measure", failing)
+    with pytest.raises(AnglenasError, match=r"worker died.*the same search goes on"):
+        search()
+
+
+# The command line.
+
+SCRIPT = Path(sys.executable).with_name("anglenas")
+
+
+def start(folder: Path, *options: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [SCRIPT, "search", "--strategy", "prune", "--rank", "angle_loss+params", "--recipe", TINY,
+         "--out", str(folder / "run"), "--store", str(folder / "scores.sqlite"), *options],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+    )  # fmt: skip
+
+
+def rows(store: Path) -> int:
+    try:
+        with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM scores").fetchone()
+    except sqlite3.OperationalError:
+        return 0
+    connection.close()
+    return int(count)
+
+
+@pytest.mark.slow
+def test_a_search_killed_twice_ends_as_one_that_was_not(tmp_path):
+    whole = search()
+    known = 0
+    for further, workers in ((20, "2"), (50, "1")):
+        process = start(tmp_path, "--workers", workers)
+        while rows(tmp_path / "scores.sqlite") < known + further and process.poll() is None:
+            time.sleep(0.05)
+        process.kill()
+        process.communicate()
+        known = rows(tmp_path / "scores.sqlite")
+        assert known >= further
+    process = start(tmp_path, "--workers", "0", "--json")
+    out, errors = process.communicate()
+    assert process.returncode == 0, errors
+    result = json.loads(out)
+    assert result["best"] == str(whole.best.architecture)
+    assert result["computed"] == whole.computed - known
+    with (tmp_path / "run" / "pruning.csv").open() as file:
+        written = list(csv.DictReader(file))
+    assert [row["angle"] for row in written] == [repr(row["angle"]) for row in whole.pruning]
+    assert [row["pruned"] for row in written] == [str(row["pruned"]) for row in whole.pruning]
+
+
+@pytest.mark.slow
+def test_ctrl_c_and_lines_tell_round_and_time_left(tmp_path):
+    process = start(tmp_path, "--workers", "1")
+    while rows(tmp_path / "scores.sqlite") < 4 and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1].endswith("the same command goes on from there.")
+    process = start(tmp_path, "--workers", "1")
+    out, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert "54 of 54 measured" in errors
+    assert "round 3 of 3: 2 operations on an edge, 1 stays" in errors
+    assert "Pruning ended with this network after 54 removals" in " ".join(out.split())
+    assert os.path.exists(tmp_path / "run" / "pruning.csv")  # noqa: PTH110
