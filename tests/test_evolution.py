@@ -78,6 +78,15 @@ def differences(one: Any, other: Any) -> int:
     return sum(a != b for a, b in zip(one.operations, other.operations, strict=True))
 
 
+def neighbours(parents: list[Any]) -> set[str]:
+    """The functions of all cells that differ from a parent in one choice."""
+    return {
+        NASBENCH201.canonical(one)
+        for one in NASBENCH201.enumerate()
+        if any(differences(one, parent) == 1 for parent in parents)
+    }
+
+
 def test_it_is_the_algorithm_of_the_paper() -> None:
     """Real et al. (2019), algorithm 1, with a queue; what was seen is drawn again."""
     size, sample, budget, seed = 8, 3, 60, 5
@@ -108,14 +117,17 @@ def test_it_is_the_algorithm_of_the_paper() -> None:
 def test_a_child_differs_from_a_parent_of_the_population_in_one_choice(
     population: int, sample: int, concurrency: int, seed: int
 ) -> None:
-    strategy = Evolution(population, sample, concurrency)
+    strategy = Evolution(population, sample, concurrency, patience=5000)
     found = evolve(strategy, convolutions, 40, seed)
     assert found[:population] == evolve(RANDOM, convolutions, population, seed)[:40]
     for number in range(population, 40):
         open_since = number - number % concurrency
         if open_since:
             parents = found[max(0, open_since - population) : open_since]
-            assert any(differences(found[number], parent) == 1 for parent in parents)
+            # Where all neighbours are functions that were found, a random cell is all that is left.
+            assert any(differences(found[number], parent) == 1 for parent in parents) or not (
+                neighbours(parents) - {NASBENCH201.canonical(one) for one in found[:number]}
+            )
 
 
 @given(st.integers(1, 39), st.integers(0, 10**6))

@@ -268,7 +268,12 @@ def test_errors_point_at_the_place(text, position, message):
     with pytest.raises(ExpressionError, match=re.escape(message)) as caught:
         parse(text)
     assert caught.value.position == position
-    assert str(caught.value).endswith(f"\n  {text}\n  {' ' * position}^")
+    shown, caret = str(caught.value).splitlines()[-2:]
+    if len(text) < 50:
+        assert (shown, caret) == (f"  {text}", f"  {' ' * position}^")
+    else:  # a part of it
+        assert len(shown) < 100
+        assert shown[caret.index("^")] == text[position]
 
 
 def test_siblings_do_not_add_up_to_depth():
