@@ -75,9 +75,10 @@ def test_source_of_darts(space: str) -> None:
         check(weights(space, genotype, side=64 if "imagenet" in space else 16))
 
 
+@pytest.mark.parametrize("seed", [3, 4])
 @pytest.mark.parametrize("space", ["nasbench201", *DARTS])
-def test_source_is_what_ruff_would_write(space: str, tmp_path: Path) -> None:
-    architecture = load("space", space).sample(np.random.default_rng(3))
+def test_source_is_what_ruff_would_write(space: str, seed: int, tmp_path: Path) -> None:
+    architecture = load("space", space).sample(np.random.default_rng(seed))
     path = tmp_path / "network.py"
     plain = replace(weights(space, architecture, side=64), class_names=tuple("abcde"))
     path.write_text(network_source(plain))
