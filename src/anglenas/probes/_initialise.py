@@ -1,43 +1,62 @@
 """Fresh weights for a network, each from a random stream of its own."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
 from anglenas.numerics import derive
 
-__all__ = ["initialise"]
+__all__ = ["Draw", "fan_in_normal", "fan_out_normal", "initialise", "torch_uniform"]
+
+Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+"""From a weight, whose values do not matter, and a generator to fresh values of its shape."""
 
 _WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
 _NORMALISING = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
+def fan_in_normal(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """From ``N(0, 2 / fan_in)`` (Kaiming normal; He et al., ICCV 2015)."""
+    return _normal(weight, generator) * math.sqrt(2.0 / weight[0].numel())
+
+
+def fan_out_normal(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """From ``N(0, 2 / fan_out)``, with PyTorch's fan of a grouped convolution."""
+    return _normal(weight, generator) * math.sqrt(2.0 / weight[:, 0].numel())
+
+
+def torch_uniform(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """From ``U(-1 / sqrt(fan_in), 1 / sqrt(fan_in))``, as PyTorch draws those of new modules."""
+    values = torch.empty(weight.shape, dtype=weight.dtype).uniform_(-1, 1, generator=generator)
+    return values / math.sqrt(weight[0].numel())
+
+
+def _normal(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return torch.empty(weight.shape, dtype=weight.dtype).normal_(generator=generator)
+
+
 @torch.no_grad()
-def initialise(network: nn.Module, seed: int) -> None:
+def initialise(network: nn.Module, seed: int, draw: Draw = fan_in_normal) -> None:
     """Give a network fresh weights, in place.
 
-    Convolutions and linear layers are drawn from ``N(0, 2 / fan_in)`` (Kaiming normal; He et al.,
-    ICCV 2015) with biases 0; normalisation layers become the identity, running statistics
-    included. Other parameters stay as they are. The stream of a weight depends on the seed and on
-    its module's name alone, so that equal parts of two networks get equal weights.
+    Convolutions and linear layers are drawn, with biases 0; normalisation layers become the
+    identity, running statistics included. Other parameters stay as they are. The stream of a weight
+    depends on the seed and on its module's name alone, so that equal parts of two networks get
+    equal weights.
 
     Args:
         network: Any module.
         seed: Where the streams come from.
+        draw: How weights are drawn.
     """
     for name, module in network.named_modules():
         if isinstance(module, _WEIGHTED):
-            _draw(module.weight, derive(seed, "weights", name))
+            # On the CPU in the plain layout: the same numbers on every device and memory format.
+            generator = torch.Generator().manual_seed(derive(seed, "weights", name))
+            module.weight.copy_(draw(module.weight, generator))
             if module.bias is not None:
                 module.bias.zero_()
         elif isinstance(module, _NORMALISING):
             module.reset_parameters()
-
-
-def _draw(weight: torch.Tensor, seed: int) -> None:
-    # Drawn on the CPU in the plain layout: the same numbers on every device and memory format.
-    generator = torch.Generator().manual_seed(seed)
-    fan_in = weight[0].numel()
-    values = torch.empty(weight.shape, dtype=weight.dtype).normal_(generator=generator)
-    weight.copy_(values * math.sqrt(2.0 / fan_in))

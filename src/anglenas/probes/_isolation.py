@@ -16,7 +16,7 @@ from anglenas.errors import AnglenasError, DataError, NetworkError
 from anglenas.networks import layout_of
 from anglenas.numerics import derive
 from anglenas.probes._base import Undefined
-from anglenas.probes._initialise import initialise
+from anglenas.probes._initialise import Draw, fan_in_normal, initialise
 from anglenas.probes._outputs import find_classifier, logits_of
 
 __all__ = ["Specimen", "device_of", "explained", "fresh_copy", "isolated", "run", "spread"]
@@ -87,7 +87,12 @@ def fresh_copy(network: nn.Module, seed: int) -> Iterator[nn.Module]:
 
 @contextmanager
 def isolated(
-    network: nn.Module, batch: FewShot, seed: int, probe: str, classifier: str | None = None
+    network: nn.Module,
+    batch: FewShot,
+    seed: int,
+    probe: str,
+    classifier: str | None = None,
+    draw: Draw = fan_in_normal,
 ) -> Iterator[Specimen]:
     """A :func:`fresh_copy` that returns logits, and the images to run it on.
 
@@ -102,6 +107,7 @@ def isolated(
         probe: Who measures; what messages call it.
         classifier: Name of the layer that yields the logits, where a network returns several
             tensors; by default the last linear layer that runs.
+        draw: How weights are drawn.
 
     Raises:
         DataError: A label is none of the classes.
@@ -111,7 +117,7 @@ def isolated(
     _check(batch)
     with _untouched_state():
         specimen = _prepare(_copy(network), batch, probe, classifier)
-        _refresh(specimen.network.get_submodule("network"), seed)
+        _refresh(specimen.network.get_submodule("network"), seed, draw)
         yield specimen
 
 
@@ -194,9 +200,9 @@ def _untouched_state() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def _refresh(network: nn.Module, seed: int) -> None:
+def _refresh(network: nn.Module, seed: int, draw: Draw = fan_in_normal) -> None:
     """Fresh weights, and global random streams of the seed for whatever else the network draws."""
-    initialise(network, seed)
+    initialise(network, seed, draw)
     stream = derive(seed, "network")
     torch.manual_seed(stream)
     random.seed(stream)

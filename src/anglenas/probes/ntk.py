@@ -24,6 +24,7 @@ from torch import nn
 
 from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._initialise import Draw, fan_in_normal
 from anglenas.probes._isolation import isolated, spread
 from anglenas.probes._jacobian import finite, gram, summed_logits
 from anglenas.recipe import Recipe
@@ -139,11 +140,13 @@ class NtkProbe:
         name: Name of the probe and of its metric.
         kernel: From the network, in training mode, and images to the kernel ``(N, N)``.
         remark: What the metric's formula in words ends with.
+        draw: How weights are drawn.
     """
 
     name: str = "ntk"
     kernel: Callable[[nn.Module, torch.Tensor], torch.Tensor] = ntk
     remark: str = ""
+    draw: Draw = fan_in_normal
     version: int = 1
     subject: Literal["function", "network"] = "function"
     uses_images: bool = True
@@ -162,7 +165,7 @@ class NtkProbe:
             NetworkError: The network cannot be measured.
             Undefined: The logits or their gradients are not finite, or depend on no parameter.
         """
-        with isolated(network, batch, seed, self.name) as specimen:
+        with isolated(network, batch, seed, self.name, draw=self.draw) as specimen:
             images = specimen.images[spread(_MOST_IMAGES, len(specimen.images))]
             kernel = self.kernel(specimen.network, images)
         finite(kernel.sum().item(), "the neural tangent kernel")

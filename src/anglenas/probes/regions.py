@@ -18,7 +18,7 @@ from anglenas.data import FewShot, normalised
 from anglenas.numerics import derive
 from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._initialise import initialise
+from anglenas.probes._initialise import Draw, fan_in_normal, initialise
 from anglenas.probes._isolation import device_of, fresh_copy, run
 from anglenas.probes._relu_codes import by_sample, row_codes
 from anglenas.recipe import Recipe
@@ -108,11 +108,13 @@ class Regions:
         batches: How many batches of samples.
         batch_size: Samples in each; BatchNorm uses the batch's own statistics.
         side: Side of the samples in pixels.
+        draw: How weights are drawn.
     """
 
     batches: int = 3
     batch_size: int = 1000
     side: int = 3
+    draw: Draw = fan_in_normal
     name: str = "regions"
     version: int = 1
     subject: Literal["function", "network"] = "network"
@@ -140,7 +142,7 @@ class Regions:
         with fresh_copy(network, seed) as copied:
             if isinstance(copied, Thinnable):
                 copied = copied.thin().train().requires_grad_(False)
-            initialise(copied, seed)
+            initialise(copied, seed, self.draw)
             inputs = self._inputs(batch, thin, seed)
             if not thin:  # what fails on whole images does not fail for their size
                 run(copied, normalised(batch)[:2].to(device_of(copied)), self.name)
