@@ -235,8 +235,8 @@ def test_removals_are_told_with_what_was_measured():
     pruned = Counter(row["round"] for row in found.pruning if row["pruned"])
     assert pruned == {1: 6, 2: 6, 3: 6}
     assert found.pruning[0].keys() == {
-        "round", "cell", "source", "target", "operation", "angle", "loss", "params", "place",
-        "pruned",
+        "round", "cell", "source", "target", "operation", "angle", "loss", "params", "seconds",
+        "place", "pruned",
     }  # fmt: skip
     for row in found.pruning:
         rivals = [other for other in found.pruning if all(

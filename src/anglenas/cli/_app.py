@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from anglenas.cli._correlate import correlate
 from anglenas.cli._data import data
 from anglenas.cli._draw import draw
 from anglenas.cli._export import export
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (search, score, draw, train, export):
+for command in (search, score, correlate, draw, train, export):
     app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(data, name="data")
 app.add_typer(store, name="store")

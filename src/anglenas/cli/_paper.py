@@ -16,6 +16,7 @@ from anglenas.cli._options import (
     Workers,
     flowing,
 )
+from anglenas.cli._paper_study import figure1, figure2, picks, table1
 from anglenas.cli._progress import show_progress
 from anglenas.errors import SettingError
 
@@ -114,7 +115,8 @@ def cells(
     print(out)
 
 
-paper.command(help=flowing(cells.__doc__ or ""))(cells)
+for command in (table1, figure1, figure2, picks, cells):
+    paper.command(help=flowing(command.__doc__ or ""))(command)
 
 
 def _write(

@@ -2,10 +2,22 @@
 
 from anglenas.report._model import Column, Row, RunReport
 from anglenas.report._render import save_figure
+from anglenas.report._sheet import Sheet, latex, markdown
 from anglenas.report.draw import draw_cells
 from anglenas.report.figures import Mark, Scatter, rank_figure, scatters
 from anglenas.report.page import render_page, write_report
+from anglenas.report.places import place_sheet, places_figure
 from anglenas.report.run import prepare_folder, report_of, write_run
+from anglenas.report.study import (
+    pick_sheet,
+    study_figure,
+    study_json,
+    study_notes,
+    study_sheets,
+    study_text,
+    table_1_sheets,
+    write_study,
+)
 from anglenas.report.training import confusion_figure, curves_figure, write_training
 
 __all__ = [
@@ -14,16 +26,29 @@ __all__ = [
     "Row",
     "RunReport",
     "Scatter",
+    "Sheet",
     "confusion_figure",
     "curves_figure",
     "draw_cells",
+    "latex",
+    "markdown",
+    "pick_sheet",
+    "place_sheet",
+    "places_figure",
     "prepare_folder",
     "rank_figure",
     "render_page",
     "report_of",
     "save_figure",
     "scatters",
+    "study_figure",
+    "study_json",
+    "study_notes",
+    "study_sheets",
+    "study_text",
+    "table_1_sheets",
     "write_report",
     "write_run",
+    "write_study",
     "write_training",
 ]

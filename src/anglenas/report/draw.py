@@ -29,7 +29,7 @@ from anglenas.report._style import (
 )
 from anglenas.spaces import CellGraph, Drawing, OptionTable
 
-__all__ = ["draw_cells"]
+__all__ = ["cell_size", "draw_cells", "inset_cell"]
 
 _MARGIN = 12.0
 _BETWEEN = 40.0
@@ -140,6 +140,30 @@ def draw_cells(
         _draw_block(axes, below, below.height - _BLOCK_GAP, MUTED)
         _draw_rows(axes, rows, width, height - above.height)
     return figure
+
+
+def cell_size(graph: CellGraph) -> tuple[float, float]:
+    """Width and height of a cell's drawing in points."""
+    cell = _cell(graph)
+    return cell.width, cell.height
+
+
+def inset_cell(figure: Figure, graph: CellGraph, left: float, bottom: float) -> None:
+    """Draw a cell into a figure of something else.
+
+    Args:
+        figure: The figure.
+        graph: The cell.
+        left: Where its drawing begins, in points from the left.
+        bottom: Where it begins, in points from below; :func:`cell_size` tells how large it is.
+    """
+    cell = _cell(graph)
+    whole = 72 * figure.get_size_inches()
+    place = (left / whole[0], bottom / whole[1], cell.width / whole[0], cell.height / whole[1])
+    axes = figure.add_axes(place, frameon=False)
+    axes.set_axis_off()
+    axes.set(xlim=(0, cell.width), ylim=(0, cell.height))
+    _draw_part(axes, cell, 0, 0)
 
 
 # What goes where.

@@ -64,6 +64,7 @@ def refuse_limits(limits: Mapping[str, object]) -> None:
         "minutes": "it has no result before its end",
         "max_params": "how large its result is turns out at its end",
         "max_flops": "how large its result is turns out at its end",
+        "max_latency_ms": "how large its result is turns out at its end",
     }
     for name, limit in limits.items():
         if limit is not None:
@@ -198,10 +199,12 @@ class Pruning:
 
     def _row(self, removal: Removal, measured: Measured, place: float) -> dict[str, Any]:
         edge = self.space.layout.edges[removal.edge]
+        by_probe = {metric.probe: measured.seconds[metric.name] for metric in self.plan.metrics}
         return {
             **edge._asdict(),
             "operation": removal.operation,
             **measured.values,
+            "seconds": sum(by_probe.values()),
             "place": int(place),
         }
 

@@ -138,7 +138,7 @@ def _strata_told(scores: Sequence[Scores]) -> list[str]:
     if "top" in names:
         raise SettingError(
             "A sample of the scores is called 'top', which does not tell of how many networks; say "
-            "which parts of the table were drawn from more than others, such as top-1000."
+            "by strata which parts of the table more were drawn from, such as --strata top-1000."
         )
     return [f"top-{match[1]}" for name in names if (match := _TOP.fullmatch(name))]
 

@@ -14,7 +14,7 @@ from anglenas.errors import DataError, SettingError
 from anglenas.numerics import derive
 from anglenas.plugins import load
 from anglenas.searching import Measured, score_many
-from anglenas.study._scores import Scores
+from anglenas.study._scores import Scores, is_metric, with_table
 from anglenas.study._subsets import read_subset
 from anglenas.study._table import Table
 
@@ -104,7 +104,8 @@ def measure(
 
     Args:
         table: The table that the networks are of.
-        metrics: Names of the metrics; ``params`` is always measured too.
+        metrics: Names of the metrics; ``params`` is always measured too. What the table has, and
+            cannot be measured, is taken from there.
         samples: What :func:`draw_samples` drew.
         data: The images, as in :func:`anglenas.search`.
         seeds: Seeds of the measurements; each network is measured with every one.
@@ -120,7 +121,8 @@ def measure(
         WorkersError: The workers cannot be used.
     """
     rows = np.flatnonzero(np.any(list(samples.values()), axis=0))
-    names = tuple(dict.fromkeys([*metrics, "params"]))
+    wanted = [name for name in metrics if name not in table.columns or is_metric(name)]
+    names = tuple(dict.fromkeys([*wanted, "params"]))
     found: list[Scores] = []
     notices: dict[str, None] = {}
     for number, seed in enumerate(seeds):
@@ -135,7 +137,8 @@ def measure(
             ),
             **settings,
         )
-        found.append(_laid_out(measured, rows, names, len(table), samples, seed))
+        laid = _laid_out(measured, rows, names, len(table), samples, seed)
+        found.append(with_table(laid, table))
         notices |= dict.fromkeys(measured[0].notices)
     return tuple(found), tuple(notices)
 
@@ -162,6 +165,8 @@ def _laid_out(
 def scores_text(scores: Sequence[Scores], table: Table) -> str:
     """Scores as the CSV that :func:`read_scores` reads: a line for each network and seed.
 
+    What is known of networks that were not drawn is left to the table.
+
     Args:
         scores: What :func:`measure` returned.
         table: The table they are of.
@@ -174,7 +179,7 @@ def scores_text(scores: Sequence[Scores], table: Table) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["architecture", "samples", "seed", *names])
     for one in scores:
-        for row in np.flatnonzero(np.any(list(one.measured.values()), axis=0)):
+        for row in np.flatnonzero(np.any(list(one.samples.values()), axis=0)):
             drawn = " ".join(name for name, chosen in one.samples.items() if chosen[row])
             cells = (_cell(one, name, int(row)) for name in names)
             writer.writerow([table.architectures[row], drawn, one.seed, *cells])

@@ -1,7 +1,7 @@
 """What was measured of the networks of a table."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from anglenas.probes import Metric, Undefined, find_metric
 from anglenas.study._files import Columns, architectures_of, numbers, read_columns
 from anglenas.study._table import Table
 
-__all__ = ["Scores", "directions_of", "read_scores"]
+__all__ = ["Scores", "directions_of", "is_metric", "read_scores", "with_table"]
 
 Floats = NDArray[np.float64]
 Masks = Mapping[str, NDArray[np.bool_]]
@@ -44,14 +44,16 @@ class Scores:
 
 def directions_of(names: Iterable[str]) -> dict[str, bool]:
     """Whether higher is better, by name; it is for what is no metric of ours."""
+    return {name: not is_metric(name) or find_metric(name).higher_is_better for name in names}
 
-    def higher(name: str) -> bool:
-        try:
-            return find_metric(name).higher_is_better
-        except UnknownNameError:
-            return True
 
-    return {name: higher(name) for name in names}
+def is_metric(name: str) -> bool:
+    """Whether a name is that of a metric that can be measured."""
+    try:
+        find_metric(name)
+    except UnknownNameError:
+        return False
+    return True
 
 
 def read_scores(
@@ -221,10 +223,28 @@ def _joined(files: Sequence[_File], table: Table, seed: int) -> Scores:
             mask[rows[chosen[here]]] = True
     laid = {name: _laid(name, some, table) for name, some in pieces.items()}
     seconds = {name: value for file in files for name, value in file.seconds.items()}
-    laid |= {name: _extended(laid.get(name), values) for name, values in table.columns.items()}
     columns = {name: values for name, (values, _) in laid.items()}
     measured = {name: known for name, (_, known) in laid.items()}
-    return Scores(columns, measured, seconds, samples, seed)
+    return with_table(Scores(columns, measured, seconds, samples, seed), table)
+
+
+def with_table(scores: Scores, table: Table) -> Scores:
+    """Scores to which the columns of the table are added, whole ones in place of parts of them.
+
+    Where other values of the same name were measured, these stay.
+    """
+    added = {
+        name: values
+        for name, values in table.columns.items()
+        if name not in scores.columns
+        or _alike(scores.columns[name], values)[scores.measured[name]].all()
+    }
+    everywhere = np.ones(len(table), dtype=bool)
+    return replace(
+        scores,
+        columns={**scores.columns, **added},
+        measured={**scores.measured, **dict.fromkeys(added, everywhere)},
+    )
 
 
 def _check_once(rows: NDArray[np.int64], table: Table, file: str) -> None:
@@ -252,13 +272,6 @@ def _laid(name: str, pieces: Sequence[_Piece], table: Table) -> _Column:
             )
         column[rows], known[rows] = values, True
     return column, known
-
-
-def _extended(laid: _Column | None, values: Floats) -> _Column:
-    """The table's own column, unless other values of that name were measured."""
-    if laid is not None and not _alike(laid[0], values)[laid[1]].all():
-        return laid
-    return values, np.ones(len(values), dtype=bool)
 
 
 def _alike(first: Floats, second: Floats) -> NDArray[np.bool_]:

@@ -1,0 +1,85 @@
+"""What one candidate of a pruning search on DARTS costs, and how that grows with the width.
+
+    python benchmarks/darts_supernet.py [--iterations 3] [--side 16]
+
+Prints a table: seconds of an iteration of training (100 images, forward and backward) of the
+supernet with 7, 4 and 1 operations on each edge, for several widths, and the memory estimated
+before a search starts. The last column adds the 332 candidates of a search of 50 iterations.
+"""
+
+import argparse
+import os
+from dataclasses import replace
+
+import torch
+
+from anglenas.data import FewShot
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.numerics import single_thread
+from anglenas.probes.short_training import SHORT_TRAINING
+from anglenas.recipe import preset
+from anglenas.searching._memory import training_memory
+from anglenas.spaces.supernets import DARTS_SUPERNET, Supernet
+from anglenas.strategies.prune import PRUNE
+from timing import seconds
+
+WIDTHS = (1, 2, 4, 8)
+IMAGES = 100
+
+
+def with_operations(count: int) -> Supernet:
+    """The supernet with the first operations on each edge."""
+    full = DARTS_SUPERNET.full()
+    return replace(full, operations=tuple(held[:count] for held in full.operations))
+
+
+def iteration(supernet: Supernet, channels: int, side: int, iterations: int) -> float:
+    """Seconds of an iteration; what a training costs besides is left out."""
+    config = NetworkConfig(10, channels, 1, side=side)
+    network = build_network(DARTS_SUPERNET, str(supernet), config)
+    times = []
+    for count in (1, 1, 1 + iterations):  # the very first one also chooses kernels
+        recipe = preset("paper-darts", iterations=count)
+        times.append(seconds(lambda recipe=recipe: SHORT_TRAINING.measure(
+            network, images(side), recipe, seed=1
+        )))  # fmt: skip
+    return (times[2] - times[1]) / iterations
+
+
+def images(side: int) -> FewShot:
+    """Noise: what it shows does not change what it costs."""
+    pixels = torch.randint(256, (IMAGES, 3, side, side), dtype=torch.uint8)
+    names = tuple(map(str, range(10)))
+    return FewShot(pixels, torch.arange(IMAGES) % 10, names, (0.5,) * 3, (0.25,) * 3, True)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--iterations", type=int, default=3)
+    parser.add_argument("--side", type=int, default=16)
+    given = parser.parse_args()
+    sizes = [len(one.removals) for one in PRUNE.planned(DARTS_SUPERNET)]
+    print(f"CPU time of one thread, {given.side} x {given.side} pixels, {os.cpu_count()} cores, "
+          f"load {os.getloadavg()[0]:.1f}, {torch.backends.cpu.get_cpu_capability()}, "
+          f"torch {torch.__version__}\n")  # fmt: skip
+    print("| channels | 7 operations, s | 4 | 1 | memory, MB | search, CPU h |")
+    print("|---|---|---|---|---|---|")
+    with single_thread():
+        for channels in WIDTHS:
+            times = [iteration(with_operations(count), channels, given.side, given.iterations)
+                     for count in (7, 4, 1)]  # fmt: skip
+            config = NetworkConfig(10, channels, 1, side=given.side)
+            memory = training_memory(DARTS_SUPERNET, str(DARTS_SUPERNET.full()), config, IMAGES)
+            whole = 50 * sum(
+                n * t for n, t in zip((*sizes[:2], sum(sizes[2:])), times, strict=True)
+            )
+            cells = [f"{time:.3f}" for time in times]
+            print(f"| {channels} | {' | '.join(cells)} | {memory / 1e6:.0f} | {whole / 3600:.1f} |",
+                  flush=True)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,207 @@
+r"""Pruning where the truth is known: NAS-Bench-201 with its accuracies.
+
+    python benchmarks/pruning.py measure --data cifar10=cifar10.npz --data cifar100=cifar100.npz \
+        --seeds 4 --store scores.sqlite --out docs/evidence/pruning.csv
+    python benchmarks/pruning.py table docs/evidence/pruning.csv --accuracies nasbench201.csv \
+        --random cifar10=docs/evidence/study_paper_cifar10.csv.gz
+
+``measure`` prunes once for each set of images, way and seed, and appends a row to the file. A row
+that is there is not made again, and a search that was stopped goes on from the store, so the same
+command may be run until it is through. ``table`` looks up the accuracy of what pruning ended with,
+beside the published one of TE-NAS and the picks of random search.
+"""
+
+import argparse
+import csv
+import gzip
+import os
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import anglenas
+import anglenas.searching
+from anglenas.ranking import order, parse
+from anglenas.spaces.nasbench201 import NASBENCH201
+
+TENAS = "anglenas.probes.tenas:"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to prune; the recipe is the strategy's own unless it is named."""
+
+    rank: str
+    strategy: str = "prune"
+    recipe: str | None = None
+
+
+WAYS = {
+    "angle_loss": Way("angle_loss"),
+    "angle_loss+params": Way("angle_loss+params"),
+    "params": Way("params"),
+    # TE-NAS: its procedure with fan-in weights, with those it means, with those of its release.
+    "ntk+regions": Way("ntk+regions"),
+    "ntk+regions, fan-out": Way(f"{TENAS}NTK+regions"),
+    "ntk+regions, as released": Way(f"{TENAS}NTK_AS_RELEASED+{TENAS}REGIONS_AS_RELEASED"),
+    # The other reading of a short training: by its change from the supernet that is not pruned.
+    "angle_loss, change": Way("angle_loss", "prune,reading=change"),
+    "angle_loss+params, change": Way("angle_loss+params", "prune,reading=change"),
+    "angle_loss+params, 3 repeats": Way("angle_loss+params", recipe="paper-pruning,repeats=3"),
+    "angle_loss+params, change, 3 repeats": Way(
+        "angle_loss+params", "prune,reading=change", "paper-pruning,repeats=3"
+    ),
+    # Other supernets than TE-NAS's tiny one.
+    "angle_loss+params, 16 x 16": Way(
+        "angle_loss+params", recipe="paper-pruning,resolution=16,channels=8"
+    ),
+    "angle_loss+params, 16 channels": Way("angle_loss+params", recipe="paper-pruning,channels=16"),
+}
+FOUR = ("angle_loss", "angle_loss+params", "params", "ntk+regions")
+FIELDS = ("images", "way", "seed", "index", "architecture", "seconds", "measurements", "wall")
+# Chen et al. (TE-NAS), ICLR 2021, arXiv 2102.11535, table 1: accuracy and its deviation.
+PUBLISHED = {"cifar10": (93.9, 0.47), "cifar100": (71.24, 0.56)}
+
+
+def measure(
+    data: Sequence[str], ways: Sequence[str], seeds: int, store: Path, workers: int, out: Path
+) -> None:
+    """Prune, and append a row for each search that is not in the file yet."""
+    rows = read(out) if out.exists() else []
+    done = {(row["images"], row["way"], int(row["seed"])) for row in rows}
+    for seed in range(1, seeds + 1):
+        for name, path in (one.split("=", 1) for one in data):
+            for way in ways:
+                if (name, way, seed) not in done:
+                    append(out, search(name, path, way, seed, store, workers))
+
+
+def search(
+    name: str, path: str, way: str, seed: int, store: Path, workers: int
+) -> dict[str, object]:
+    """The row of one search."""
+    chosen = WAYS[way]
+    found = anglenas.search(
+        "nasbench201", path, rank=chosen.rank, strategy=chosen.strategy, recipe=chosen.recipe,
+        seed=seed, store=store, workers=workers, on_progress=Teller(f"{name}, {way}, seed {seed}"),
+    )  # fmt: skip
+    return {
+        "images": name,
+        "way": way,
+        "seed": seed,
+        "index": NASBENCH201.index(found.best.architecture),
+        "architecture": found.best.architecture,
+        "seconds": round(sum(row["seconds"] for row in found.pruning), 1),
+        "measurements": found.computed,
+        "wall": round(found.seconds, 1),
+    }
+
+
+class Teller:
+    """Tells how far a search is, whenever it begins a round."""
+
+    def __init__(self, title: str) -> None:
+        self._title, self._stage = title, ""
+
+    def __call__(self, progress: anglenas.searching.Progress) -> None:
+        if progress.stage != self._stage:
+            self._stage = progress.stage
+            print(f"{self._title}: {self._stage}, {progress.seconds:.0f} s", file=sys.stderr)
+
+
+def append(out: Path, row: dict[str, object]) -> None:
+    """Add a row to the file."""
+    is_new = not out.exists()
+    with out.open("a", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file, gzipped or not."""
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def table(scores: Path, accuracies: Path, random: Sequence[str]) -> Iterator[str]:
+    """Lines of a Markdown table for each set of images."""
+    rows, known = read(scores), {row["arch_str"]: row for row in read(accuracies)}
+    samples = dict(one.split("=", 1) for one in random)
+    for images in dict.fromkeys(row["images"] for row in rows):
+        truth = {cell: float(row[f"{images}_test"]) for cell, row in known.items()}
+        yield f"| {images} | n | accuracy | each | CPU s |"
+        yield "|---|---|---|---|---|"
+        for way in dict.fromkeys(row["way"] for row in rows):
+            mine = [row for row in rows if (row["images"], row["way"]) == (images, way)]
+            if mine:
+                seconds = statistics.mean(float(row["seconds"]) for row in mine)
+                yield line(
+                    f"`{way}`", [truth[row["architecture"]] for row in mine], f"{seconds:.0f}"
+                )
+        if images in PUBLISHED:
+            mean, deviation = PUBLISHED[images]
+            yield f"| TE-NAS, as published | | {mean:.2f} ({deviation:.2f}) | | |"
+        if images in samples:
+            yield from picks(Path(samples[images]), truth)
+        yield ""
+
+
+def line(title: str, values: Sequence[float], seconds: str = "") -> str:
+    """A row: mean and deviation of some accuracies, and all of them."""
+    deviation = f" ({statistics.stdev(values):.2f})" if values[1:] else ""
+    each = ", ".join(f"{value:.2f}" for value in values)
+    mean = f"{statistics.mean(values):.2f}{deviation}"
+    return f"| {title} | {len(values)} | {mean} | {each} | {seconds} |"
+
+
+def picks(path: Path, truth: dict[str, float]) -> Iterator[str]:
+    """What random search picks of the samples of 100 networks in a file of scores."""
+    rows = read(path)
+    samples = sorted({name for row in rows for name in row["samples"].split() if "seed" in name})
+    directions = {"angle": True, "loss": False, "params": True}
+    for rank in ("angle_loss", "angle_loss+params", "params"):
+        values = []
+        for sample in samples:
+            mine = [row for row in rows if sample in row["samples"].split()]
+            if len(mine) < 100:  # it is not measured to its end yet
+                continue
+            columns = {name: np.array([float(row[name] or "nan") for row in mine])
+                       for name in directions}  # fmt: skip
+            best = mine[order(parse(rank).evaluate(columns, directions))[0]]
+            values.append(truth[str(NASBENCH201.at(int(best["index"])))])
+        if values:
+            yield line(f"100 random networks, best by `{rank}`", values)
+
+
+def main() -> None:
+    """Run one of the two commands."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    first = commands.add_parser("measure")
+    first.add_argument("--data", action="append", required=True, metavar="NAME=PATH")
+    first.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(FOUR))
+    first.add_argument("--seeds", type=int, default=4)
+    first.add_argument("--store", type=Path, required=True)
+    first.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    first.add_argument("--out", type=Path, required=True)
+    second = commands.add_parser("table")
+    second.add_argument("scores", type=Path)
+    second.add_argument("--accuracies", type=Path, required=True)
+    second.add_argument("--random", action="append", default=[], metavar="NAME=SCORES")
+    arguments = vars(parser.parse_args())
+    if arguments.pop("command") == "measure":
+        measure(**arguments)
+    else:
+        sys.stdout.writelines(line + "\n" for line in table(**arguments))
+
+
+if __name__ == "__main__":
+    main()

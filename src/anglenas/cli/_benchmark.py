@@ -1,0 +1,229 @@
+"""What commands share that judge metrics by known accuracies: options, tables, scores."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from anglenas.cli._options import split_names
+from anglenas.errors import SettingError
+
+if TYPE_CHECKING:
+    from anglenas.report import Sheet
+    from anglenas.study import Scores, Table
+
+__all__ = [
+    "Accuracy",
+    "Benchmark",
+    "Epochs",
+    "Evidence",
+    "Guards",
+    "Images",
+    "Out",
+    "Replicates",
+    "Sample",
+    "ScoreFiles",
+    "Split",
+    "Strata",
+    "Trainings",
+    "gather",
+    "print_sheets",
+    "show_judging",
+    "show_steps",
+]
+
+_TABLE = "Known accuracies"
+_MEASURED = "What was measured"
+
+Benchmark = Annotated[
+    Path,
+    typer.Option(
+        metavar="FILE",
+        help="Table of known accuracies: .csv or .csv.gz, or a .json of NAS-Bench-Suite-Zero.",
+        rich_help_panel=_TABLE,
+    ),
+]
+Accuracy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Which accuracies, if the table has several: cifar10_test, cifar100_valid, ...",
+        rich_help_panel=_TABLE,
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="'test' or 'validation', if the column's name does not tell.", rich_help_panel=_TABLE
+    ),
+]
+Epochs = Annotated[
+    str | None,
+    typer.Option(
+        help="How long the networks were trained, if the file does not tell.",
+        rich_help_panel=_TABLE,
+    ),
+]
+Trainings = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help="Which trainings the accuracies are of, if the file does not tell: 'mean of 3 seeds'.",
+        rich_help_panel=_TABLE,
+    ),
+]
+ScoreFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--scores",
+        metavar="FILE",
+        help="File of scores instead of measuring; may be given several times.",
+        rich_help_panel=_MEASURED,
+    ),
+]
+Images = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATA",
+        help="Images to measure on, if there are no scores: a folder, an .npz file or a name.",
+        rich_help_panel=_MEASURED,
+    ),
+]
+Sample = Annotated[
+    str,
+    typer.Option(
+        help="Networks to measure: 300 of the table, top-1000:250 of a part of it, all of them, "
+        "seed1 for the hundred of the released code's run; with commas between.",
+        rich_help_panel=_MEASURED,
+    ),
+]
+Strata = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES",
+        help="Parts of the table that more, or fewer, networks of the scores were drawn from than "
+        "from the rest, such as top-1000. (default: what the names of the samples tell)",
+        rich_help_panel=_MEASURED,
+    ),
+]
+Guards = Annotated[
+    str,
+    typer.Option(
+        "--guard",
+        metavar="NAMES",
+        help="How to treat trivial networks: 'off'; 'score', behind where the classifier hardly "
+        "turned; 'structure', behind where nothing that learns is on the ways through the cell. "
+        "Several are compared.",
+    ),
+]
+Replicates = Annotated[
+    int, typer.Option(min=20, help="Replicates of the sample that intervals come from.")
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder for tables, data and figures. (default: print alone)")
+]
+
+
+class Evidence(NamedTuple):
+    """Scores beside the accuracies that they are judged by.
+
+    Attributes:
+        table: The accuracies.
+        scores: One for each seed.
+        strata: Parts of the table that were drawn from more, or less; ``None`` if samples tell.
+        notices: What to know of the images and the recipe, a sentence each.
+    """
+
+    table: "Table"
+    scores: "tuple[Scores, ...]"
+    strata: tuple[str, ...] | None
+    notices: tuple[str, ...]
+
+
+def gather(
+    table: "Table",
+    metrics: Sequence[str],
+    files: Sequence[Path] | None,
+    data: str | None,
+    sample: str,
+    strata: str | None,
+    *,
+    seeds: Sequence[int] = (1,),
+    quiet: bool,
+    out: Path | None,
+    **settings: Any,
+) -> Evidence:
+    """The scores of some rankings: from files, or measured now, and then written to ``out``.
+
+    Raises:
+        SettingError: Neither scores nor images were given, or both.
+    """
+    from anglenas.ranking import parse
+    from anglenas.study import draw_samples, measure, read_scores, scores_text
+
+    names = list(dict.fromkeys(name for one in metrics for name in parse(one).metrics))
+    told = None if strata is None else split_names(strata)
+    if files and data is not None:
+        raise SettingError("Give either scores that were measured, --scores, or images, --data.")
+    if files or (data is None and set(names) <= table.columns.keys()):
+        return Evidence(table, read_scores(files or [], table, names), told, ())
+    if data is None:
+        raise SettingError(
+            "There is nothing to judge: give images to measure on, --data, or a file of what was "
+            "measured, --scores."
+        )
+    samples = draw_samples(sample, table, seeds[0])
+    with show_steps(quiet=quiet) as on_progress:
+        scores, notices = measure(
+            table, names, samples, data, seeds=seeds, on_progress=on_progress, **settings
+        )
+    if out is not None:
+        (out / "scores.csv").write_text(scores_text(scores, table))
+    return Evidence(table, scores, told, notices)
+
+
+@contextmanager
+def show_steps(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show how much is done, as a search shows its candidates."""
+    import time
+
+    from anglenas.cli._progress import show_progress
+    from anglenas.searching import Progress
+
+    started = time.perf_counter()
+    with show_progress(quiet=quiet) as show:
+        yield lambda done, total: show(
+            Progress(done, total, time.perf_counter() - started, done, lambda: None)
+        )
+
+
+@contextmanager
+def show_judging(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show, on a terminal, how many rankings were judged."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        task = bar.add_task("Judging", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def print_sheets(sheets: "Sequence[Sheet]", notes: Sequence[str]) -> None:
+    """Tables on the terminal, and below them what has to be known to read them."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    console = Console(emoji=False)
+    for sheet in sheets:
+        shown = RichTable(title=escape(sheet.title), title_justify="left")
+        for place, name in enumerate(sheet.head):
+            shown.add_column(escape(name), justify="left" if place < sheet.texts else "right")
+        for row in sheet.rows:
+            shown.add_row(*map(escape, row))
+        console.print(shown)
+    for note in notes:
+        console.print(f"[yellow]Note:[/] {escape(note)}", highlight=False)

@@ -1,0 +1,85 @@
+"""Tables of texts, for pages and for papers."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Sheet", "latex", "markdown"]
+
+_SPECIAL = re.compile("[\\\\&%$#_{}~^\u2212]")
+_ESCAPED = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "\u2212": "$-$",
+}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of texts.
+
+    Attributes:
+        title: What stands above it.
+        head: Names of the columns; the first ones are texts, the others are aligned as numbers.
+        rows: As many cells each.
+        texts: How many of the first columns are texts.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    texts: int = 1
+
+
+def markdown(sheet: Sheet) -> str:
+    """The table in GitHub's Markdown, with its title in bold.
+
+    >>> print(markdown(Sheet("Taus", ("metric", "tau"), (("params", "0.58"),))))
+    **Taus**
+    <BLANKLINE>
+    | metric | tau |
+    |---|---:|
+    | params | 0.58 |
+    <BLANKLINE>
+    """
+    rule = ["---" if k < sheet.texts else "---:" for k in range(len(sheet.head))]
+    lines = [f"| {' | '.join(row)} |" for row in (_plain(sheet.head), *map(_plain, sheet.rows))]
+    return "\n".join([f"**{sheet.title}**", "", lines[0], f"|{'|'.join(rule)}|", *lines[1:], ""])
+
+
+def _plain(cells: Sequence[str]) -> list[str]:
+    return [cell.replace("|", "\\|") for cell in cells]
+
+
+def latex(sheet: Sheet) -> str:
+    r"""The table as a LaTeX ``table`` with rules of the package ``booktabs``.
+
+    >>> print(latex(Sheet("Taus", ("metric", "tau"), (("angle_loss", "0.58"),))))
+    \begin{table}
+      \centering
+      \caption{Taus}
+      \begin{tabular}{lr}
+        \toprule
+        metric & tau \\
+        \midrule
+        angle\_loss & 0.58 \\
+        \bottomrule
+      \end{tabular}
+    \end{table}
+    <BLANKLINE>
+    """
+    columns = "l" * sheet.texts + "r" * (len(sheet.head) - sheet.texts)
+    head, *rows = (
+        f"    {' & '.join(map(_escaped, row))} \\\\" for row in (sheet.head, *sheet.rows)
+    )
+    lines = [
+        r"\begin{table}", r"  \centering", rf"  \caption{{{_escaped(sheet.title)}}}",
+        rf"  \begin{{tabular}}{{{columns}}}", r"    \toprule", head, r"    \midrule", *rows,
+        r"    \bottomrule", r"  \end{tabular}", r"\end{table}", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(lambda match: _ESCAPED.get(match[0], f"\\{match[0]}"), text)
