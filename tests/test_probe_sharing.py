@@ -23,7 +23,7 @@ from anglenas.testing._networks import images_of
 RECIPE = Recipe(resolution=8, channels=4, cells=1, iterations=4)
 
 DIRECTIONS = {
-    "params": 1, "flops": 1, "layers": 1,
+    "params": 1, "flops": 1, "layers": 1, "latency": -1,
     "angle": 1, "loss": -1, "tse": -1, "tse_e": -1,
     "grad_norm": 1, "snip": 1, "plain": 1, "fisher": 1, "fisher_per_weight": 1,
     "grasp": 1, "synflow": 1, "l2_norm": 1, "jacob_cov": 1, "epe_nas": 1,

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,6 +78,13 @@ def search(
             rich_help_panel=_LIMITS,
         ),
     ] = None,
+    max_latency_ms: Annotated[
+        float | None,
+        typer.Option(
+            help="Most milliseconds an image, measured on this machine with one thread.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
     recipe: RecipeName = None,
     metrics: Annotated[
         str, typer.Option(help="Further metrics to list, separated by commas.")
@@ -107,6 +114,14 @@ def search(
     top: Annotated[
         int, typer.Option(min=1, help="Candidates to print.", rich_help_panel=_OUTPUT)
     ] = 10,
+    front: Annotated[
+        str,
+        typer.Option(
+            help="Costs separated by commas, 'params', 'flops' or 'latency': print what is worth "
+            "its cost, that is, what nothing else beats in score at no higher cost.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON.", rich_help_panel=_OUTPUT)
     ] = False,
@@ -130,8 +145,10 @@ def search(
 
     settings = {
         "space": space, "data": data, "rank": rank, "strategy": strategy, "budget": budget,
-        "minutes": minutes, "seed": seed, "recipe": recipe, "metrics": split_names(metrics),
-        "max_params": max_params, "max_flops": max_flops, "guard": guard, "ties": ties,
+        "minutes": minutes, "seed": seed, "recipe": recipe,
+        "metrics": split_names(f"{metrics},{front}"),
+        "max_params": max_params, "max_flops": max_flops, "max_latency_ms": max_latency_ms,
+        "guard": guard, "ties": ties,
         "flip": flip,
     }  # fmt: skip
     with show_progress(quiet=quiet or as_json) as on_progress:
@@ -151,7 +168,7 @@ def search(
             on_progress=on_progress,
         )
         page = write_run(found, folder, _command())
-    _print(found, page, top, as_json=as_json, quiet=quiet)
+    _print(found, page, top, split_names(front), as_json=as_json, quiet=quiet)
     if not found.best.scored:
         raise AnglenasError(
             f"None of the {len(found.candidates)} candidates could be scored "
@@ -173,7 +190,9 @@ def _default_folder(settings: Mapping[str, object]) -> Path:
     return Path("runs") / f"{name}-{space}-{digest}"
 
 
-def _print(found: "Found", page: Path, top: int, *, as_json: bool, quiet: bool) -> None:
+def _print(
+    found: "Found", page: Path, top: int, costs: Sequence[str], *, as_json: bool, quiet: bool
+) -> None:
     if as_json:
         import json
 
@@ -183,6 +202,7 @@ def _print(found: "Found", page: Path, top: int, *, as_json: bool, quiet: bool) 
             "report": str(page),
             "notices": found.remarks,
             "computed": found.computed,
+            "fronts": {c: [str(one.architecture) for one in found.front(c)] for c in costs},
             "table": table,
         }
         print(json.dumps(content, indent=2, allow_nan=False))
@@ -192,7 +212,7 @@ def _print(found: "Found", page: Path, top: int, *, as_json: bool, quiet: bool) 
     else:
         from anglenas.cli._tables import print_found
 
-        print_found(found, page, top)
+        print_found(found, page, top, costs)
 
 
 def _finite(row: dict[str, object]) -> dict[str, object]:

@@ -16,10 +16,12 @@ __all__ = ["print_found", "print_measured"]
 _UNIT_WIDTH = 16
 
 
-def print_found(found: Found, page: Path, top: int) -> None:
+def print_found(found: Found, page: Path, top: int, costs: Sequence[str] = ()) -> None:
     """The best candidates of a search, what to know about it, and where its report lies."""
     console = Console(emoji=False)
     _print_ranked(console, found, top)
+    for cost in costs:
+        _print_front(console, found, cost)
     for remark in found.remarks:
         console.print(f"[yellow]Note:[/] {escape(remark)}", highlight=False)
     if found.best.scored:
@@ -52,6 +54,19 @@ def _print_ranked(console: Console, found: Found, top: int) -> None:
         status = "" if one.status == "ok" else f"  ({one.status})"
         text = f"{' ' * widths[0]}  {one.architecture}{status}"
         console.print(f"{line(row)}\n[dim]{escape(text)}[/]", highlight=False, soft_wrap=True)
+
+
+def _print_front(console: Console, found: Found, cost: str) -> None:
+    """What is worth its cost, the cheapest first."""
+    front = found.front(cost)
+    console.print(
+        f"\n[bold]Worth its {escape(cost)}[/], {len(front)} of {len(found.candidates)}: nothing "
+        "else has a better score and costs no more",
+        highlight=False,
+    )
+    for one in front:
+        text = escape(f"{_number(one.values[cost]):>12}  rank {one.rank:<4} {one.architecture}")
+        console.print(text, highlight=False, soft_wrap=True)
 
 
 def print_measured(

@@ -58,6 +58,9 @@ class Probe(Protocol):
             ``"network"`` if it measures the network as written at full size (dead edges count).
         uses_images: Whether the record depends on the images, the recipe and the seed.
         metrics: What can be read from the record, by name.
+        machine_bound: Whether the record depends on the machine and the moment, as times do. It is
+            then measured by the process that asks, not by workers, and kept for its machine. May be
+            missing, which is no.
     """
 
     name: str

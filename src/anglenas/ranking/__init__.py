@@ -7,6 +7,7 @@ Candidates may be a sample of a population, in which each stands for several.
 from anglenas.ranking._choice import precision_at, top_shares
 from anglenas.ranking._correlation import kendall_tau, kendall_tau_broken, spearman
 from anglenas.ranking._expression import Expression, check_metrics
+from anglenas.ranking._front import pareto_front
 from anglenas.ranking._guard import guard, guard_columns
 from anglenas.ranking._pairs import Pairs, count_pairs
 from anglenas.ranking._parser import parse
@@ -25,6 +26,7 @@ __all__ = [
     "kendall_tau",
     "kendall_tau_broken",
     "order",
+    "pareto_front",
     "parse",
     "precision_at",
     "ranks",

@@ -53,6 +53,7 @@ class Chart:
         y_ticks: Along the vertical axis.
         dots: The marks that tell their name, the best one last, so that it lies on top.
         crowd: All others, as the data of one SVG path of dots.
+        front: The Pareto front, as the data of an SVG path of steps; empty if there is none.
     """
 
     scatter: Scatter
@@ -60,6 +61,7 @@ class Chart:
     y_ticks: tuple[Tick, ...]
     dots: tuple[Dot, ...]
     crowd: str
+    front: str = ""
 
 
 def chart(scatter: Scatter) -> Chart:
@@ -74,6 +76,7 @@ def chart(scatter: Scatter) -> Chart:
         tuple(Tick(y(tick), short_number(tick)) for tick in scatter.y_ticks),
         tuple(sorted(reversed(dots), key=lambda dot: dot.best)),
         "".join(_point(mark, x, y) for mark in marks[_NAMED:]),
+        _steps(scatter.front, x, y),
     )
 
 
@@ -91,3 +94,11 @@ def _scale(values: list[float], start: float, end: float, *, log: bool = False) 
 
 def _point(mark: Mark, x: _Scale, y: _Scale) -> str:
     return f"M{x(mark.x):g} {y(mark.y):g}h0"
+
+
+def _steps(front: tuple[Mark, ...], x: _Scale, y: _Scale) -> str:
+    if len(front) < 2:
+        return ""
+    first, *others = front
+    steps = "".join(f"H{x(mark.x):g}V{y(mark.y):g}" for mark in others)
+    return f"M{x(first.x):g} {y(first.y):g}{steps}"

@@ -7,13 +7,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from anglenas.ranking import pareto_front
 from anglenas.report._model import Row, RunReport
 from anglenas.report._render import blank, settings
 from anglenas.report._style import FAINT, INK, KINDS, MUTED, font, printable
 
-__all__ = ["Mark", "Scatter", "rank_figure", "scatters", "short_number"]
+__all__ = ["COSTS", "Mark", "Scatter", "rank_figure", "scatters", "short_number"]
 
-_PLAIN, _BEST = KINDS[2].light, KINDS[3].light
+_PLAIN, _BEST, _FRONT = KINDS[2].light, KINDS[3].light, KINDS[0].light
+_SCORE = "score, higher is better"
+
+COSTS = {
+    "params": ("parameters", "parameters"),
+    "flops": ("operations", "operations of one image"),
+    "latency": ("time", "milliseconds of one image, on this machine"),
+}
+"""By metric: what a network costs, in the title of its chart and on the axis."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,8 @@ class Scatter:
         y_label: What the vertical axis shows.
         marks: The candidates, one or more, with finite values.
         log_x: Whether equal ways on the horizontal axis are equal ratios; needs positive values.
+        front: Those of the marks that no other one beats in height and, further left, in cost; from
+            left to right.
     """
 
     name: str
@@ -52,6 +63,7 @@ class Scatter:
     y_label: str
     marks: tuple[Mark, ...]
     log_x: bool = False
+    front: tuple[Mark, ...] = ()
 
     @property
     def x_ticks(self) -> tuple[float, ...]:
@@ -85,23 +97,33 @@ def _log_ticks(values: list[float]) -> tuple[float, ...]:
 
 
 def scatters(report: RunReport) -> tuple[Scatter, ...]:
-    """The charts of a run: score against rank and, where there are any, against parameters.
+    """The charts of a run: score against rank, and against each cost that was measured.
 
     Args:
         report: The run; candidates without a rank or a finite score are left out.
     """
     rows = [row for row in report.ordered if row.rank is not None and _is_finite(row.score)]
-    counted = [row for row in rows if 0 < (row.values.get("params") or 0) < math.inf]
     by_rank = tuple(_mark(report, row, row.rank) for row in rows)
-    by_params = tuple(_mark(report, row, row.values["params"]) for row in counted)
-    score = "score, higher is better"
     charts = (
-        Scatter("score_by_rank", "Score against rank", "rank, 1 is best", score, by_rank),
-        Scatter(
-            "score_by_params", "Score against parameters", "parameters", score, by_params, True
-        ),
+        Scatter("score_by_rank", "Score against rank", "rank, 1 is best", _SCORE, by_rank),
+        *(_by_cost(report, rows, cost) for cost in COSTS),
     )
     return tuple(chart for chart in charts if chart.marks)
+
+
+def _by_cost(report: RunReport, rows: list[Row], cost: str) -> Scatter:
+    title, label = COSTS[cost]
+    known = [row for row in rows if 0 < (row.values.get(cost) or 0) < math.inf]
+    marks = tuple(_mark(report, row, row.values[cost]) for row in known)
+    worth = pareto_front([mark.y for mark in marks], [mark.x for mark in marks])
+    front = sorted((mark for mark, is_on in zip(marks, worth, strict=True) if is_on), key=_place)
+    return Scatter(
+        f"score_by_{cost}", f"Score against {title}", label, _SCORE, marks, True, tuple(front)
+    )
+
+
+def _place(mark: Mark) -> tuple[float, float]:
+    return mark.x, mark.y
 
 
 def _is_finite(value: float | None) -> bool:
@@ -135,6 +157,8 @@ def rank_figure(chart: Scatter) -> Figure:
         figure = blank(400, 280)
         axes = figure.add_axes((0.14, 0.165, 0.83, 0.735))
         _draw_axes(axes, chart)
+        if len(chart.front) > 1:
+            _draw_front(axes, chart)
         for best in (False, True):
             marks = [mark for mark in chart.marks if mark.best == best]
             _draw_marks(axes, marks, best=best)
@@ -158,6 +182,19 @@ def _draw_axes(axes: Axes, chart: Scatter) -> None:
     axes.set_title(chart.title, fontproperties=font(10.5, bold=True), color=INK, loc="left")
     for write, text in ((axes.set_xlabel, chart.x_label), (axes.set_ylabel, chart.y_label)):
         write(printable(text, 60), fontproperties=font(9), color=INK, parse_math=False)
+
+
+def _draw_front(axes: Axes, chart: Scatter) -> None:
+    x, y = [mark.x for mark in chart.front], [mark.y for mark in chart.front]
+    axes.plot(x, y, drawstyle="steps-post", color=_FRONT, lw=1.3, zorder=2.5)
+    axes.annotate(
+        "nothing better at this cost",
+        (x[0], y[0]),
+        xytext=(4, 5),
+        textcoords="offset points",
+        color=_FRONT,
+        fontproperties=font(7.5),
+    )
 
 
 def _draw_marks(axes: Axes, marks: list[Mark], *, best: bool) -> None:

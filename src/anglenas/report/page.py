@@ -21,7 +21,7 @@ from anglenas.report._model import Row, RunReport
 from anglenas.report._render import Format, remove, render, write_bytes
 from anglenas.report._style import FAINT, INK, KINDS, MUTED, PAPER
 from anglenas.report.draw import draw_cells
-from anglenas.report.figures import rank_figure, scatters
+from anglenas.report.figures import COSTS, rank_figure, scatters
 from anglenas.spaces import CellGraph, Drawing
 
 __all__ = ["render_page", "write_report"]
@@ -29,7 +29,7 @@ __all__ = ["render_page", "write_report"]
 _DRAWN = 3
 _WIDEST = 900.0
 _LISTED = 500
-_FIGURES = ("score_by_rank", "score_by_params")
+_FIGURES = ("score_by_rank", *(f"score_by_{cost}" for cost in COSTS))
 _KINDS: tuple[Format, ...] = ("svg", "png")
 _STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
 
@@ -150,9 +150,10 @@ def write_report(report: RunReport, folder: Path | str) -> Path:
     """Write the page, the table, the best architecture, its drawings and the charts.
 
     The folder holds ``report.html``, ``table.csv``, ``best.json``, ``cells/rank1.svg`` and ``.png``
-    up to rank 3, and ``figures/score_by_rank`` and ``figures/score_by_params``, both as ``.svg``
-    and ``.png``. The same report gives the same bytes. Each file is replaced whole or not at all;
-    one of these that this run does not have, but an earlier one had, is deleted.
+    up to rank 3, and ``figures/score_by_rank`` and one for each cost that was measured, such as
+    ``figures/score_by_params``, all as ``.svg`` and ``.png``. The same report gives the same
+    bytes. Each file is replaced whole or not at all; one of these that this run does not have, but
+    an earlier one had, is deleted.
 
     Args:
         report: The run.

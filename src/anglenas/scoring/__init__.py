@@ -2,7 +2,7 @@
 
 from anglenas.scoring._compute import compute
 from anglenas.scoring._devices import device_count
-from anglenas.scoring._executors import Executor, InProcess
+from anglenas.scoring._executors import Executor, HereFirst, InProcess
 from anglenas.scoring._scorer import Scorer
 from anglenas.scoring._store import ContextInfo, Store, StoreInfo
 from anglenas.scoring._task import Context, Outcome, Task
@@ -13,6 +13,7 @@ __all__ = [
     "ContextInfo",
     "DaskWorkers",
     "Executor",
+    "HereFirst",
     "InProcess",
     "Outcome",
     "Scorer",

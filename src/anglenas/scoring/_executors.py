@@ -6,9 +6,9 @@ from typing import Protocol
 from anglenas.data import FewShot
 from anglenas.scoring._compute import compute
 from anglenas.scoring._devices import choose_device, device_count
-from anglenas.scoring._task import Outcome, Task
+from anglenas.scoring._task import Outcome, Task, machine_bound
 
-__all__ = ["Executor", "InProcess"]
+__all__ = ["Executor", "HereFirst", "InProcess"]
 
 
 class Executor(Protocol):
@@ -46,3 +46,27 @@ class InProcess:
     def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
         """The outcome of every task, in their order."""
         return (compute(task, batches.get(task.context.images), self._device) for task in tasks)
+
+
+class HereFirst:
+    """Computes what depends on the machine in this process, before another executor does the rest.
+
+    Times would be those of whichever machine a worker is on, and of one on which all cores work.
+
+    Args:
+        others: Who computes all else.
+        device: As for :class:`InProcess`.
+    """
+
+    def __init__(self, others: Executor, device: str = "cpu") -> None:
+        self._others, self._device = others, device
+
+    def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
+        """The outcome of every task, those that are computed here first."""
+        parted: dict[bool, list[Task]] = {True: [], False: []}
+        for task in tasks:
+            parted[machine_bound(task.context.probe)].append(task)
+        if parted[True]:
+            yield from InProcess(self._device).run(parted[True], batches)
+        if parted[False]:
+            yield from self._others.run(parted[False], batches)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
@@ -13,7 +14,7 @@ from anglenas.probes import Record
 from anglenas.recipe import Recipe
 from anglenas.scoring._devices import platform_of
 
-__all__ = ["Context", "Outcome", "Task", "load", "plain"]
+__all__ = ["Context", "Outcome", "Task", "load", "machine_bound", "plain"]
 
 # Reading all entry points takes longer than counting the parameters of a network.
 load = cache(plugins.load)
@@ -32,7 +33,8 @@ class Context:
         probe: Name that it finds the probe under.
         version: The probe's version.
         network: Size of the network.
-        platform: Release of torch, and instructions of the CPU or kind of the device.
+        platform: Release of torch, and instructions of the CPU or kind of the device; for times,
+            the name of the machine too.
         layout: Version of the plan of memory layouts.
         recipe: Fingerprint of the recipe; empty if absent.
         settings: The recipe's settings, sorted by name; empty if absent.
@@ -75,8 +77,11 @@ class Context:
             SettingError: There is no such device.
         """
         measure = load("probe", probe)
+        platform = platform_of(device)
+        if machine_bound(probe):
+            platform += f", {socket.gethostname()}"
         context = cls(
-            space, probe, measure.version, network, platform_of(device), layout,
+            space, probe, measure.version, network, platform, layout,
             space_version=getattr(load("space", space), "version", 1),
         )  # fmt: skip
         if not measure.uses_images:
@@ -163,6 +168,11 @@ class Outcome:
     def final(self) -> bool:
         """Whether measuring again would give the same; a failure may be the machine's."""
         return not self.status.startswith("failed: ")
+
+
+def machine_bound(probe: str) -> bool:
+    """Whether what a probe measures depends on the machine and the moment."""
+    return getattr(load("probe", probe), "machine_bound", False)
 
 
 def plain(value: Any) -> Any:

@@ -7,9 +7,11 @@ from typing import Any
 
 from torch import nn
 
+from anglenas.errors import UnknownNameError
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
 from anglenas.probes import find_metric
+from anglenas.ranking import pareto_front
 from anglenas.recipe import Recipe
 
 __all__ = ["Candidate", "Found"]
@@ -103,7 +105,8 @@ class Found:
         seconds: How long the run took.
         computed: How many measurements were made now, not read from the store.
         pruning: If supernets were pruned: a row for each removal that was tried, with the metrics
-            of the supernet that was left, the place in its round, and whether it was made.
+            of the supernet that was left, the seconds they took (outside of every comparison),
+            the place in its round, and whether it was made.
     """
 
     candidates: tuple[Candidate, ...]
@@ -144,6 +147,27 @@ class Found:
             }
             for one in self.candidates
         ]
+
+    def front(self, cost: str = "params") -> tuple[Candidate, ...]:
+        """The candidates that are worth their cost, the cheapest first.
+
+        No other candidate has at least the same score at no higher cost, and is better in one of
+        both.
+
+        Args:
+            cost: A metric that was measured, lower being cheaper: ``"params"``, ``"flops"``,
+                ``"latency"``, ...
+
+        Raises:
+            UnknownNameError: It was not measured.
+        """
+        if cost not in self.best.values:
+            raise UnknownNameError("measured metric", cost, self.best.values)
+        known = [one for one in self.candidates if one.scored and one.values[cost] is not None]
+        costs = [one.values[cost] for one in known]
+        on_front = pareto_front([one.score for one in known], costs)  # type: ignore[arg-type]
+        chosen = [one for one, worth in zip(known, on_front, strict=True) if worth]
+        return tuple(sorted(chosen, key=lambda one: (one.values[cost], one.rank)))
 
     @property
     def remarks(self) -> tuple[str, ...]:

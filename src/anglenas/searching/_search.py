@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,7 @@ def search(
     metrics: Iterable[str] = (),
     max_params: int | None = None,
     max_flops: int | None = None,
+    max_latency_ms: float | None = None,
     guard: bool = True,
     ties: Ties = "average",
     channels: int | None = None,
@@ -123,6 +124,8 @@ def search(
         metrics: Further metrics to measure and list.
         max_params: Most parameters of the network that is looked for.
         max_flops: Most operations of one image's forward pass (a multiply-add is two).
+        max_latency_ms: Most milliseconds of it, measured on this machine with one thread. Measured
+            times are kept, so that the same search gives the same result again on this machine.
         guard: Whether networks whose classifier hardly turns are ranked with the angle 0 and the
             loss 100, as in the released code.
         ties: What equal values get: their ``"average"`` rank, or ranks in a random order that
@@ -157,6 +160,7 @@ def search(
         "minutes": minutes,
         "max_params": max_params,
         "max_flops": max_flops,
+        "max_latency_ms": max_latency_ms,
     }
     _check_budget(budget, minutes)
     source = open_data(data, flip)
@@ -175,7 +179,8 @@ def search(
         **sizes,
     )
     needed = [*expression.metrics, *_companions(expression)]
-    columns = dict.fromkeys([*needed, *metrics, "params"])
+    timed = [] if max_latency_ms is None else ["latency"]
+    columns = dict.fromkeys([*needed, *metrics, *timed, "params"])
     plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
     pruning = None
     if isinstance(chosen, PruneSearch):
@@ -196,7 +201,14 @@ def search(
             plan=plan,
             judge=judge,
             strategy=chosen,
-            constraints=Constraints(space_name, target, max_params, max_flops),
+            constraints=Constraints(
+                space_name,
+                target,
+                max_params,
+                max_flops,
+                max_latency_ms,
+                partial(_latency, plan, scorer),
+            ),
             target=target,
             scorer=scorer,
             started=started,
@@ -207,6 +219,13 @@ def search(
         run.until(budget)
     found = run.found(source, locate(data), recipe, notices_of(batches), _given(**limits))
     return replace(found, pruning=tuple(pruning.rows)) if pruning else found
+
+
+def _latency(plan: Plan, scorer: Scorer, architecture: Any) -> float | None:
+    """Milliseconds of an architecture's network; ``None`` if it fails."""
+    [task] = [one for one in plan.tasks(architecture) if one.context.probe == "latency"]
+    [outcome] = scorer.outcomes([task], {})
+    return None if outcome.record is None else float(outcome.record["milliseconds"])
 
 
 def _given(**settings: Any) -> dict[str, Any]:

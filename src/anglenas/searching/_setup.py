@@ -11,7 +11,7 @@ from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
 from anglenas.plugins import load, names, reference
 from anglenas.recipe import Recipe, read_changes, read_recipe
-from anglenas.scoring import DaskWorkers, Executor, InProcess, Store, device_count
+from anglenas.scoring import DaskWorkers, Executor, HereFirst, InProcess, Store, device_count
 from anglenas.strategies import Strategy
 
 __all__ = [
@@ -110,7 +110,7 @@ def open_executor(
         yield InProcess(device)
         return
     with _workers(workers, scheduler, time_limit, device) as executor:
-        yield executor
+        yield HereFirst(executor, device)
 
 
 def _workers(
