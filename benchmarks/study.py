@@ -1,0 +1,101 @@
+"""Every table of the study, from scores that were committed.
+
+    python benchmarks/study.py --accuracies nasbench201.csv --out study [--recipe fast]
+
+Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz, as far as they are
+there (benchmarks/study_measure.py makes them), and writes: table1.md with verdicts, study.md with
+all subsets, guards and combinations, picks.md, figure1 and figure2. Nothing is measured.
+"""
+
+import argparse
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from anglenas.ranking import parse
+from anglenas.report import (
+    markdown,
+    pick_sheet,
+    place_sheet,
+    places_figure,
+    prepare_folder,
+    save_figure,
+    study_notes,
+    table_1_sheets,
+    write_study,
+)
+from anglenas.study import (
+    GUARDS,
+    TABLE_1,
+    correlate,
+    picks,
+    places,
+    read_scores,
+    read_table,
+    table_1,
+)
+
+EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
+FURTHER = ("angle", "loss", "tse", "z(tse)+z(angle)+z(log(params))")
+SUBSETS = ("all", "top-1000", "top-500", "top-10%", "groups")
+STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn from
+
+
+def study_cifar10(accuracies: Path, scores: Path, out: Path) -> None:
+    """Correlations, table 1 with its verdicts, and picks."""
+    table = read_table(accuracies, "cifar10_test", epochs="200")
+    measured = read_scores([scores], table)
+    published = [row.metric for row in TABLE_1]
+    known = [name for name in published if _known(name, measured[0].columns)]
+    found = correlate(
+        measured, table, [*known, *FURTHER], subsets=SUBSETS, guards=GUARDS, strata=STRATA
+    )
+    write_study(found, out)
+    missing = ", ".join(row.name for row in TABLE_1 if row.metric not in known) or "none"
+    lines = [*map(markdown, table_1_sheets(table_1(found))), f"Not measured: {missing}.", ""]
+    lines += [f"* {note}" for note in study_notes(found)]
+    (out / "table1.md").write_text("\n".join([*lines, ""]))
+    there = [seed for seed in (1, 2, 3) if f"seed{seed}" in measured[0].samples]
+    whole = [seed for seed in there if measured[0].samples[f"seed{seed}"].sum() == 100]
+    if whole:
+        sheet = pick_sheet(picks(measured[0], table, seeds=whole, guards=GUARDS))
+        (out / "picks.md").write_text(markdown(sheet))
+
+
+def _known(metric: str, columns: Collection[str]) -> bool:
+    return all(name in columns for name in parse(metric).metrics)
+
+
+def figures_cifar100(accuracies: Path, scores: Path, out: Path) -> None:
+    """Figures 1 and 2, and where trivial structures land."""
+    table = read_table(accuracies, "cifar100_test", epochs="200")
+    found = places(read_scores([scores], table)[0], table)
+    for number, ranking in ((1, "angle"), (2, "angle+params")):
+        figure = places_figure(found, ranking, about="cifar100 test")
+        for suffix in ("svg", "png"):
+            save_figure(figure, out / f"figure{number}.{suffix}")
+    (out / "figures.md").write_text(markdown(place_sheet(found)))
+
+
+def main() -> None:
+    """Make what can be made of the scores that are there."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--accuracies", type=Path, required=True)
+    parser.add_argument("--recipe", default="paper")
+    parser.add_argument("--out", type=Path, default=Path("study"))
+    given = parser.parse_args()
+    out = prepare_folder(given.out)
+    for images, make in (("cifar10", study_cifar10), ("cifar100", figures_cifar100)):
+        scores = EVIDENCE / f"study_{given.recipe}_{images}.csv.gz"
+        started = time.perf_counter()
+        if scores.exists():
+            make(given.accuracies, scores, out)
+            print(f"{scores.name}: {time.perf_counter() - started:.0f} s")
+        else:
+            print(f"{scores.name}: not measured yet")
+
+
+if __name__ == "__main__":
+    main()
