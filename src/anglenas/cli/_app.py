@@ -15,6 +15,7 @@ from anglenas.cli._score import score
 from anglenas.cli._search import search
 from anglenas.cli._store import store
 from anglenas.cli._train import train
+from anglenas.cli._verify import verify
 from anglenas.errors import AnglenasError, StoreError, UsageError
 
 __all__ = ["app", "main"]
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (search, score, correlate, draw, train, export):
+for command in (search, score, correlate, draw, train, export, verify):
     app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(data, name="data")
 app.add_typer(store, name="store")

@@ -8,19 +8,24 @@ from anglenas.evaluation._schedule import drop_path_rate, learning_rate
 from anglenas.evaluation._subject import Subject
 from anglenas.evaluation._train import train
 from anglenas.evaluation._trained import Trained
+from anglenas.evaluation._verify import Agreement, Checked, Place, Verification, verify
 from anglenas.evaluation._weights import Weights, read_weights
 
 __all__ = [
     "TRAINING_PRESETS",
+    "Agreement",
+    "Checked",
     "Confusion",
     "Epoch",
     "Machine",
+    "Place",
     "Ranked",
     "Run",
     "Subject",
     "Trained",
     "TrainingProgress",
     "TrainingRecipe",
+    "Verification",
     "Weights",
     "drop_path_rate",
     "learning_rate",
@@ -28,4 +33,5 @@ __all__ = [
     "read_training_recipe",
     "read_weights",
     "train",
+    "verify",
 ]

@@ -19,6 +19,11 @@ from anglenas.report.study import (
     write_study,
 )
 from anglenas.report.training import confusion_figure, curves_figure, write_training
+from anglenas.report.verification import (
+    verification_figure,
+    verification_table,
+    write_verification,
+)
 
 __all__ = [
     "Column",
@@ -47,8 +52,11 @@ __all__ = [
     "study_sheets",
     "study_text",
     "table_1_sheets",
+    "verification_figure",
+    "verification_table",
     "write_report",
     "write_run",
     "write_study",
     "write_training",
+    "write_verification",
 ]

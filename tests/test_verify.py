@@ -1,0 +1,214 @@
+"""Does a ranking hold: which networks are trained, how they are compared, what is shown."""
+
+import csv
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from anglenas.errors import SettingError, TrainingError
+from anglenas.evaluation import (
+    Checked,
+    Ranked,
+    Run,
+    Subject,
+    TrainingRecipe,
+    Verification,
+    read_run,
+    verify,
+)
+from anglenas.networks import NetworkConfig
+from anglenas.report import verification_figure, verification_table, write_run, write_verification
+from anglenas.searching import search
+
+pytest.importorskip("lightning")
+
+RECIPE = "quick,epochs=1,batch=16,channels=2,cells=1,side=8"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A small search on images in a file."""
+    folder = tmp_path_factory.mktemp("run")
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 2
+    pixels = rng.integers(0, 100, (40, 8, 8, 3), np.uint8)
+    pixels[labels == 1] += 60
+    np.savez(folder / "two.npz", images=pixels, labels=labels)
+    found = search(
+        data=folder / "two.npz", recipe="draft,iterations=2,resolution=8,channels=4", budget=16,
+        workers=0, store=":memory:", rank="angle_loss+params",
+    )  # fmt: skip
+    write_run(found, folder)
+    return read_run(folder)
+
+
+def ranked(count: int, guarded: tuple[int, ...] = (), unscored: int = 0) -> tuple[Ranked, ...]:
+    """A ranking of so many candidates, without a search."""
+    subject = Subject("nasbench201", "text", NetworkConfig())
+    return tuple(
+        Ranked(
+            rank,
+            replace(subject, architecture=f"text {rank}"),
+            None if rank > count - unscored else float(-rank),
+            {"params": 1000.0 * (rank % 4 + 1)},
+            rank in guarded,
+        )
+        for rank in range(1, count + 1)
+    )
+
+
+def verification(accuracies: list[float | None]) -> Verification:
+    """What came of training the candidates of a ranking, in its order."""
+    rows = ranked(len(accuracies))
+    places = np.repeat(["top", "middle", "bottom"], len(rows) // 3)
+    checked = tuple(
+        Checked(row, place, accuracy, "ok" if accuracy is not None else "failed: loss", 1.0)
+        for row, place, accuracy in zip(rows, places, accuracies, strict=True)
+    )
+    run = Run(Path("run"), "digits", ("0", "1"), False, "angle+loss", rows)
+    return Verification(run, TrainingRecipe(), 1, checked, left_out=3)
+
+
+def chosen(rows: tuple[Ranked, ...], each: int, monkeypatch: pytest.MonkeyPatch) -> Verification:
+    """What is chosen to be trained, without training it."""
+    monkeypatch.setattr(
+        "anglenas.evaluation._verify._train",
+        lambda one, **_: Checked(one[1], one[0], 0.5, "ok", 0.0),
+    )
+    run = Run(Path("run"), "digits", ("0", "1"), False, "angle+loss", rows)
+    return verify(run, each=each, workers=1)
+
+
+def test_networks_are_taken_from_three_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ranked(20, guarded=(2, 11), unscored=3)
+    result = chosen(rows, 3, monkeypatch)
+    assert [(one.place, one.ranked.rank) for one in result.checked] == [
+        ("top", 1), ("top", 3), ("top", 4),
+        ("middle", 8), ("middle", 9), ("middle", 10),
+        ("bottom", 15), ("bottom", 16), ("bottom", 17),
+    ]  # fmt: skip
+    assert result.left_out == 5
+    assert [one.ranked.rank for one in chosen(ranked(3), 1, monkeypatch).checked] == [1, 2, 3]
+
+
+def test_too_few_candidates_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingError, match=r"has 8 candidates .* to take 3 .*; take 2, or search"):
+        chosen(ranked(8), 3, monkeypatch)
+    with pytest.raises(SettingError, match="0 networks from each part prove nothing"):
+        chosen(ranked(8), 0, monkeypatch)
+    lost = Run(Path("run"), "", ("0", "1"), False, "angle", ranked(3))
+    with pytest.raises(SettingError, match="does not tell where its images are; name them"):
+        verify(lost, each=1)
+
+
+def test_agreements_are_those_of_scipy() -> None:
+    accuracies = [0.9, 0.95, 0.7, 0.8, 0.8, 0.6, 0.5, 0.3, 0.4]
+    result = verification(list(accuracies))
+    scores = [one.ranked.score for one in result.checked]
+    params = [one.ranked.values["params"] for one in result.checked]
+    tau, baseline, gain = result.agreements.values()
+    assert list(result.agreements) == ["angle+loss", "params", "gain"]
+    assert tau.tau == pytest.approx(stats.kendalltau(scores, accuracies).statistic)
+    assert baseline.tau == pytest.approx(stats.kendalltau(params, accuracies).statistic)
+    assert gain.tau == pytest.approx(tau.tau - baseline.tau)
+    for one in (tau, baseline, gain):
+        assert one.low <= one.tau <= one.high
+    assert result.means == pytest.approx({"top": 2.55 / 3, "middle": 2.2 / 3, "bottom": 0.4})
+
+
+def test_what_could_not_be_trained_is_worst() -> None:
+    broken, low = verification([0.9, 0.8, None]), verification([0.9, 0.8, 0.0])
+    assert broken.agreements["angle+loss"].tau == low.agreements["angle+loss"].tau == 1
+    assert np.isnan(broken.means["bottom"])
+    assert "| bottom | 3 | failed: loss |" in verification_table(broken)
+
+
+def test_the_figure_shows_both_orders() -> None:
+    result = verification([0.9, 0.95, 0.7, 0.8, None, 0.6])
+    left, right = verification_figure(result).axes
+    points = [line.get_xydata().tolist() for line in left.lines]  # type: ignore[union-attr]
+    assert points == [[[1, 90], [2, 95]], [[3, 70], [4, 80]], [[6, 60]]]
+    assert left.get_title(loc="left").startswith("search: tau ")
+    assert right.get_title(loc="left").startswith("params: tau ")
+
+
+def test_files_tell_everything(tmp_path: Path) -> None:
+    result = verification([0.9, 0.95, None])
+    write_verification(result, tmp_path, "anglenas verify run")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "figure.svg", "figure.png", "table.md", "table.csv", "summary.json",
+    }  # fmt: skip
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["mean accuracies"] == {"top": 0.9, "middle": 0.95, "bottom": None}
+    assert summary["left out"] == 3
+    assert summary["command"] == "anglenas verify run"
+    with (tmp_path / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["accuracy"] for row in rows] == ["0.9", "0.95", ""]
+
+
+# For real.
+
+
+def test_a_search_is_verified_and_taken_up_again(run: Run, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    settings: dict[str, Any] = {"each": 1, "recipe": RECIPE, "workers": 1, "folder": tmp_path}
+    result = verify(run, **settings, on_progress=lambda *step: seen.append(step))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert all(one.status == "ok" and 0 < (one.accuracy or 0) <= 1 for one in result.checked)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.ckpt")}
+    assert len(times) == 3
+    again = verify(run.folder, **settings)
+    assert [one.accuracy for one in again.checked] == [one.accuracy for one in result.checked]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.ckpt")} == times
+
+
+def test_a_network_that_diverges_is_told_and_the_others_go_on(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from anglenas.evaluation import _verify
+
+    def train(subject: Subject, *arguments: Any, **settings: Any) -> Any:
+        if subject.architecture == run.ranked[0].subject.architecture:
+            raise TrainingError("The loss is not finite.")
+        return own(subject, *arguments, **settings)
+
+    own = _verify.train
+    monkeypatch.setattr(_verify, "train", train)
+    result = verify(run, each=1, recipe=RECIPE, workers=1, folder=tmp_path)
+    assert [one.status == "ok" for one in result.checked] == [False, True, True]
+    assert result.checked[0].status == "failed: The loss is not finite."
+
+
+@pytest.mark.slow
+def test_processes_do_not_change_the_result(run: Run, tmp_path: Path) -> None:
+    one, two = (
+        verify(run, each=1, recipe=RECIPE, workers=workers, folder=tmp_path / str(workers))
+        for workers in (1, 2)
+    )
+    assert [c.accuracy for c in one.checked] == [c.accuracy for c in two.checked]
+    files = [sorted((tmp_path / name).rglob("last.safetensors")) for name in ("1", "2")]
+    assert [a.read_bytes() for a in files[0]] == [b.read_bytes() for b in files[1]]
+
+
+def test_the_command_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from anglenas.cli import main
+
+    arguments = [str(run.folder), "--each", "1", "--recipe", RECIPE, "--workers", "1"]
+    monkeypatch.setattr(sys, "argv", ["anglenas", "verify", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    out, err = capsys.readouterr()
+    assert "tau of angle_loss+params: " in out
+    assert "gain over params: " in out
+    assert err.splitlines()[-1] == "3 of 3 trained"
+    assert (run.folder / "verify" / "figure.png").exists()
