@@ -14,6 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from anglenas.evaluation import Trained, train, verify
+    from anglenas.export import export_network
     from anglenas.networks import make_network
     from anglenas.recipe import Recipe, preset
     from anglenas.report import write_run
@@ -24,11 +26,15 @@ __all__ = [
     "Found",
     "Measured",
     "Recipe",
+    "Trained",
     "__version__",
+    "export_network",
     "make_network",
     "preset",
     "score",
     "search",
+    "train",
+    "verify",
     "write_run",
 ]
 
@@ -39,10 +45,14 @@ _HOMES = {
     "Found": "anglenas.searching",
     "Measured": "anglenas.searching",
     "Recipe": "anglenas.recipe",
+    "Trained": "anglenas.evaluation",
+    "export_network": "anglenas.export",
     "make_network": "anglenas.networks",
     "preset": "anglenas.recipe",
     "score": "anglenas.searching",
     "search": "anglenas.searching",
+    "train": "anglenas.evaluation",
+    "verify": "anglenas.evaluation",
     "write_run": "anglenas.report",
 }
 

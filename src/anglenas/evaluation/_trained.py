@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
 from anglenas.evaluation._history import Confusion, Epoch, best_epoch
 from anglenas.evaluation._recipe import TrainingRecipe
 from anglenas.evaluation._subject import Subject
-from anglenas.evaluation._weights import BEST, read_weights
+from anglenas.evaluation._weights import BEST, LAST, Weights, read_weights
 
 __all__ = ["Trained"]
 
@@ -49,10 +49,18 @@ class Trained:
         """The last epoch, whose weights are kept too; published accuracies are its."""
         return self.history[-1]
 
-    def network(self, weights: str = BEST) -> nn.Module:
-        """The trained network, in evaluation mode.
+    def weights(self, epoch: Literal["best", "last"] = "best") -> Weights:
+        """The weights of an epoch, with what is needed to use them.
 
         Args:
-            weights: File in the folder: ``"best.safetensors"`` or ``"last.safetensors"``.
+            epoch: Which epoch.
         """
-        return read_weights(self.folder / weights, self.subject.space).network()
+        return read_weights(self.folder / {"best": BEST, "last": LAST}[epoch], self.subject.space)
+
+    def network(self, epoch: Literal["best", "last"] = "best") -> nn.Module:
+        """The trained network as an ordinary module, in evaluation mode.
+
+        Args:
+            epoch: Which epoch's weights it has.
+        """
+        return self.weights(epoch).network()
