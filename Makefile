@@ -11,7 +11,7 @@ INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constr
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help venv search test test-all bench clean
+.PHONY: help venv search extras test test-all bench clean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.12] [ARGS='--budget 20']"
@@ -21,6 +21,9 @@ venv: .venv/installed ## make .venv and install the package there
 
 search: .venv/installed ## find a network for the built-in images (ARGS go to `anglenas search`)
 	$(BIN)/anglenas search $(ARGS)
+
+extras: .venv/installed ## install what `anglenas train`, verify and export need, too
+	$(INSTALL) -qq --editable '.[train,export]'
 
 test: .venv/installed-dev ## check style, types and layers, and run the quick tests
 	$(BIN)/ruff format --check

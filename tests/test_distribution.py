@@ -100,6 +100,11 @@ def test_installed_wheel_works_in_another_folder(wheel: Path, tmp_path: Path) ->
     assert "Usage" in run(bin_folder / "anglenas", "--help", cwd=elsewhere)
     count = sum(map(len, PROJECT["entry-points"].values()))
     assert run(bin_folder / "python", "-c", USE, cwd=elsewhere) == f"{count} True\n"
+    cell = "|none~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|"
+    train = (bin_folder / "anglenas", "train", cell, "--data", "digits")
+    done = subprocess.run(train, cwd=elsewhere, capture_output=True, text=True, check=False)
+    assert done.returncode == 2  # the extras are left out
+    assert "run: pip install 'anglenas[train]'" in done.stderr
 
 
 def test_stated_versions_are_the_tested_ones() -> None:

@@ -227,9 +227,9 @@ def test_a_broken_checkpoint_falls_back_to_the_one_before(
     with pytest.raises(Killed):
         run(tmp_path, on_progress=killing(2, 1))
     broken(tmp_path / "epoch-0001.ckpt", how)
-    seen: list[int] = []
-    resumed = run(tmp_path, on_progress=lambda progress: seen.append(progress.epoch))
-    assert seen[0] == 1
+    seen: list[TrainingProgress] = []
+    resumed = run(tmp_path, on_progress=seen.append)
+    assert (seen[0].epoch, seen[0].notices) == (1, resumed.notices)
     [notice] = resumed.notices
     assert "epoch-0001.ckpt' is broken" in notice
     assert "goes on from the one before" in notice
@@ -242,6 +242,19 @@ def test_with_no_checkpoint_left_it_starts_anew(undisturbed: Trained, tmp_path: 
     broken(tmp_path / "epoch-0000.ckpt", "cut")
     assert len(run(tmp_path).notices) == 1
     assert same(weights_of(tmp_path), weights_of(undisturbed.folder))
+
+
+def test_processes_that_read_images_change_nothing(tmp_path: Path) -> None:
+    recipe = replace(TINY, crop="resized", side=10, brightness=0.4, hue=0.1, epochs=2)
+    run(tmp_path / "here", recipe)
+    run(tmp_path / "there", recipe, machine=replace(CPU, loaders=2))
+    assert same(weights_of(tmp_path / "here"), weights_of(tmp_path / "there"))
+
+
+def test_mixed_precision_trains(tmp_path: Path) -> None:
+    trained = run(tmp_path, machine=replace(CPU, precision="bf16-mixed"))
+    assert trained.last.train_loss < trained.history[0].train_loss
+    assert weights_of(tmp_path)["classifier.weight"].dtype == torch.float32
 
 
 # DARTS: auxiliary head and drop path.

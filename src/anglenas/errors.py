@@ -127,7 +127,10 @@ class MissingExtraError(UsageError):
         self.package = package
 
     def __str__(self) -> str:
-        return f"{self.package} is not installed; run: pip install 'anglenas[{self.extra}]'"
+        return (
+            f"{self.package} is not installed; run: pip install 'anglenas[{self.extra}]', or in a "
+            f"checkout: pip install -c constraints.txt '.[{self.extra}]'"
+        )
 
 
 class NetworkError(UsageError):
@@ -157,10 +160,12 @@ def needs_extra(extra: str) -> Iterator[None]:
     Raises:
         MissingExtraError: One of them is not installed.
 
-    >>> with needs_extra("train"):
-    ...     import nothing
-    Traceback (most recent call last):
-    anglenas.errors.MissingExtraError: nothing is not installed; run: pip install 'anglenas[train]'
+    >>> try:
+    ...     with needs_extra("train"):
+    ...         import nothing
+    ... except MissingExtraError as error:
+    ...     print(error.extra, error.package)
+    train nothing
     """
     try:
         yield

@@ -46,7 +46,7 @@ Devices = Annotated[int, typer.Option(min=1, help="Devices of each node.", rich_
 Nodes = Annotated[int, typer.Option(min=1, help="Nodes.", rich_help_panel=_WHERE)]
 Strategy = Annotated[
     str,
-    typer.Option(help="How several devices share: 'ddp', 'fsdp', ...", rich_help_panel=_WHERE),
+    typer.Option(help="How several devices share: 'ddp', ...", rich_help_panel=_WHERE),
 ]
 Precision = Annotated[
     str, typer.Option(help="'32', 'bf16-mixed', '16-mixed', ...", rich_help_panel=_WHERE)
@@ -166,6 +166,8 @@ def _print(trained: "Trained", *, as_json: bool, quiet: bool) -> None:
     if as_json:
         import json
 
+        from anglenas.scoring import plain
+
         content = {
             "folder": str(trained.folder),
             "best": asdict(trained.best),
@@ -173,7 +175,7 @@ def _print(trained: "Trained", *, as_json: bool, quiet: bool) -> None:
             "classes": trained.confusion.per_class,
             "notices": trained.notices,
         }
-        print(json.dumps(content, indent=2))
+        print(json.dumps(plain(content), indent=2, allow_nan=False))
     elif quiet:
         print(trained.folder)
     else:

@@ -67,7 +67,7 @@ class _BarShower:
     def __call__(self, progress: "TrainingProgress") -> None:
         self._last[:] = [progress]
         for line in self._shown(progress):
-            self._bar.console.print(line, highlight=False)
+            self._bar.console.print(line, highlight=False, markup=False)
         self._bar.update(
             self._task,
             completed=progress.epoch * progress.steps + progress.step,
@@ -89,15 +89,16 @@ class _LineShower:
 
 
 class _Shown:
-    """The lines of epochs that were not shown yet; those of an earlier start are not shown."""
+    """Notices, and the lines of epochs that were not shown yet, nor before an earlier stop."""
 
     def __init__(self) -> None:
         self._count: int | None = None
 
     def __call__(self, progress: "TrainingProgress") -> list[str]:
+        notices = [f"Note: {n}" for n in progress.notices] if self._count is None else []
         known = len(progress.history) if self._count is None else self._count
         self._count = len(progress.history)
-        return [_line(epoch, progress.epochs) for epoch in progress.history[known:]]
+        return notices + [_line(epoch, progress.epochs) for epoch in progress.history[known:]]
 
 
 def _line(epoch: "Epoch", epochs: int) -> str:

@@ -27,12 +27,17 @@ class Diary(Callback):
         folder: Where to.
         blank: What the files of weights say of the network, with tensors that do not matter.
         report: Called after every step and every epoch.
+        notices: What a user should know, a sentence each.
     """
 
     def __init__(
-        self, folder: Path, blank: Weights, report: Callable[[TrainingProgress], None]
+        self,
+        folder: Path,
+        blank: Weights,
+        report: Callable[[TrainingProgress], None],
+        notices: tuple[str, ...] = (),
     ) -> None:
-        self.folder, self.blank, self.report = folder, blank, report
+        self.folder, self.blank, self.report, self.notices = folder, blank, report, notices
         self.history: list[Epoch] = []
         self.loss = float("nan")
         self.started = self.began = time.perf_counter()
@@ -112,6 +117,7 @@ class Diary(Callback):
                 loss=self.loss,
                 seconds=time.perf_counter() - self.started,
                 history=tuple(self.history),
+                notices=self.notices,
             )
         )
 

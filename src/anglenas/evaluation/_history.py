@@ -66,6 +66,7 @@ class TrainingProgress:
         loss: Loss of the last step.
         seconds: Since training began or went on.
         history: The epochs that are done.
+        notices: What a user should know, a sentence each.
     """
 
     epoch: int
@@ -75,6 +76,7 @@ class TrainingProgress:
     loss: float
     seconds: float
     history: tuple[Epoch, ...]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ class Machine:
         accelerator: ``"cpu"``, ``"gpu"``, ... or ``"auto"``.
         devices: How many devices of each node.
         nodes: How many nodes.
-        strategy: How several devices share the work: ``"ddp"``, ``"fsdp"``, ... or ``"auto"``.
+        strategy: How several devices share the work: ``"ddp"``, ... or ``"auto"``.
         precision: ``"32"``, ``"bf16-mixed"``, ``"16-mixed"``, ...
         loaders: Processes that read images which are not in memory; by default one a core.
     """

@@ -77,10 +77,11 @@ def train(
     chosen = _subject(subject, space).resized(recipe, **_shape(images[0], recipe))
     settings = _settings(chosen, recipe, seed, *images)
     folder = _prepared(Path(folder), settings)
-    checkpoint, notices = newest(folder)
+    checkpoint, fallbacks = newest(folder)
+    notices = (*images[0].notices, *images[1].notices, *fallbacks)
     network = chosen.network(seed)
     equip(network, recipe, seed)
-    diary = Diary(folder, _blank(chosen, images[0]), on_progress)
+    diary = Diary(folder, _blank(chosen, images[0]), on_progress, notices)
     fit(network, recipe, seed, images, diary, machine or Machine(), checkpoint)
     return Trained(
         folder=folder,
@@ -90,7 +91,7 @@ def train(
         data=settings["data"],
         history=tuple(diary.history),
         confusion=_confusion(read_weights(folder / BEST, chosen.space), images[1], recipe),
-        notices=(*images[0].notices, *images[1].notices, *notices),
+        notices=notices,
     )
 
 

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from anglenas.evaluation import Confusion, Epoch, Trained
 from anglenas.report._render import Format, blank, render, settings, write_bytes
 from anglenas.report._style import FAINT, INK, KINDS, MUTED, font, printable
+from anglenas.scoring import plain
 
 __all__ = ["confusion_figure", "curves_figure", "write_training"]
 
@@ -145,7 +146,7 @@ def write_training(trained: Trained, command: str = "") -> Path:
     write_bytes(trained.folder / "confusion.csv", _matrix(trained.confusion))
     write_bytes(trained.folder / "classes.csv", _classes(trained.confusion))
     path = trained.folder / "result.json"
-    write_bytes(path, json.dumps(_summary(trained, command), indent=2).encode() + b"\n")
+    write_bytes(path, _summary_text(trained, command).encode())
     return path
 
 
@@ -170,8 +171,8 @@ def _csv(rows: list[list[object]]) -> bytes:
     return buffer.getvalue().encode("utf-8", "backslashreplace")
 
 
-def _summary(trained: Trained, command: str) -> dict[str, object]:
-    return {
+def _summary_text(trained: Trained, command: str) -> str:
+    summary = {
         "architecture": trained.subject.architecture,
         "space": trained.subject.space,
         "network": asdict(trained.subject.config),
@@ -183,3 +184,4 @@ def _summary(trained: Trained, command: str) -> dict[str, object]:
         "notices": trained.notices,
         "command": command,
     }
+    return json.dumps(plain(summary), indent=2, allow_nan=False) + "\n"

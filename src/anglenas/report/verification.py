@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from anglenas.evaluation import Agreement, Checked, Place, Verification
 from anglenas.report._render import Format, blank, render, settings, write_bytes
 from anglenas.report._style import FAINT, INK, KINDS, MUTED, font, printable
 from anglenas.report.figures import short_number
+from anglenas.scoring import plain
 
 __all__ = ["verification_figure", "verification_table", "write_verification"]
 
@@ -127,7 +127,7 @@ def write_verification(verification: Verification, folder: Path | str, command: 
         write_bytes(folder / f"figure.{kind}", render(figure, kind))
     write_bytes(folder / "table.md", verification_table(verification).encode())
     write_bytes(folder / "table.csv", _csv(verification))
-    summary = json.dumps(_finite(_summary(verification, command)), indent=2, allow_nan=False)
+    summary = json.dumps(plain(_summary(verification, command)), indent=2, allow_nan=False)
     write_bytes(folder / "summary.json", summary.encode() + b"\n")
     return folder / "figure.png"
 
@@ -158,10 +158,3 @@ def _summary(verification: Verification, command: str) -> dict[str, object]:
         "mean accuracies": dict(verification.means),
         "command": command,
     }
-
-
-def _finite(content: object) -> object:
-    """JSON has no word for what is not a number: it becomes null."""
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    return None if isinstance(content, float) and not math.isfinite(content) else content

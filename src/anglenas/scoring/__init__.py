@@ -5,7 +5,7 @@ from anglenas.scoring._devices import device_count
 from anglenas.scoring._executors import Executor, HereFirst, InProcess
 from anglenas.scoring._scorer import Scorer
 from anglenas.scoring._store import ContextInfo, Store, StoreInfo
-from anglenas.scoring._task import Context, Outcome, Task
+from anglenas.scoring._task import Context, Outcome, Task, plain
 from anglenas.scoring._workers import DaskWorkers
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "Task",
     "compute",
     "device_count",
+    "plain",
 ]
