@@ -56,20 +56,23 @@ class Subject:
             **shape: ``num_classes``, ``in_channels`` and ``side``.
 
         Raises:
-            SettingError: The architecture is not of the space that the recipe is for.
+            ArchitectureError: The text is no architecture of its space.
+            SettingError: It is none of the space that the recipe is for.
         """
         sizes = {name: value for name in ("channels", "cells") if (value := getattr(recipe, name))}
         space = recipe.space or self.space
-        if space != self.space:
-            _check(self.architecture, space, recipe)
-        return Subject(space, self.architecture, replace(self.config, **sizes, **shape))
+        text = _parsed(self.architecture, space, recipe)
+        return Subject(space, text, replace(self.config, **sizes, **shape))
 
 
-def _check(architecture: str, space: str, recipe: TrainingRecipe) -> None:
+def _parsed(architecture: str, space: str, recipe: TrainingRecipe) -> str:
+    """The text of an architecture, as its space writes it."""
     searched: Any = load("space", space)
     try:
-        searched.parse(architecture)
+        return str(searched.parse(architecture))
     except ArchitectureError as error:
+        if not recipe.space:
+            raise
         raise SettingError(
             f"The recipe {recipe.name!r} trains networks of the space {space!r}, and this is none "
             f"of its architectures: {architecture}; choose another recipe, such as 'quick'."

@@ -55,7 +55,7 @@ def train(
         folder: Where history, weights and checkpoints go; made if it is missing.
         recipe: A recipe, or a text such as ``"nasbench201,epochs=12"`` (see
             :func:`read_training_recipe`).
-        space: The space that a text is of.
+        space: The space that a text is of, unless the recipe names one.
         seed: Where all randomness comes from.
         flip: Whether a mirrored image is still one of its class; by default the data set says.
         validation: Share of the images to hold out, if the data hold out none.
@@ -74,7 +74,7 @@ def train(
 
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
     images = _open(data, flip, recipe, validation, seed)
-    chosen = _subject(subject, space).resized(recipe, **_shape(images[0], recipe))
+    chosen = _subject(subject, recipe.space or space).resized(recipe, **_shape(images[0], recipe))
     settings = _settings(chosen, recipe, seed, *images)
     folder = _prepared(Path(folder), settings)
     checkpoint, fallbacks = newest(folder)
@@ -102,9 +102,7 @@ def _subject(subject: Subject | Candidate | str, space: str) -> Subject:
         case Candidate():
             return Subject.of(subject)
         case str():
-            searched: Any = load("space", space)
-            text, sizes = str(searched.parse(subject)), standard_sizes(searched)
-            return Subject(space, text, NetworkConfig(**sizes))
+            return Subject(space, subject, NetworkConfig(**standard_sizes(load("space", space))))
 
 
 # The images.
