@@ -36,7 +36,7 @@ class TrainingRecipe:
         lr: Learning rate.
         schedule: How the rate falls, epoch by epoch; see :func:`learning_rate`.
         decay: What an ``"exponential"`` schedule multiplies the rate by.
-        warmup: Epochs in which the rate rises from 0.
+        warmup: Epochs in which the rate rises, to its largest in the last of them.
         momentum: Momentum.
         nesterov: Whether it is Nesterov's.
         weight_decay: On every parameter, biases and BatchNorm included.
@@ -123,7 +123,7 @@ _DARTS_IMAGENET = TrainingRecipe(
 TRAINING_PRESETS: dict[str, TrainingRecipe] = {
     recipe.name: recipe
     for recipe in (
-        TrainingRecipe(name="quick", side=64, warmup=1, nesterov=True, label_smoothing=0.1),
+        TrainingRecipe(name="quick", side=64, nesterov=True, label_smoothing=0.1),
         TrainingRecipe(
             name="nasbench201", space="nasbench201", epochs=200, batch=256, channels=16, cells=5,
             lr=0.1, nesterov=True, weight_decay=5e-4,

@@ -12,7 +12,7 @@ from anglenas.report._model import Row, RunReport
 from anglenas.report._render import blank, settings
 from anglenas.report._style import FAINT, INK, KINDS, MUTED, font, printable
 
-__all__ = ["COSTS", "Mark", "Scatter", "rank_figure", "scatters", "short_number"]
+__all__ = ["COSTS", "Mark", "Scatter", "log_ticks", "rank_figure", "scatters", "short_number"]
 
 _PLAIN, _BEST, _FRONT = KINDS[2].light, KINDS[3].light, KINDS[0].light
 _SCORE = "score, higher is better"
@@ -69,7 +69,7 @@ class Scatter:
     def x_ticks(self) -> tuple[float, ...]:
         """Round numbers on the horizontal axis, within the data."""
         values = [mark.x for mark in self.marks]
-        return _log_ticks(values) if self.log_x else _ticks(values)
+        return log_ticks(values) if self.log_x else _ticks(values)
 
     @property
     def y_ticks(self) -> tuple[float, ...]:
@@ -84,7 +84,7 @@ def _ticks(values: list[float]) -> tuple[float, ...]:
     return tuple(float(f"{tick:.12g}") for tick in places if low <= tick <= high) or (low,)
 
 
-def _log_ticks(values: list[float]) -> tuple[float, ...]:
+def log_ticks(values: list[float]) -> tuple[float, ...]:
     """Powers of ten and, where there are too few of them, round numbers between."""
     low, high = min(values), max(values)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)

@@ -11,11 +11,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from anglenas.evaluation import Confusion, Epoch, Trained
 from anglenas.report._render import Format, blank, render, settings, write_bytes
 from anglenas.report._style import FAINT, INK, KINDS, MUTED, font, printable
+from anglenas.report.figures import log_ticks, short_number
 from anglenas.scoring import plain
 
 __all__ = ["confusion_figure", "curves_figure", "write_training"]
@@ -43,6 +44,7 @@ def curves_figure(history: tuple[Epoch, ...], title: str) -> Figure:
         _draw_pair(lower, history, "loss", scale=1)
         upper.set_ylabel("accuracy, %", fontproperties=font(9), color=INK)
         lower.set_ylabel("loss", fontproperties=font(9), color=INK)
+        _scale_loss(lower, history)
         lower.set_xlabel("epoch", fontproperties=font(9), color=INK)
         upper.set_xticklabels([])
         upper.set_title(
@@ -51,7 +53,7 @@ def curves_figure(history: tuple[Epoch, ...], title: str) -> Figure:
         )  # fmt: skip
         upper.axvline(best.number + 1, color=_VALID, lw=0.8, ls=":")
         upper.legend(
-            loc="lower right", prop=font(8.5), frameon=False, labelcolor=INK,
+            loc="lower right", prop=font(8.5), labelcolor=INK, facecolor="white", edgecolor="none",
             title=f"best: {best.valid_accuracy:.2%} in epoch {best.number + 1}",
             title_fontproperties=font(8.5, bold=True),
         )  # fmt: skip
@@ -66,11 +68,22 @@ def _draw_pair(axes: Axes, history: tuple[Epoch, ...], what: str, scale: float) 
         axes.plot(epochs, values, color=colour, lw=1.6, marker=marker, markersize=4, label=label)
     for side, spine in axes.spines.items():
         spine.set(visible=side in ("left", "bottom"), color=FAINT)
-    axes.set_xlim(0.5, len(history) + 0.5)
+    axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     axes.tick_params(color=FAINT, labelcolor=MUTED, labelsize=8, labelfontfamily="DejaVu Sans")
     axes.grid(True, color=FAINT, lw=0.6, alpha=0.5)
     axes.set_axisbelow(True)
+
+
+def _scale_loss(axes: Axes, history: tuple[Epoch, ...]) -> None:
+    """Equal ways are equal ratios: before BatchNorm knows the images, a loss can be in hundreds."""
+    losses = [loss for epoch in history for loss in (epoch.train_loss, epoch.valid_loss)]
+    positive = [loss for loss in losses if 0 < loss < math.inf]
+    if len(positive) == len(losses):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(FixedLocator(log_ticks(positive)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
 
 
 def confusion_figure(confusion: Confusion) -> Figure:
