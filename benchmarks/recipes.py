@@ -11,7 +11,8 @@ sample of the best 1 000. ``held-out`` are all others of the file, ``all`` both.
 Kendall's tau-b with known accuracies, estimated for the whole space from the sample: its strata are
 the best 1 000 and the rest; 95 % intervals by the rescaling bootstrap within strata. Combined ranks
 are formed, and values standardised, in the whole space. ``groups`` counts pairs inside the eight
-groups of equal #Param alone.
+groups of equal #Param alone. ``--picks`` prints, for the seeds of which all 100 networks are there,
+the accuracy of the one that each ranking puts first.
 """
 
 import argparse
@@ -19,14 +20,14 @@ import csv
 import gzip
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from anglenas.probes.short_training import SHORT_TRAINING
-from anglenas.ranking import Pairs, Sample, count_pairs, parse
+from anglenas.ranking import Pairs, Sample, count_pairs, order, parse
 from anglenas.spaces.nasbench201 import NASBENCH201
 from anglenas.study._structure import equal_size_groups
 from study_measure import SPACE_SIZE, TOP, accuracies, drawn
@@ -115,16 +116,30 @@ def taus(rank: str, data: Measured) -> Iterator[tuple[float, float, float]]:
             yield float(found.tau_b[0]), float(low), float(high)
 
 
-def lines(name: str, data: Measured) -> Iterator[str]:
+def lines(name: str, data: Measured, ranks: Sequence[str] = RANKS) -> Iterator[str]:
     """A recipe's lines of the table."""
     drawn_at_random = int((data.sample.strata == 0).sum())
-    for rank in RANKS:
+    for rank in ranks:
         cells = [
             f"{tau:.2f} ({low:.2f} to {high:.2f})" if tau == tau else "all equal"
             for tau, low, high in taus(rank, data)
         ]
         n = f"{drawn_at_random} + {(data.sample.strata == 1).sum()}"
         yield f"| {name} | `{rank}` | {n} | {' | '.join(cells)} |"
+
+
+def picks(name: str, rows: list[dict[str, str]], known: list[float]) -> Iterator[str]:
+    """The accuracy of the network that each ranking puts first, of each seed's hundred."""
+    for seed in (1, 2, 3):
+        run = [row for row in rows if f"seed{seed}" in row["samples"].split()]
+        if len(run) < 100:
+            continue
+        data = [values(row, None) for row in run]
+        columns = {key: np.array([one[key] for one in data]) for key in data[0]}
+        truth = np.array([known[int(row["index"])] for row in run])
+        found = [truth[order(parse(rank).evaluate(columns, DIRECTIONS))[0]] for rank in RANKS]
+        cells = " | ".join(f"{accuracy:.2f}" for accuracy in found)
+        yield f"| {name} | {seed} | {cells} | {truth.max():.2f} |"
 
 
 def main() -> None:
@@ -135,16 +150,24 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+", metavar="NAME[@ITERATION]=FILE")
     parser.add_argument("--accuracies", type=Path, required=True)
     parser.add_argument("--column", default="cifar10_test")
+    parser.add_argument("--ranks", nargs="+", default=RANKS, help="rank expressions")
+    parser.add_argument("--picks", action="store_true", help="what each ranking puts first")
     parser.add_argument("--networks", choices=("chosen", "held-out", "all"), default="all")
     given = parser.parse_args()
     known = accuracies(given.accuracies, given.column)
-    print("| recipe | ranked by | n: rest + best | all | groups | top-1000 |")
-    print("|---|---|---|---|---|---|")
+    if given.picks:
+        print(f"| recipe | seed | {' | '.join(f'`{rank}`' for rank in RANKS)} | best of 100 |")
+        print("|---" * (len(RANKS) + 3) + "|")
+    else:
+        print("| recipe | ranked by | n: rest + best | all | groups | top-1000 |")
+        print("|---|---|---|---|---|---|")
     for text in given.recipes:
         name, _, path = text.partition("=")
         _, _, iteration = name.partition("@")
         rows = wanted(rows_of(Path(path)), given.networks, known)
-        for line in lines(name, measured(rows, int(iteration) if iteration else None, known)):
+        data = measured(rows, int(iteration) if iteration else None, known)
+        table = picks(name, rows, known) if given.picks else lines(name, data, given.ranks)
+        for line in table:
             print(line)
         sys.stdout.flush()
 
