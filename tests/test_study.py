@@ -1,6 +1,7 @@
 """Studies: scores beside a table, and estimates against SciPy, naive counts and known numbers."""
 
 import csv
+from dataclasses import replace
 from itertools import combinations, pairwise
 from math import comb
 from pathlib import Path
@@ -179,6 +180,15 @@ def test_metrics_of_short_trainings_are_read_from_their_trajectories(write):
     assert np.isnan(scores.columns["angle"][1])  # it broke off before the third iteration
     assert np.flatnonzero(scores.measured["angle"]).tolist() == [0, 1]
     assert scores.seconds["angle"] == 10
+    assert scores.iterations == 3
+
+
+def test_scores_tell_how_long_the_trainings_were(write):
+    told = write("a.csv", "index angle", (0, 0.5), comments="# iterations: 7\n")
+    untold = write("b.csv", "index angle", (0, 0.5))
+    none = write("c.csv", "index ntk", (0, 0.5))
+    for paths, iterations in (([told], 7), ([untold], 50), ([none], 50), ([none, told], 7)):
+        assert read_scores(paths, make_table())[0].iterations == iterations
 
 
 def test_a_table_s_own_column_is_taken_whole_unless_other_values_were_measured(write):
@@ -201,7 +211,10 @@ def test_scores_that_do_not_fit_are_refused(write):
         ([write("e.csv", "index samples", (0, "seed1"))], "'e.csv' has no column with a metric"),
         ([write("f.csv", "index angle", (99999, 1))], "Row 1 of 'f.csv' names no architecture"),
         ([write("g.csv", "index angle", (0, 1), comments="# seconds angle: long\n")],
-         "'g.csv' tells seconds that are no number"),
+         "'g.csv' tells 'long' where a number is expected; correct the lines before its names"),
+        ([write("h.csv", "index losses cosines", (0, "2 1", "0.9 0.8")),
+          write("i.csv", "index angle", (1, 0.9))],
+         "'h.csv' holds trainings of 2 iterations and 'i.csv' of 50; give files of one recipe"),
     ]  # fmt: skip
     for paths, message in cases:
         with pytest.raises(DataError) as caught:
@@ -432,6 +445,13 @@ def test_guards_put_trivial_networks_behind_and_are_counted():
     ):
         tau = stats.kendalltau(expected, table.accuracy).statistic
         assert find(study, "angle", guard=name).tau.value == pytest.approx(tau)
+    # The threshold is that of 50 iterations: after ten, good networks have not turned so far.
+    short = correlate(
+        [replace(scores, iterations=10)], table, ["angle"], subsets=["all"],
+        guards=["score"], **QUICK,
+    )  # fmt: skip
+    tau = stats.kendalltau(np.where(plain, 0.0, angle), table.accuracy).statistic
+    assert find(short, "angle", guard="score").tau.value == pytest.approx(tau)
     by_score = plain | (angle >= 0.95)
     assert study.detectors == {
         (a, b): ((by_score == a) & (untrained == b)).sum()
@@ -585,6 +605,7 @@ def test_measured_scores_are_written_and_read_again(tmp_path):
         for name in ("angle", "loss", "params"):
             np.testing.assert_array_equal(one.columns[name], other.columns[name])
         np.testing.assert_array_equal(one.samples["top-90"], other.samples["top-90"])
+        assert one.iterations == other.iterations == recipe.iterations
         mean = np.mean([each.seconds["angle"] for each in scores])
         assert other.seconds["angle"] == pytest.approx(mean, rel=1e-5)
     once_more, _ = measure(table, ["angle", "loss"], samples, "digits", seeds=(1, 2), **asked)

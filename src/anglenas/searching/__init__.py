@@ -4,12 +4,14 @@ from anglenas.searching._plan import Measured, draw_repeats
 from anglenas.searching._result import Candidate, Found
 from anglenas.searching._score import score, score_architectures, score_many
 from anglenas.searching._search import Progress, search
+from anglenas.searching._setup import choose_recipe
 
 __all__ = [
     "Candidate",
     "Found",
     "Measured",
     "Progress",
+    "choose_recipe",
     "draw_repeats",
     "score",
     "score_architectures",

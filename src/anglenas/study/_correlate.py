@@ -20,9 +20,9 @@ from anglenas.study._table import Table
 __all__ = ["GUARDS", "Study", "apply_guard", "correlate", "drawn_of"]
 
 GUARDS = ("off", "score", "structure")
-"""How trivial networks are treated: as any other; ranked last where their angle is 0.95 or more or
-their cell has no module (the released code of Yang et al., WACV 2023); or ranked last where nothing
-that learns is on the ways through their cell."""
+"""How trivial networks are treated: as any other; ranked last where their angle is 0.95 or more
+after at least 50 iterations, or their cell has no module (the released code of Yang et al., WACV
+2023); or ranked last where nothing that learns is on the ways through their cell."""
 
 _TOP = re.compile(r"top[-:]?(\d+%?)")
 
@@ -166,7 +166,8 @@ def _guarded(
     space = load("space", table.space)
     architectures = [space.parse(text) for text in table.architectures]
     if guard == "score":
-        return guard_columns(scores.columns, [space.is_trivial(one) for one in architectures])
+        structural = [space.is_trivial(one) for one in architectures]
+        return guard_columns(scores.columns, structural, iterations=scores.iterations)
     untrained = [is_untrained(space.graphs(one)) for one in architectures]
     return guard_columns(scores.columns, untrained, threshold=np.inf)
 

@@ -5,6 +5,7 @@ import io
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from anglenas.errors import DataError, SettingError
 from anglenas.numerics import derive
 from anglenas.plugins import load
-from anglenas.searching import Measured, score_many
-from anglenas.study._scores import Scores, is_metric, with_table
+from anglenas.searching import Measured, choose_recipe, score_many
+from anglenas.study._scores import Scores, is_metric, is_of_training, with_table
 from anglenas.study._subsets import read_subset
 from anglenas.study._table import Table
 
@@ -138,6 +139,7 @@ def measure(
             **settings,
         )
         laid = _laid_out(measured, rows, names, len(table), samples, seed)
+        laid = replace(laid, iterations=choose_recipe(settings.get("recipe")).iterations)
         found.append(with_table(laid, table))
         notices |= dict.fromkeys(measured[0].notices)
     return tuple(found), tuple(notices)
@@ -176,6 +178,8 @@ def scores_text(scores: Sequence[Scores], table: Table) -> str:
     for name in scores[0].seconds:
         mean = np.mean([one.seconds[name] for one in scores])
         text.write(f"# seconds {name}: {mean:.6g}\n")
+    if any(is_of_training(name) for name in names):
+        text.write(f"# iterations: {scores[0].iterations}\n")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["architecture", "samples", "seed", *names])
     for one in scores:

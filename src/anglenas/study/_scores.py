@@ -12,13 +12,16 @@ from anglenas.probes import Metric, Undefined, find_metric
 from anglenas.study._files import Columns, architectures_of, numbers, read_columns
 from anglenas.study._table import Table
 
-__all__ = ["Scores", "directions_of", "is_metric", "read_scores", "with_table"]
+__all__ = ["Scores", "directions_of", "is_metric", "is_of_training", "read_scores", "with_table"]
 
 Floats = NDArray[np.float64]
 Masks = Mapping[str, NDArray[np.bool_]]
 
 _TRAJECTORIES = {"losses": "loss", "cosines": "cosine"}
 _OF_TRAJECTORIES = ("angle", "loss", "tse", "tse_e")
+PUBLISHED_ITERATIONS = 50
+"""Of the short training of Yang et al. (WACV 2023), where a file does not tell."""
+
 _NOT_METRICS = {"index", "architecture", "arch_str", "arch", "samples", "seed", "seconds", "status",
                 *_TRAJECTORIES}  # fmt: skip
 
@@ -33,6 +36,7 @@ class Scores:
         seconds: By metric, how long its probe took for a network on average, where that is known.
         samples: By name, ``(N,)`` who was drawn for it.
         seed: The seed.
+        iterations: How many the short trainings had, which the guard asks for.
     """
 
     columns: Mapping[str, Floats]
@@ -40,6 +44,7 @@ class Scores:
     seconds: Mapping[str, float]
     samples: Masks
     seed: int = 1
+    iterations: int = PUBLISHED_ITERATIONS
 
 
 def directions_of(names: Iterable[str]) -> dict[str, bool]:
@@ -56,6 +61,11 @@ def is_metric(name: str) -> bool:
     return True
 
 
+def is_of_training(name: str) -> bool:
+    """Whether a metric is read from a short training, at its end or at an iteration of it."""
+    return name.partition("@")[0] in _OF_TRAJECTORIES
+
+
 def read_scores(
     paths: Sequence[Path | str], table: Table, metrics: Iterable[str] = ()
 ) -> tuple[Scores, ...]:
@@ -67,8 +77,9 @@ def read_scores(
     undefined; an empty cell is one that was not measured or, where the status says so, undefined
     too. Where ``losses`` and ``cosines`` hold the trajectories of a short training, all
     its metrics are read from them, also those of earlier iterations such as ``angle@20``. Lines
-    like ``# seconds angle: 19.2`` before the names tell what a metric costs. Files may be
-    compressed by gzip.
+    like ``# seconds angle: 19.2`` before the names tell what a metric costs, and ``# iterations:
+    10`` how long the short trainings were, if not as long as their trajectories or as the
+    published 50. Files may be compressed by gzip.
 
     What the table itself holds beside accuracies (parameters, published scores) counts as measured.
 
@@ -100,6 +111,7 @@ class _File:
     given: Masks
     seconds: Mapping[str, float]
     samples: Masks
+    iterations: int | None
 
     @classmethod
     def read(cls, path: Path, table: Table, metrics: Sequence[str]) -> "_File":
@@ -112,6 +124,7 @@ class _File:
         return cls(
             columns.name, rows, seeds.astype(np.int64), values,
             _given(columns, values), _seconds(columns, values), _samples(columns),
+            _iterations(columns, values),
         )  # fmt: skip
 
 
@@ -149,14 +162,27 @@ def _seconds(columns: Columns, metrics: Iterable[str]) -> dict[str, float]:
     if "seconds" not in columns.texts:
         return told
     mean = float(np.nanmean(numbers(columns, "seconds")))
-    return {name: mean for name in metrics if name.partition("@")[0] in _OF_TRAJECTORIES} | told
+    return {name: mean for name in metrics if is_of_training(name)} | told
 
 
 def _number(text: str, file: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise DataError(f"{file!r} tells seconds that are no number: {text!r}.") from error
+        raise DataError(
+            f"{file!r} tells {text!r} where a number is expected; correct the lines before its "
+            "names."
+        ) from error
+
+
+def _iterations(columns: Columns, metrics: Iterable[str]) -> int | None:
+    """How long the short trainings were; ``None`` for a file that holds none."""
+    if "iterations" in columns.facts:
+        return int(_number(columns.facts["iterations"], columns.name))
+    if columns.texts.keys() >= _TRAJECTORIES.keys():
+        longest = max(len(text.split()) for text in columns.texts["losses"])
+        return longest or PUBLISHED_ITERATIONS
+    return PUBLISHED_ITERATIONS if any(map(is_of_training, metrics)) else None
 
 
 def _samples(columns: Columns) -> dict[str, NDArray[np.bool_]]:
@@ -181,7 +207,7 @@ def _from_trajectories(columns: Columns, metrics: Sequence[str]) -> dict[str, Fl
         for texts in zip(*(columns.texts[name] for name in _TRAJECTORIES), strict=True)
     ]  # fmt: skip
     iterations = max(len(record["loss"]) for record in records)
-    wanted = [name for name in metrics if name.partition("@")[0] in _OF_TRAJECTORIES]
+    wanted = [name for name in metrics if is_of_training(name)]
     found = {}
     for name in dict.fromkeys([*_OF_TRAJECTORIES, *wanted]):
         metric = find_metric(name)
@@ -225,7 +251,19 @@ def _joined(files: Sequence[_File], table: Table, seed: int) -> Scores:
     seconds = {name: value for file in files for name, value in file.seconds.items()}
     columns = {name: values for name, (values, _) in laid.items()}
     measured = {name: known for name, (_, known) in laid.items()}
-    return with_table(Scores(columns, measured, seconds, samples, seed), table)
+    iterations = _common(files)
+    return with_table(Scores(columns, measured, seconds, samples, seed, iterations), table)
+
+
+def _common(files: Sequence[_File]) -> int:
+    told = {file.iterations: file.name for file in files if file.iterations is not None}
+    if len(told) > 1:
+        (one, first), (other, second), *_ = told.items()
+        raise DataError(
+            f"{first!r} holds trainings of {one} iterations and {second!r} of {other}; give files "
+            "of one recipe."
+        )
+    return next(iter(told), PUBLISHED_ITERATIONS)
 
 
 def with_table(scores: Scores, table: Table) -> Scores:
