@@ -5,7 +5,8 @@
 At TE-NAS's own size (3 channels, 1 cell a stage) and at NAS-Bench-201's (16 channels, 5 cells), on
 random networks; both ways build the network, and give the kernel in which BatchNorm couples the
 images. The rows below are the variant with BatchNorm's statistics taken as constants, which is
-another metric under a name of its own.
+another metric under a name of its own. Last come rows in chunks by vectorised backward passes,
+which were tried, and are not used, because they are slower.
 """
 
 import argparse
@@ -44,6 +45,29 @@ def kernels(kernel, text: str, channels: int, cells: int) -> tuple[float, float]
     return in_turns(plain, ours, rounds=1)
 
 
+def in_chunks(text: str, size: int) -> tuple[float, float]:
+    """Seconds a row at the small size: ours, and by vectorised passes of so many rows."""
+    canonical = NASBENCH201.canonical(NASBENCH201.parse(text))
+    config = NetworkConfig(num_classes=10, channels=3, cells=1)
+    network = build_network(NASBENCH201, canonical, config).train()
+    sums = network(torch.randn(IMAGES, 3, 32, 32)).sum(1)
+    weights = [value for name, value in network.named_parameters() if "weight" in name]
+    rows = torch.eye(IMAGES)[:size]
+
+    def backward(one: torch.Tensor, batched: bool) -> None:
+        torch.autograd.grad(
+            sums, weights, one, retain_graph=True, is_grads_batched=batched,
+            materialize_grads=True,
+        )  # fmt: skip
+
+    backward(rows[0], batched=False)
+    alone, together = in_turns(
+        lambda: [backward(one, batched=False) for one in rows],
+        lambda: backward(rows, batched=True),
+    )
+    return alone / size, together / size
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(
@@ -63,6 +87,10 @@ def main() -> None:
             work = f"`{'ntk' if kernel is ntk else 'ntk_frozen_bn'}`, {IMAGES} images, {size}"
             print(row(work, Pairs(*zip(*times, strict=True)), goal if kernel is ntk else ""),
                   flush=True)  # fmt: skip
+    for size in (4, 12, IMAGES):
+        times = [in_chunks(text, size) for text in random.Random(1).sample(convolved, 3)]
+        work = f"a row of `ntk` by itself / in vectorised chunks of {size}, C=3, N=1"
+        print(row(work, Pairs(*zip(*times, strict=True))), flush=True)
 
 
 if __name__ == "__main__":

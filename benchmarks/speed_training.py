@@ -1,10 +1,11 @@
 """The short training of the recipe `paper` against the published way, written plainly.
 
-    python benchmarks/speed_training.py [counterpart] [random] [light] [space] [fast]
+    python benchmarks/speed_training.py [counterpart] [profile] [random] [light] [space] [fast]
 
 Both train the same networks on the same number of images, for a few of the 50 iterations, with
 building and all; images are random pixels, since times do not depend on them. ``counterpart``
-times the plain way alone, an iteration of three cells; ``random`` takes random networks, ``light``
+times an iteration of three cells on all cores by the clock on the wall, so let nothing else run;
+``profile`` tells where ours spends its time; ``random`` takes random networks, ``light``
 those with at most one convolution; ``space`` projects all 15 625 networks, trained one by one the
 plain way, against their 5 224 functions, each trained once; ``fast`` takes the recipe `fast`, and
 in the column of the plain way our own `paper`, its 50 iterations projected.
@@ -16,9 +17,11 @@ import random
 import statistics
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from anglenas.data import FewShot
@@ -82,18 +85,48 @@ def light(text: str) -> bool:
     return text.count("nor_conv") <= 1
 
 
+def iteration(train: Callable[[str, int], object], text: str) -> float:
+    """Seconds of an iteration by the clock on the wall: of three more, with building once."""
+    times = []
+    for iterations in (1, 4) * 3:
+        start = time.perf_counter()
+        train(text, iterations)
+        times.append(time.perf_counter() - start)
+    return (statistics.median(times[1::2]) - statistics.median(times[::2])) / 3
+
+
 def counterpart(count: int) -> None:
-    """Seconds of an iteration the plain way on all cores, by the clock on the wall."""
+    """An iteration on all cores, of both ways."""
     torch.set_num_threads(os.cpu_count() or 1)
     for name, text in CELLS.items():
-        times = []
-        for iterations in (1, 4) * 3:
-            start = time.perf_counter()
-            short_training(text, IMAGES, LABELS, iterations)
-            times.append(time.perf_counter() - start)
-        each = (statistics.median(times[1::2]) - statistics.median(times[::2])) / 3
-        print(f"| an iteration the plain way, {name}, all cores | 1 | {each:.3f} | | | | |")
+        plainly = iteration(lambda one, n: short_training(one, IMAGES, LABELS, n), text)
+        fast = iteration(lambda one, n: ours(one, preset("paper", iterations=n)), text)
+        work = f"an iteration, cell {name}, all cores, wall"
+        print(row(work, Pairs([plainly], [fast])))
     torch.set_num_threads(1)
+
+
+def profiled(count: int) -> None:
+    """Where an iteration of the heaviest cell spends its time, and how fast convolutions are."""
+    text, steps = CELLS["all 3x3"], 3
+    with torch.profiler.profile() as profile:
+        ours(text, preset("paper", iterations=steps))
+    found = sorted(profile.key_averages(), key=lambda one: -one.self_cpu_time_total)
+    total = sum(one.self_cpu_time_total for one in found)
+    for one in found[:8]:
+        each = one.self_cpu_time_total / one.count / 1000
+        share = one.self_cpu_time_total / total
+        print(f"| {one.key} | {share:.1%} of the time | {each:.2f} ms a call | | | | |")
+    images = torch.randn(100, 16, 32, 32).contiguous(memory_format=torch.channels_last)
+    kernel = torch.randn(16, 16, 3, 3).contiguous(memory_format=torch.channels_last)
+    square = torch.randn(1500, 1500)
+    for name, operations, work in (
+        ("a 3x3 convolution of 16 channels", 2 * images.numel() * 16 * 9,
+         lambda: F.conv2d(images, kernel, padding=1)),
+        ("a product of matrices", 2 * 1500**3, lambda: square @ square),
+    ):  # fmt: skip
+        fastest = min(seconds(work) for _ in range(20))
+        print(f"| {name} | {operations / fastest / 1e9:.0f} GFLOP/s | | | | | |")
 
 
 def random_networks(count: int) -> None:
@@ -142,6 +175,7 @@ def fast(count: int) -> None:
 
 PARTS = {
     "counterpart": counterpart,
+    "profile": profiled,
     "random": random_networks,
     "light": light_networks,
     "space": space,
