@@ -12,14 +12,14 @@ Kendall's tau-b with known accuracies, estimated for the whole space from the sa
 the best 1 000 and the rest; 95 % intervals by the rescaling bootstrap within strata. Combined ranks
 are formed, and values standardised, in the whole space. ``groups`` counts pairs inside the eight
 groups of equal #Param alone. ``--picks`` prints, for the seeds of which all 100 networks are there,
-the accuracy of the one that each ranking puts first.
+the accuracy of the one that each ranking puts first; ``--gain`` prints what each recipe has more
+than the first one on the networks that both have.
 """
 
 import argparse
 import csv
 import gzip
 import io
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +95,8 @@ def measured(rows: list[dict[str, str]], iteration: int | None, known: list[floa
     )
 
 
-def taus(rank: str, data: Measured) -> Iterator[tuple[float, float, float]]:
-    """Estimate and interval on all networks, inside the groups, and among the best."""
+def taus(rank: str, data: Measured) -> Iterator[np.ndarray]:
+    """Tau on all networks, inside the groups, and among the best; first itself, then replicates."""
     weights = data.sample.replicates(REPLICATES, np.random.default_rng(0))
     rows = np.vstack([data.sample.weights, weights])
     scores = np.stack([
@@ -109,22 +109,32 @@ def taus(rank: str, data: Measured) -> Iterator[tuple[float, float, float]]:
     inside = [pairs(data.group == group) for group in range(8)]
     grouped = sum(inside[1:], start=inside[0])
     for found in (pairs(np.ones(len(data.truth), bool)), grouped, pairs(data.sample.strata == 1)):
-        if np.isnan(found.tau_b[0]):
-            yield (float("nan"),) * 3
-        else:
-            low, high = np.nanquantile(found.tau_b[1:], (0.025, 0.975))
-            yield float(found.tau_b[0]), float(low), float(high)
+        yield found.tau_b
+
+
+def told(taus: np.ndarray) -> str:
+    """An estimate and its 95 % interval."""
+    if np.isnan(taus[0]):
+        return "all equal"
+    low, high = np.nanquantile(taus[1:], (0.025, 0.975))
+    return f"{taus[0]:.2f} ({low:.2f} to {high:.2f})"
 
 
 def lines(name: str, data: Measured, ranks: Sequence[str] = RANKS) -> Iterator[str]:
     """A recipe's lines of the table."""
     drawn_at_random = int((data.sample.strata == 0).sum())
     for rank in ranks:
-        cells = [
-            f"{tau:.2f} ({low:.2f} to {high:.2f})" if tau == tau else "all equal"
-            for tau, low, high in taus(rank, data)
-        ]
+        cells = [told(one) for one in taus(rank, data)]
         n = f"{drawn_at_random} + {(data.sample.strata == 1).sum()}"
+        yield f"| {name} | `{rank}` | {n} | {' | '.join(cells)} |"
+
+
+def gains(name: str, data: Measured, base: Measured, ranks: Sequence[str]) -> Iterator[str]:
+    """What a recipe's tau has more than another's on the same networks, in the same replicates."""
+    for rank in ranks:
+        both = zip(taus(rank, data), taus(rank, base), strict=True)
+        cells = [told(one - other) for one, other in both]
+        n = f"{(data.sample.strata == 0).sum()} + {(data.sample.strata == 1).sum()}"
         yield f"| {name} | `{rank}` | {n} | {' | '.join(cells)} |"
 
 
@@ -142,6 +152,20 @@ def picks(name: str, rows: list[dict[str, str]], known: list[float]) -> Iterator
         yield f"| {name} | {seed} | {cells} | {truth.max():.2f} |"
 
 
+def by_index(row: dict[str, str]) -> int:
+    """Where a network stands in the space."""
+    return int(row["index"])
+
+
+def read_argument(
+    text: str, networks: str, known: list[float]
+) -> tuple[str, list[dict[str, str]], int | None]:
+    """Name, rows and iteration of an argument ``NAME[@ITERATION]=FILE``."""
+    name, _, path = text.partition("=")
+    _, _, iteration = name.partition("@")
+    return name, wanted(rows_of(Path(path)), networks, known), int(iteration or 0) or None
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(
@@ -151,6 +175,7 @@ def main() -> None:
     parser.add_argument("--accuracies", type=Path, required=True)
     parser.add_argument("--column", default="cifar10_test")
     parser.add_argument("--ranks", nargs="+", default=RANKS, help="rank expressions")
+    parser.add_argument("--gain", action="store_true", help="over the first recipe, in pairs")
     parser.add_argument("--picks", action="store_true", help="what each ranking puts first")
     parser.add_argument("--networks", choices=("chosen", "held-out", "all"), default="all")
     given = parser.parse_args()
@@ -161,15 +186,21 @@ def main() -> None:
     else:
         print("| recipe | ranked by | n: rest + best | all | groups | top-1000 |")
         print("|---|---|---|---|---|---|")
-    for text in given.recipes:
-        name, _, path = text.partition("=")
-        _, _, iteration = name.partition("@")
-        rows = wanted(rows_of(Path(path)), given.networks, known)
-        data = measured(rows, int(iteration) if iteration else None, known)
-        table = picks(name, rows, known) if given.picks else lines(name, data, given.ranks)
+    recipes = [read_argument(text, given.networks, known) for text in given.recipes]
+    for name, rows, iteration in recipes[given.gain :]:
+        if given.gain:
+            base, first, at = recipes[0]
+            there = {row["index"] for row in rows} & {row["index"] for row in first}
+            common = [sorted((row for row in some if row["index"] in there), key=by_index)
+                      for some in (rows, first)]  # fmt: skip
+            pair = (measured(common[0], iteration, known), measured(common[1], at, known))
+            table = gains(f"{name} - {base}", *pair, given.ranks)
+        elif given.picks:
+            table = picks(name, rows, known)
+        else:
+            table = lines(name, measured(rows, iteration, known), given.ranks)
         for line in table:
-            print(line)
-        sys.stdout.flush()
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

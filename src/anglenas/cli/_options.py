@@ -84,7 +84,7 @@ RecipeName = Annotated[
         "--recipe",
         metavar="NAME[,...]",
         help="How candidates are trained for a moment: 'paper' (32 x 32 images, the published "
-        "settings), 'fast' (16 x 16, 10 iterations, a fifteenth of the time) or 'draft' ('fast' "
+        "settings), 'fast' (16 x 16, 10 iterations, an 18th of the time) or 'draft' ('fast' "
         "with 1 cell per stage; not calibrated). Fields can be changed: "
         "'fast,repeats=3,sampling=first'. (default: fast)",
     ),
