@@ -339,7 +339,19 @@ def test_broken_ties_of_weighted_candidates_are_ranks_of_blocks(table, data):
     assert found[worst_first].tolist() == [block.mean() for block in blocks]
 
 
-@pytest.mark.parametrize("weights", [[1.0], [1.0, 0.0], [[1.0, 2.0]], [1.0, float("nan")]])
+@given(st.sampled_from(["angle", "angle_loss+params", "z(angle)+loss", "logrank(loss)"]),
+       defined_tables, st.sampled_from(["average", "dense"]), st.data())  # fmt: skip
+def test_several_populations_score_as_each_alone(text, table, ties, data):
+    shape = (3, len(table["angle"]))
+    populations = data.draw(arrays(np.float64, shape, elements=st.floats(0.5, 9)))
+    found = parse(text).evaluate(table, DIRECTIONS, ties=ties, weights=populations)
+    alone = [parse(text).evaluate(table, DIRECTIONS, ties=ties, weights=one) for one in populations]
+    np.testing.assert_allclose(found, np.stack(alone), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "weights", [[1.0], [1.0, 0.0], [[[1.0, 2.0]]], [[1.0], [2.0]], [1.0, float("nan")]]
+)
 def test_evaluate_refuses_weights_that_do_not_fit(weights):
     with pytest.raises(UsageError, match="2 candidates need 2 weights above 0"):
         parse("z(angle)").evaluate({"angle": [1, 2]}, DIRECTIONS, weights=weights)

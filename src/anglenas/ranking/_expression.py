@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anglenas.errors import UnknownNameError, UsageError
-from anglenas.ranking._ranks import Floats, Ties, counts_of, ranks
+from anglenas.ranking._ranks import Floats, Ties, place, populations_of
 
 __all__ = ["Expression", "check_metrics"]
 
@@ -17,7 +17,10 @@ Columns = Mapping[str, Floats]
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a term is evaluated on: candidates of which every metric needed is defined."""
+    """What a term is evaluated on: candidates of which every metric needed is defined.
+
+    Columns are ``(N,)``; weights, and so the scores of a term, ``(N,)`` or ``(B, N)``.
+    """
 
     columns: Columns
     directions: Mapping[str, bool]
@@ -27,9 +30,7 @@ class Candidates:
 
     def ranks(self, scores: Floats) -> Floats:
         """Ranks of scores that are better when higher."""
-        return ranks(
-            scores, higher_is_better=True, ties=self.ties, rng=self.rng, weights=self.weights
-        )
+        return place(scores, self.weights, self.ties, self.rng)
 
     def oriented(self, metric: str, values: Floats) -> Floats:
         """Values of a metric with the sign that makes higher better."""
@@ -133,7 +134,7 @@ class LogRank(Ranked):
     def score(self, candidates: Candidates) -> Floats:
         """The logarithms, 0 for the best and -log(N) for the worst."""
         placed = super().score(candidates)
-        return np.asarray(np.log((placed + 1) / candidates.weights.sum()))
+        return np.asarray(np.log((placed + 1) / candidates.weights.sum(axis=-1, keepdims=True)))
 
 
 @dataclass(frozen=True)
@@ -192,10 +193,11 @@ class Expression:
             rng: Where chance comes from; needed by ``ties="broken"`` alone, and drawn from once a
                 ranking, from left to right and from the inside out.
             weights: ``(N,)``, how many candidates of a population each one stands for: ranks, means
-                and deviations are then those in the population. 1 each by default.
+                and deviations are then those in the population. 1 each by default. ``(B, N)``
+                stands for B populations, each with scores of its own.
 
         Returns:
-            ``(N,)`` scores, never NaN.
+            ``(N,)`` scores, never NaN; ``(B, N)`` for as many weights.
 
         Raises:
             UnknownNameError: A metric has no column or no direction.
@@ -213,11 +215,12 @@ class Expression:
         check_metrics(self, directions)
         table = _table(self.metrics, columns)
         defined = self.defined(table)
-        scores = np.full(len(defined), -np.inf)
+        counts = populations_of(weights, len(defined))
+        scores = np.full(counts.shape, -np.inf)
         if defined.any():
             kept = {name: values[defined] for name, values in table.items()}
-            counts = counts_of(weights, len(defined))[defined]
-            scores[defined] = self.score(Candidates(kept, directions, ties, rng, counts))
+            candidates = Candidates(kept, directions, ties, rng, counts[..., defined])
+            scores[..., defined] = self.score(candidates)
         return scores
 
     def defined(self, columns: Columns) -> NDArray[np.bool_]:
@@ -262,8 +265,14 @@ def _table(metrics: Iterable[str], columns: Mapping[str, ArrayLike]) -> dict[str
 
 def _standardised(values: Floats, weights: Floats) -> Floats:
     if values.min() == values.max():
-        return np.zeros_like(values)
+        return np.zeros_like(weights)
     # Scaled first, so that neither the sum nor the squares of large values overflow.
     scaled = values / np.abs(values).max()
-    centred = scaled - np.average(scaled, weights=weights)
-    return np.asarray(centred / np.sqrt(np.average(centred**2, weights=weights)))
+    centred = scaled - _mean(scaled, weights)
+    return np.asarray(centred / np.sqrt(_mean(centred**2, weights)))
+
+
+def _mean(values: Floats, weights: Floats) -> Floats:
+    """Along the last axis, which stays."""
+    total = weights.sum(axis=-1, keepdims=True)
+    return np.asarray((values * weights).sum(axis=-1, keepdims=True) / total)

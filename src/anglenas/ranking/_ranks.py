@@ -67,46 +67,92 @@ def ranks(
     counts = counts_of(weights, len(scores))
     defined = ~np.isnan(scores)
     placed = np.zeros(len(scores))
-    placed[defined] = _ranks(scores[defined], ties, rng, counts[defined]) + counts[~defined].sum()
+    placed[defined] = place(scores[defined], counts[defined], ties, rng) + counts[~defined].sum()
     return placed
 
 
 def counts_of(weights: ArrayLike | None, count: int) -> Floats:
-    """How many candidates of a population each one stands for; see :func:`ranks`."""
-    if weights is None:
-        return np.ones(count)
-    counts = np.asarray(weights, dtype=np.float64)
-    if counts.shape != (count,) or not (counts > 0).all():
+    """``(N,)`` how many candidates of a population each one stands for; see :func:`ranks`."""
+    counts = populations_of(weights, count)
+    if counts.ndim != 1:
         raise UsageError(f"{count} candidates need {count} weights above 0, as (N,).")
     return counts
 
 
-def _ranks(scores: Floats, ties: Ties, rng: np.random.Generator | None, counts: Floats) -> Floats:
+def populations_of(weights: ArrayLike | None, count: int) -> Floats:
+    """``(N,)`` counts as of :func:`counts_of`, or ``(B, N)`` those of several populations."""
+    if weights is None:
+        return np.ones(count)
+    counts = np.asarray(weights, dtype=np.float64)
+    if counts.ndim not in (1, 2) or counts.shape[-1] != count or not (counts > 0).all():
+        raise UsageError(f"{count} candidates need {count} weights above 0, as (N,) or (B, N).")
+    return counts
+
+
+def place(scores: Floats, counts: Floats, ties: Ties, rng: np.random.Generator | None) -> Floats:
+    """Ranks along the last axis, of scores that are all defined and better when higher.
+
+    Scores, ``(..., N)``, and counts, ``(..., N)``, may differ in the axes before.
+    """
+    scores, counts = np.broadcast_arrays(scores, counts)
     match ties:
-        case "average":
-            return _average(scores, counts)
+        case "average" | "dense":
+            worst_first = np.argsort(scores, axis=-1, kind="stable")
+            placing = _average if ties == "average" else _dense
         case "broken":
-            return _broken(scores, rng, counts)
-        case "dense":
-            return np.unique(scores, return_inverse=True)[1].astype(np.float64)
+            worst_first, placing = _break(scores, rng), _in_turn
         case _:
             raise UsageError(f"ties is 'average', 'broken' or 'dense', not {ties!r}.")
+    ordered = (np.take_along_axis(one, worst_first, axis=-1) for one in (scores, counts))
+    placed = np.empty(scores.shape)
+    np.put_along_axis(placed, worst_first, placing(*ordered), axis=-1)
+    return placed
+
+
+def _break(scores: Floats, rng: np.random.Generator | None) -> NDArray[np.intp]:
+    """An order, worst first, in which equal scores come as chance has it."""
+    if rng is None:
+        raise UsageError("ties='broken' needs rng, such as numpy.random.default_rng(0).")
+    turns = np.broadcast_to(np.arange(scores.shape[-1]), scores.shape)
+    return np.lexsort((rng.permuted(turns, axis=-1), scores), axis=-1)
+
+
+def _in_turn(scores: Floats, counts: Floats) -> Floats:
+    """Of sorted scores: each has its own rank, the mean of those it stands for."""
+    return np.asarray(np.cumsum(counts, axis=-1) - counts + (counts - 1) / 2)
 
 
 def _average(scores: Floats, counts: Floats) -> Floats:
-    _, place = np.unique(scores, return_inverse=True)
-    equal = np.bincount(place, counts)
-    return (np.cumsum(equal) - equal + (equal - 1) / 2)[place]
+    """Of sorted scores: equal ones share the mean of their ranks."""
+    first, last = _ends(scores)
+    below = np.cumsum(counts, axis=-1) - counts
+    before = np.take_along_axis(below, first, axis=-1)
+    after = np.take_along_axis(below + counts, last, axis=-1)
+    return np.asarray((before + after - 1) / 2)
 
 
-def _broken(scores: Floats, rng: np.random.Generator | None, counts: Floats) -> Floats:
-    if rng is None:
-        raise UsageError("ties='broken' needs rng, such as numpy.random.default_rng(0).")
-    worst_first = np.lexsort((rng.permutation(len(scores)), scores))
-    here = counts[worst_first]
-    placed = np.empty(len(scores))
-    placed[worst_first] = np.cumsum(here) - here + (here - 1) / 2
-    return placed
+def _dense(scores: Floats, counts: Floats) -> Floats:
+    """Of sorted scores: how many different ones are lower."""
+    del counts
+    return np.asarray(np.cumsum(_is_new(scores), axis=-1) - 1.0, dtype=np.float64)
+
+
+def _is_new(scores: Floats) -> NDArray[np.bool_]:
+    """Where a sorted score differs from the one before; true for the first."""
+    new = np.ones(scores.shape, dtype=bool)
+    new[..., 1:] = scores[..., 1:] != scores[..., :-1]
+    return new
+
+
+def _ends(scores: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places of the first and the last of the scores equal to each, of sorted ones."""
+    places = np.arange(scores.shape[-1])
+    new = _is_new(scores)
+    is_last = np.roll(new, -1, axis=-1)
+    is_last[..., -1:] = True
+    first = np.maximum.accumulate(np.where(new, places, 0), axis=-1)
+    backwards = np.where(is_last, places, len(places) - 1)[..., ::-1]
+    return first, np.minimum.accumulate(backwards, axis=-1)[..., ::-1]
 
 
 def order(scores: ArrayLike) -> NDArray[np.intp]:

@@ -91,7 +91,5 @@ def _search(
     columns = drawn.columns[number % len(drawn.columns)]
     here = {name: values[chosen] for name, values in columns.items()}
     truth = drawn.truth[chosen]
-    picks = [
-        truth[order(parse(one).evaluate(here, drawn.directions))[0]] for one in (metric, "params")
-    ]
-    return picks[0], truth.max(), picks[1]
+    pick = order(parse(metric).evaluate(here, drawn.directions))[0]
+    return truth[pick], truth.max(), truth[order(here["params"])[0]]

@@ -177,24 +177,18 @@ class Ranking:
         return self.point_broken if census else self._scores(self.drawn.replicates, "broken")
 
     def _scores(self, weights: Floats, ties: Ties) -> list[Floats]:
-        rows = list(enumerate(weights))
-        return [
-            np.stack([self._evaluate(columns, row, ties, number) for number, row in rows])
-            for columns in self.drawn.columns
-        ]
+        return [self._evaluate(columns, weights, ties) for columns in self.drawn.columns]
 
-    def _evaluate(
-        self, columns: Mapping[str, Floats], weights: Floats, ties: Ties, number: int
-    ) -> Floats:
+    def _evaluate(self, columns: Mapping[str, Floats], weights: Floats, ties: Ties) -> Floats:
         chosen = slice(None) if self.within is None else self.within
         expression = parse(self.metric)
-        scores = np.full(len(weights), -np.inf)
-        scores[chosen] = expression.evaluate(
+        scores = np.full(weights.shape, -np.inf)
+        scores[:, chosen] = expression.evaluate(
             {name: columns[name][chosen] for name in expression.metrics},
             self.drawn.directions,
             ties=ties,
-            rng=np.random.default_rng(derive(self.seed, "ties", number)),
-            weights=weights[chosen],
+            rng=np.random.default_rng(derive(self.seed, "ties")),
+            weights=weights[:, chosen],
         )
         return scores
 
