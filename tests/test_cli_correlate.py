@@ -63,6 +63,18 @@ def test_correlate_prints_tables_and_writes_a_folder(run, files, tmp_path):
     assert names >= {"study.md", "study.tex", "study.json", "estimates.csv", "study.svg"}
 
 
+def test_a_narrow_terminal_gets_the_columns_that_tell_most(run, files, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = run("correlate", *files, *QUICK, "--guard", "off,structure")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    tables, _, notes = out.partition("Note:")
+    assert "tau-b" in tables
+    assert "Spearman" not in tables
+    assert "left out: tau, ties broken, Spearman" in " ".join(notes.split())
+    assert "\u2026" not in out  # no cell is cut
+
+
 def test_correlate_prints_json_alone(run, files):
     code, out, err = run("correlate", *files, *QUICK, "--metrics", "params,angle", "--json")
     content = json.loads(out)

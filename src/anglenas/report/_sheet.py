@@ -24,12 +24,21 @@ class Sheet:
         head: Names of the columns; the first ones are texts, the others are aligned as numbers.
         rows: As many cells each.
         texts: How many of the first columns are texts.
+        spare: Names of columns that a narrow page can do without, the first to go first.
     """
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     texts: int = 1
+    spare: tuple[str, ...] = ()
+
+    def without(self, name: str) -> "Sheet":
+        """The table without a column."""
+        place = self.head.index(name)
+        head, *rows = (row[:place] + row[place + 1 :] for row in (self.head, *self.rows))
+        spare = tuple(one for one in self.spare if one != name)
+        return Sheet(self.title, head, tuple(rows), self.texts - (place < self.texts), spare)
 
 
 def markdown(sheet: Sheet) -> str:

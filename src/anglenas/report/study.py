@@ -31,6 +31,8 @@ __all__ = [
 _FORMATS: tuple[Format, ...] = ("svg", "png")
 _COLOURS = {"off": KINDS[2].light, "score": KINDS[3].light, "structure": KINDS[0].light}
 _LINE, _PANEL = 17.0, 150.0
+_SPARE = ("s each", "undefined", "Spearman", "tau, ties broken", "tau-b with params", "networks",
+          "sd over seeds", "precision", "over params")  # fmt: skip
 
 
 def study_sheets(study: Study) -> tuple[Sheet, ...]:
@@ -66,7 +68,8 @@ def _subset_sheet(study: Study, subset: str) -> Sheet:
     shown = {name: cells for name, cells in columns.items() if _tells(name, cells)}
     texts = sum(name in shown for name in ("metric", "guard", "ranks in"))
     title = f"{subset}: {estimates[0].population:,} networks"
-    return Sheet(title, tuple(shown), tuple(zip(*shown.values(), strict=True)), texts)
+    spare = tuple(name for name in _SPARE if name in shown)
+    return Sheet(title, tuple(shown), tuple(zip(*shown.values(), strict=True)), texts, spare)
 
 
 def _tells(name: str, cells: Sequence[str]) -> bool:
@@ -87,7 +90,7 @@ def _choice_sheet(choices: Sequence[Choice]) -> Sheet:
         f"Picks of {one.searches:,} random searches among {one.size:,} networks, percent; "
         f"the best of a search reaches {one.best:.2f}"
     )
-    return Sheet(title, head, rows, 2)
+    return Sheet(title, head, rows, 2, ("networks", "below the best"))
 
 
 def table_1_sheets(cells: Sequence[Cell]) -> tuple[Sheet, ...]:
@@ -114,7 +117,7 @@ def _published_sheet(cells: Sequence[Cell], subset: str) -> Sheet:
     )  # fmt: skip
     title = f"Table 1, {subset}: Kendall's tau with test accuracy, ties broken"
     head = ("metric", "guard", "ranks in", "networks", "published", "ours", "verdict")
-    return Sheet(title, head, rows, 3)
+    return Sheet(title, head, rows, 3, ("networks",))
 
 
 def pick_sheet(picks: Sequence[Pick]) -> Sheet:
