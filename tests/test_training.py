@@ -154,6 +154,23 @@ def test_what_a_training_leaves(undisturbed: Trained) -> None:
     assert len(list((folder / "tensorboard").glob("events*"))) == 1
 
 
+def test_tensorboard_has_the_history(undisturbed: Trained) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logged = EventAccumulator(str(undisturbed.folder / "tensorboard")).Reload()
+    names = {
+        "lr": "lr", "drop_path": "drop_path", "seconds": "seconds", "train/loss": "train_loss",
+        "train/accuracy": "train_accuracy", "valid/loss": "valid_loss",
+        "valid/accuracy": "valid_accuracy", "valid/top5": "valid_top5",
+    }  # fmt: skip
+    assert set(logged.Tags()["scalars"]) >= set(names)
+    for name, attribute in names.items():
+        events = logged.Scalars(name)
+        assert [event.step for event in events] == [0, 1, 2]
+        expected = [getattr(epoch, attribute) for epoch in undisturbed.history]
+        assert [event.value for event in events] == pytest.approx(expected, rel=1e-6)
+
+
 def test_the_confusion_matrix_is_that_of_the_best_weights(undisturbed: Trained) -> None:
     _, held_out = split(images(), 0.25, 1)
     opened = open_images(held_out, 8)
@@ -218,9 +235,11 @@ def broken(path: Path, how: str) -> None:
             path.write_bytes(b"")
         case "hostile":
             torch.save({"state_dict": Path("/tmp")}, path)
+        case "somebody else's":
+            torch.save({"state_dict": {}, "epoch": 2, "callbacks": {}}, path)
 
 
-@pytest.mark.parametrize("how", ["cut", "flipped", "empty", "hostile"])
+@pytest.mark.parametrize("how", ["cut", "flipped", "empty", "hostile", "somebody else's"])
 def test_a_broken_checkpoint_falls_back_to_the_one_before(
     how: str, undisturbed: Trained, tmp_path: Path
 ) -> None:
@@ -240,7 +259,8 @@ def test_with_no_checkpoint_left_it_starts_anew(undisturbed: Trained, tmp_path: 
     with pytest.raises(Killed):
         run(tmp_path, on_progress=killing(1, 1))
     broken(tmp_path / "epoch-0000.ckpt", "cut")
-    assert len(run(tmp_path).notices) == 1
+    [notice] = run(tmp_path).notices
+    assert notice.endswith("The training starts anew.")
     assert same(weights_of(tmp_path), weights_of(undisturbed.folder))
 
 
@@ -303,6 +323,25 @@ def test_a_folder_of_another_training_is_refused(undisturbed: Trained) -> None:
         run(folder, replace(TINY, lr=0.3, momentum=0.5))
     with pytest.raises(SettingError, match="differs in seed"):
         run(folder, seed=9, data=images())
+
+
+def test_a_checkpoint_of_another_training_is_refused(undisturbed: Trained, tmp_path: Path) -> None:
+    # Pooling and identity have no tensors, so those of the networks do not tell them apart.
+    alike = CELL.replace("skip_connect~1", "avg_pool_3x3~1")
+    for name, changes, difference in (
+        ("architecture", {"subject": OTHER}, "architecture"),
+        ("alike", {"subject": alike}, "architecture"),
+        ("seed", {"seed": 2}, "seed"),
+    ):
+        folder = tmp_path / name
+        with pytest.raises(Killed):
+            run(folder, on_progress=killing(1, 1), **changes)
+        foreign = undisturbed.folder / "epoch-0002.ckpt"
+        (folder / foreign.name).write_bytes(foreign.read_bytes())
+        with pytest.raises(
+            SettingError, match=f"epoch-0002.ckpt' is of another training, .* {difference}; delete"
+        ):
+            run(folder, **changes)
 
 
 def test_images_with_other_classes_are_refused(undisturbed: Trained) -> None:
@@ -377,12 +416,18 @@ def test_too_little_memory_says_which_batch_fits(
         RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
     ],
 )
-def test_memory_that_runs_out_says_which_batch_fits(error: Exception, tmp_path: Path) -> None:
+def test_memory_that_runs_out_all_the_same_says_what_to_try(
+    error: Exception, tmp_path: Path
+) -> None:
     def report(progress: TrainingProgress) -> None:
         raise error
 
-    with pytest.raises(SettingError, match=r"A batch of 16 images needs about .* fits"):
+    # The batch was worked out to fit: the estimate must not be trusted a second time.
+    with pytest.raises(SettingError, match=r"ran out with a batch of 16 images; .* 'batch=8' to"):
         run(tmp_path, on_progress=report)
+    single = replace(TINY, batch=1, epochs=1)
+    with pytest.raises(SettingError, match="with a batch of 1 images; make images or network smal"):
+        run(tmp_path / "one", single, on_progress=report)
 
 
 def test_a_need_names_multiples_of_8() -> None:

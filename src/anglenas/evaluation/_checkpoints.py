@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             broken = archive.testzip()
         if broken is None:
             content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            _ = content["callbacks"]["Diary"]["history"]  # or it is none of ours
             return content
     except Exception as error:  # a broken file can make the decoders raise nearly anything
         first = (str(error).strip().splitlines() or [""])[0]
@@ -54,11 +56,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def newest(folder: Path) -> tuple[Path | None, tuple[str, ...]]:
     """The newest checkpoint that can be read, and a sentence on each newer one that cannot."""
     notices: list[str] = []
-    for path in _all(folder):
+    paths = _all(folder)
+    for path, before in zip_longest(paths, paths[1:]):
         try:
             read_checkpoint(path)
         except TrainingError as error:
-            notices.append(f"{error} The training goes on from the one before it.")
+            way = "goes on from the one before it" if before else "starts anew"
+            notices.append(f"{error} The training {way}.")
         else:
             return path, tuple(notices)
     return None, tuple(notices)

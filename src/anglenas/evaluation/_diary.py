@@ -26,6 +26,7 @@ class Diary(Callback):
     Args:
         folder: Where to.
         blank: What the files of weights say of the network, with tensors that do not matter.
+        settings: Everything that the weights depend on, as JSON has it; part of a checkpoint.
         report: Called after every step and every epoch.
         notices: What a user should know, a sentence each.
     """
@@ -34,17 +35,22 @@ class Diary(Callback):
         self,
         folder: Path,
         blank: Weights,
+        settings: Mapping[str, Any],
         report: Callable[[TrainingProgress], None],
         notices: tuple[str, ...] = (),
     ) -> None:
-        self.folder, self.blank, self.report, self.notices = folder, blank, report, notices
+        self.folder, self.blank, self.settings = folder, blank, settings
+        self.report, self.notices = report, notices
         self.history: list[Epoch] = []
         self.loss = float("nan")
         self.started = self.began = time.perf_counter()
 
     def state_dict(self) -> dict[str, Any]:
-        """The history, which is part of a checkpoint."""
-        return {"history": [asdict(epoch) for epoch in self.history]}
+        """The history, and what is trained; both are part of a checkpoint."""
+        return {
+            "settings": dict(self.settings),
+            "history": [asdict(epoch) for epoch in self.history],
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """The history of a checkpoint."""

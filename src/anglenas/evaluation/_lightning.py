@@ -24,7 +24,13 @@ from anglenas.evaluation._diary import Diary
 from anglenas.evaluation._heads import logits_and_auxiliary
 from anglenas.evaluation._images import Images
 from anglenas.evaluation._machine import Machine
-from anglenas.evaluation._memory import available_bytes, is_out_of_memory, measure_need, too_little
+from anglenas.evaluation._memory import (
+    available_bytes,
+    is_out_of_memory,
+    measure_need,
+    ran_out,
+    too_little,
+)
 from anglenas.evaluation._module import Batches, Training
 from anglenas.evaluation._recipe import TrainingRecipe
 
@@ -129,7 +135,7 @@ def _enough_memory(module: Training, images: Images, trainer: Trainer) -> Iterat
         yield
     except Exception as error:
         if is_out_of_memory(error):
-            raise too_little(need, batch, available) from error
+            raise ran_out(module.recipe.batch) from error
         raise
 
 

@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from anglenas.errors import SettingError
 from anglenas.evaluation._heads import logits_and_auxiliary
 
-__all__ = ["Need", "available_bytes", "check_memory", "measure_need", "too_little"]
+__all__ = ["Need", "available_bytes", "is_out_of_memory", "measure_need", "ran_out", "too_little"]
 
 # What is allocated at once besides the tensors that a backward pass waits for: 1.6 times as much
 # was taken by the NAS-Bench-201 network of 3x3 convolutions at 32 x 32 (torch 2.13, CPU).
@@ -80,16 +80,6 @@ def available_bytes(device: torch.device) -> int:
     return min(free, within)
 
 
-def check_memory(need: Need, batch: int, available: int) -> None:
-    """Refuse a batch that does not fit.
-
-    Raises:
-        SettingError: It does not; says which one does.
-    """
-    if need.of(batch) > available:
-        raise too_little(need, batch, available)
-
-
 def too_little(need: Need, batch: int, available: int) -> SettingError:
     """The error that says which batch fits."""
     fits = need.fitting(available)
@@ -98,6 +88,15 @@ def too_little(need: Need, batch: int, available: int) -> SettingError:
     return SettingError(
         f"A batch of {batch} images needs about {_gigabytes(need.of(batch))} of memory, and "
         f"{_gigabytes(available)} are free; {way if fits else none}."
+    )
+
+
+def ran_out(batch: int) -> SettingError:
+    """The error where a batch was thought to fit, and did not: it says to try half of it."""
+    way = f"try half of it: add 'batch={batch // 2}' to the recipe"
+    none = "make images or network smaller"
+    return SettingError(
+        f"Memory ran out with a batch of {batch} images; {way if batch > 1 else none}."
     )
 
 

@@ -11,7 +11,7 @@ import torch
 
 from anglenas.data import ImageSource, open_parts, split, with_flip
 from anglenas.errors import DataError, SettingError, needs_extra
-from anglenas.evaluation._checkpoints import newest
+from anglenas.evaluation._checkpoints import newest, read_checkpoint
 from anglenas.evaluation._heads import equip
 from anglenas.evaluation._history import Confusion, TrainingProgress
 from anglenas.evaluation._images import HeldOutSet, Images, PartSampler, open_images
@@ -78,10 +78,12 @@ def train(
     settings = _settings(chosen, recipe, seed, *images)
     folder = _prepared(Path(folder), settings)
     checkpoint, fallbacks = newest(folder)
+    if checkpoint:
+        _check_same(checkpoint, settings)
     notices = (*images[0].notices, *images[1].notices, *fallbacks)
     network = chosen.network(seed)
     equip(network, recipe, seed)
-    diary = Diary(folder, _blank(chosen, images[0]), on_progress, notices)
+    diary = Diary(folder, _blank(chosen, images[0]), settings, on_progress, notices)
     fit(network, recipe, seed, images, diary, machine or Machine(), checkpoint)
     return Trained(
         folder=folder,
@@ -203,6 +205,16 @@ def _prepared(folder: Path, settings: Mapping[str, Any]) -> Path:
             f"{', '.join(differences)}; choose another folder, or delete that one."
         )
     return folder
+
+
+def _check_same(checkpoint: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that was put into the folder of another training."""
+    diary = read_checkpoint(checkpoint)["callbacks"]["Diary"]
+    if differences := list(_differences(diary.get("settings", settings), settings)):
+        raise SettingError(
+            f"The checkpoint {str(checkpoint)!r} is of another training, which differs in "
+            f"{', '.join(differences)}; delete it, or choose another folder."
+        )
 
 
 def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
