@@ -39,7 +39,7 @@ from anglenas.evaluation import (
 )
 from anglenas.evaluation._images import EpochSampler, TrainingSet, open_images
 from anglenas.evaluation._memory import Need, measure_need
-from anglenas.networks import NetworkConfig
+from anglenas.networks import NetworkConfig, layout_of
 from anglenas.numerics import derive
 
 pytest.importorskip("lightning")
@@ -97,9 +97,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return run(tmp_path_factory.mktemp("undisturbed"))
 
 
-def by_hand(recipe: TrainingRecipe, network: nn.Module, seed: int = 1) -> Iterator[float]:
+def by_hand(
+    recipe: TrainingRecipe, network: nn.Module, source: ImageSource, seed: int = 1
+) -> Iterator[float]:
     """A training in plain PyTorch, one loss a step."""
-    source, _ = split(images(), 0.25, seed)
+    source, _ = split(source, 0.25, seed)
     opened = open_images(source, recipe.side)
     sampler = EpochSampler(len(opened.labels), recipe.batch, seed)
     batches = TrainingSet(opened, recipe, seed)
@@ -111,12 +113,18 @@ def by_hand(recipe: TrainingRecipe, network: nn.Module, seed: int = 1) -> Iterat
         sampler.set_epoch(epoch)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(recipe, epoch)
+        if recipe.drop_path:
+            network.set_drop_path(recipe.drop_path * epoch / recipe.epochs)  # type: ignore[operator]
         for draw in sampler:
+            torch.manual_seed(derive(seed, "network", epoch, draw.step, 0))
             pixels, labels = batches[draw]
-            loss = F.cross_entropy(
-                network(pixels.contiguous(memory_format=torch.channels_last)), labels,
-                label_smoothing=recipe.label_smoothing,
-            )  # fmt: skip
+            pixels = pixels.contiguous(memory_format=layout_of(network))
+            both = network.with_auxiliary(pixels) if recipe.auxiliary else [network(pixels)]  # type: ignore[operator]
+            losses = [
+                F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+                for logits in both
+            ]
+            loss = losses[0] + recipe.auxiliary * losses[1] if recipe.auxiliary else losses[0]
             optimizer.zero_grad()
             loss.backward()
             if recipe.clip:
@@ -130,7 +138,7 @@ def test_it_is_the_training_of_a_plain_loop(tmp_path: Path) -> None:
     trained = run(tmp_path, recipe)
     network = Subject("nasbench201", CELL, trained.subject.config).network(1)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    losses = list(by_hand(recipe, network))
+    losses = list(by_hand(recipe, network, images()))
     assert same(weights_of(tmp_path), network.state_dict())
     steps = len(losses) // recipe.epochs
     sizes = np.array([16, 16, 13])  # of 45 images
@@ -264,7 +272,7 @@ def test_with_no_checkpoint_left_it_starts_anew(undisturbed: Trained, tmp_path: 
     assert same(weights_of(tmp_path), weights_of(undisturbed.folder))
 
 
-def test_processes_that_read_images_change_nothing(tmp_path: Path) -> None:
+def test_processes_that_read_somechange_nothing(tmp_path: Path) -> None:
     recipe = replace(TINY, crop="resized", side=10, brightness=0.4, hue=0.1, epochs=2)
     run(tmp_path / "here", recipe)
     run(tmp_path / "there", recipe, machine=replace(CPU, loaders=2))
@@ -301,6 +309,25 @@ def test_auxiliary_head_and_drop_path_are_trained_with_and_left_out(tmp_path: Pa
     never = run(tmp_path / "never", replace(DARTS, drop_path=0.0), **settings)
     assert never.history[0].train_loss == trained.history[0].train_loss
     assert never.history[1].train_loss != trained.history[1].train_loss
+
+
+@pytest.mark.slow
+def test_auxiliary_head_and_drop_path_are_those_of_a_plain_loop(tmp_path: Path) -> None:
+    recipe, source = replace(DARTS, label_smoothing=0.1), images(side=32, count=40)
+    trained = run(tmp_path, recipe, subject=GENOTYPE, data=source)
+    network = trained.subject.network(1)
+    with torch.random.fork_rng():
+        torch.manual_seed(derive(1, "auxiliary"))
+        network.attach_auxiliary()  # type: ignore[operator]
+        network.to(memory_format=layout_of(network))  # type: ignore[call-overload]
+        losses = list(by_hand(recipe, network, source))
+    assert len(losses) == 2 * 2  # of 30 images
+    state = {k: t for k, t in network.state_dict().items() if not k.startswith("auxiliary.")}
+    assert same(weights_of(tmp_path), state)
+    some = torch.randn(3, 3, 32, 32)
+    with torch.inference_mode():
+        own = network.eval()(some)
+        assert torch.allclose(trained.network("last")(some), own, rtol=1e-5, atol=1e-6)
 
 
 def test_recipes_of_other_networks_are_refused(tmp_path: Path) -> None:
@@ -344,7 +371,7 @@ def test_a_checkpoint_of_another_training_is_refused(undisturbed: Trained, tmp_p
             run(folder, **changes)
 
 
-def test_images_with_other_classes_are_refused(undisturbed: Trained) -> None:
+def test_somewith_other_classes_are_refused(undisturbed: Trained) -> None:
     with pytest.raises(DataError, match=r"with the classes 0, 1, 2, and these have 0, 1, 2, 3;"):
         run(undisturbed.folder, data=images(classes=4))
 

@@ -86,22 +86,25 @@ def test_cosine_rates_are_those_of_pytorch() -> None:
             schedule.step()
 
 
-def test_the_benchmarks_own_formula() -> None:
-    recipe = TRAINING_PRESETS["nasbench201"]
-    for epoch in range(200):
-        expected = 0.05 * (1 + math.cos(math.pi * epoch / 200))
-        assert learning_rate(recipe, epoch) == pytest.approx(expected, rel=1e-12)
+RATES = {
+    "nasbench201": lambda e: 0.05 * (1 + math.cos(math.pi * e / 200)),
+    "darts-cifar10": lambda e: 0.0125 * (1 + math.cos(math.pi * e / 600)),
+    "tenas-cifar10": lambda e: 0.0125 * (1 + math.cos(math.pi * e / 600)),
+    "darts-imagenet": lambda e: 0.1 * 0.97**e,
+    "tenas-imagenet": lambda e: (
+        0.5 * (e + 1) / 5 if e < 5 else 0.25 * (1 + math.cos(math.pi * e / 250))
+    ),
+}
+DROP_PATHS = {"darts-cifar10": 0.2, "tenas-cifar10": 0.3}
 
 
-def test_imagenet_rates() -> None:
-    darts, tenas = TRAINING_PRESETS["darts-imagenet"], TRAINING_PRESETS["tenas-imagenet"]
-    rate = 0.1
-    for epoch in range(250):
-        assert learning_rate(darts, epoch) == pytest.approx(rate, rel=1e-12)
-        rate *= 0.97
-    assert [learning_rate(tenas, e) for e in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
-    assert learning_rate(tenas, 125) == pytest.approx(0.25)
-    assert learning_rate(tenas, 249) == pytest.approx(0.25 * (1 + math.cos(math.pi * 249 / 250)))
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_every_epoch_of_every_published_recipe(name: str) -> None:
+    recipe = TRAINING_PRESETS[name]
+    for epoch in range(recipe.epochs):
+        assert learning_rate(recipe, epoch) == pytest.approx(RATES[name](epoch), rel=1e-12)
+        dropped = DROP_PATHS.get(name, 0.0) * epoch / recipe.epochs
+        assert drop_path_rate(recipe, epoch) == pytest.approx(dropped, rel=1e-12)
 
 
 def test_the_linear_rate_is_flatter_in_the_last_five_epochs() -> None:
@@ -112,13 +115,6 @@ def test_the_linear_rate_is_flatter_in_the_last_five_epochs() -> None:
         else:
             expected = 0.5 * (250 - epoch) / ((250 - 5) * 5)
         assert learning_rate(recipe, epoch) == pytest.approx(expected, rel=1e-12)
-
-
-def test_drop_path_grows_with_the_epochs() -> None:
-    for name, most in (("darts-cifar10", 0.2), ("tenas-cifar10", 0.3), ("darts-imagenet", 0.0)):
-        recipe = TRAINING_PRESETS[name]
-        for epoch in range(recipe.epochs):
-            assert drop_path_rate(recipe, epoch) == pytest.approx(most * epoch / recipe.epochs)
 
 
 @given(

@@ -1,6 +1,6 @@
 """``anglenas paper table1``, ``figure1``, ``figure2`` and ``picks``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -99,20 +99,47 @@ def _is_known(metric: str, evidence: Evidence) -> bool:
     return all(name in one.columns for one in evidence.scores for name in parse(metric).metrics)
 
 
-def figure1(
-    benchmark: Benchmark,
-    accuracy: Accuracy = "cifar100_test",
-    epochs: Epochs = None,
-    trainings: Trainings = None,
-    scores: ScoreFiles = None,
-    data: Images = None,
-    run: _Run = 1,
-    recipe: RecipeName = "paper",
-    workers: Workers = None,
-    store: StoreFile = None,
-    out: Out = Path("figures"),
-    quiet: Quiet = False,
-) -> None:
+def _figure(
+    number: int, ranking: Literal["angle", "angle+params"], about: str
+) -> Callable[..., None]:
+    """The command that draws a figure of a ranking's rank index against accuracy."""
+
+    def figure(
+        benchmark: Benchmark,
+        accuracy: Accuracy = "cifar100_test",
+        epochs: Epochs = None,
+        trainings: Trainings = None,
+        scores: ScoreFiles = None,
+        data: Images = None,
+        run: _Run = 1,
+        recipe: RecipeName = "paper",
+        workers: Workers = None,
+        store: StoreFile = None,
+        out: Out = Path("figures"),
+        quiet: Quiet = False,
+    ) -> None:
+        from anglenas import study
+        from anglenas.report import place_sheet, places_figure, prepare_folder, save_figure
+
+        folder = prepare_folder(out or Path("figures"))
+        table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
+        evidence = gather(
+            table, ["angle", "loss", "params"], scores, data, f"seed{run}", None, quiet=quiet,
+            out=out, recipe=recipe, workers=workers, store=store,
+        )  # fmt: skip
+        places = study.places(evidence.scores[0], table, seed=run)
+        drawn = places_figure(places, ranking, about=f"{table.dataset} {table.split}")
+        for suffix in ("svg", "png", "pdf"):
+            save_figure(drawn, folder / f"figure{number}.{suffix}")
+        _show(table, [place_sheet(places)], evidence.notices, folder, f"figure{number}")
+
+    figure.__name__, figure.__doc__ = f"figure{number}", about
+    return figure
+
+
+figure1 = _figure(
+    1,
+    "angle",
     """Draw the supplement's figure 1 again: accuracy by rank index, ranked by angle.
 
     The hundred networks of a random search, without any guard; the one that angle ranks highest is
@@ -122,66 +149,18 @@ def figure1(
     Example:
 
         anglenas paper figure1 --benchmark nasbench201.csv --data cifar100
-    """  # noqa: D412
-    _figure(1, "angle", benchmark, accuracy, epochs, trainings, scores, data, run, recipe,
-            workers, store, out, quiet=quiet)  # fmt: skip
-
-
-def figure2(
-    benchmark: Benchmark,
-    accuracy: Accuracy = "cifar100_test",
-    epochs: Epochs = None,
-    trainings: Trainings = None,
-    scores: ScoreFiles = None,
-    data: Images = None,
-    run: _Run = 1,
-    recipe: RecipeName = "paper",
-    workers: Workers = None,
-    store: StoreFile = None,
-    out: Out = Path("figures"),
-    quiet: Quiet = False,
-) -> None:
+    """,
+)
+figure2 = _figure(
+    2,
+    "angle+params",
     """Draw the supplement's figure 2 again: the networks of figure 1, ranked by angle + #Param.
 
     Example:
 
         anglenas paper figure2 --benchmark nasbench201.csv --scores scores.csv
-    """  # noqa: D412
-    _figure(2, "angle+params", benchmark, accuracy, epochs, trainings, scores, data, run, recipe,
-            workers, store, out, quiet=quiet)  # fmt: skip
-
-
-def _figure(
-    number: int,
-    ranking: Literal["angle", "angle+params"],
-    benchmark: Path,
-    accuracy: str | None,
-    epochs: str | None,
-    trainings: str | None,
-    scores: Sequence[Path] | None,
-    data: str | None,
-    run: int,
-    recipe: str | None,
-    workers: int | None,
-    store: Path | None,
-    out: Path | None,
-    *,
-    quiet: bool,
-) -> None:
-    from anglenas import study
-    from anglenas.report import place_sheet, places_figure, prepare_folder, save_figure
-
-    folder = prepare_folder(out or Path("figures"))
-    table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
-    evidence = gather(
-        table, ["angle", "loss", "params"], scores, data, f"seed{run}", None, quiet=quiet, out=out,
-        recipe=recipe, workers=workers, store=store,
-    )  # fmt: skip
-    places = study.places(evidence.scores[0], table, seed=run)
-    figure = places_figure(places, ranking, about=f"{table.dataset} {table.split}")
-    for suffix in ("svg", "png", "pdf"):
-        save_figure(figure, folder / f"figure{number}.{suffix}")
-    _show(table, [place_sheet(places)], evidence.notices, folder, f"figure{number}")
+    """,
+)
 
 
 def picks(
