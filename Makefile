@@ -33,7 +33,7 @@ test: .venv/installed-dev ## check style, types and layers, and run the quick te
 	$(BIN)/pytest -m "not slow"
 
 test-all: .venv/installed-dev ## run every test, the slow ones too
-	$(BIN)/pytest
+	$(BIN)/pytest --durations=15
 
 bench: .venv/installed ## run the benchmarks that need no data of yours
 	@set -e; for name in forms throughput metrics_together; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done

@@ -492,6 +492,23 @@ def benchmark(dev_data):
     return read_table(dev_data / "nasbench201.csv", "cifar10_test", epochs="200")
 
 
+@pytest.mark.parametrize(
+    ("column", "subset", "low", "high"),
+    [
+        ("natstss_cifar10_test", "all", 0.5775, 0.5785),
+        ("natstss_cifar10_test", "top-1000", 0.055, 0.063),  # 0.059; ties at the cut
+        ("natstss_cifar10_test", "top-500", 0.045, 0.0575),  # 0.045, with the last of equal ones
+        ("natstss_cifar100_test", "all", 0.5525, 0.5535),
+        ("natstss_cifar100_test", "top-1000", 0.138, 0.143),
+        ("natstss_cifar100_test", "top-500", 0.1025, 0.106),
+    ],
+)
+def test_params_have_the_tau_b_that_another_program_found(dev_data, column, subset, low, high):
+    table = read_table(dev_data / "nasbench201.csv", column, epochs="200")
+    study = correlate(read_scores([], table), table, ["params"], subsets=[subset], searches=1)
+    assert low < find(study, "params", subset).tau.value < high
+
+
 def test_params_on_the_whole_benchmark_are_as_known(benchmark):
     """Tau-b 0.578, and 0.55 with broken ties, as Yang et al. report; next to nothing at the top."""
     [scores] = read_scores([], benchmark)
