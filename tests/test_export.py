@@ -15,6 +15,7 @@ import torch
 
 from anglenas.errors import AnglenasError, MissingExtraError, SettingError, UnknownNameError
 from anglenas.evaluation import Subject, Weights
+from anglenas.evaluation._heads import without_auxiliary
 from anglenas.export import FORMATS, export_network, network_source
 from anglenas.networks import NetworkConfig
 from anglenas.plugins import load
@@ -138,6 +139,20 @@ def test_source_and_weights_work_in_a_process_without_anglenas(space: str, tmp_p
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
     with torch.inference_mode():
         assert torch.equal(torch.load(tmp_path / "logits.pt"), one.network()(images))
+
+
+def test_an_auxiliary_head_is_left_out(tmp_path: Path) -> None:
+    blank = weights("darts", load("space", "darts").sample(
+        np.random.default_rng(3)))  # fmt: skip
+    network = blank.network()
+    network.attach_auxiliary()  # type: ignore[operator]
+    assert any(name.startswith("auxiliary.") for name in network.state_dict())
+    one = replace(blank, tensors=without_auxiliary(network))
+    export_network(one, tmp_path, ["python"])
+    images = torch.randn(2, 3, 32, 32)
+    module = imported((tmp_path / "network.py").read_text())
+    with torch.inference_mode():
+        assert torch.equal(module.load(tmp_path / "weights.safetensors")(images), network(images))
 
 
 def with_onnx(path: Path) -> Callable[[torch.Tensor], torch.Tensor]:

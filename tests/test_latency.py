@@ -23,6 +23,8 @@ from anglenas.ranking import pareto_front
 from anglenas.recipe import Recipe
 from anglenas.report import Mark, Scatter, rank_figure, write_run
 from anglenas.report._chart import chart
+from anglenas.report.figures import scatters
+from anglenas.report.run import report_of
 from anglenas.scoring import Context, HereFirst, InProcess, Outcome, Store, Task
 from anglenas.searching import Found, score, search
 from anglenas.spaces.nasbench201 import NASBENCH201
@@ -77,6 +79,20 @@ def test_a_quick_network_is_run_more_often_and_in_evaluation_mode() -> None:
     assert sum(seconds) >= 0.2
     assert len(network.modes) == len(seconds) + 3  # to warm up
     assert set(network.modes) == {(False, True)}
+
+
+def test_one_thread_computes_however_many_the_caller_has() -> None:
+    config = NetworkConfig(num_classes=3, channels=2, cells=1, side=8)
+    context = Context.of("nasbench201", "latency", config, recipe=TINY, images="", seed=1)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        [outcome] = InProcess().run([Task(context, str(NASBENCH201.at(3)))], {})
+        assert outcome.record is not None
+        assert outcome.record["threads"] == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_times_are_kept_for_their_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,6 +200,15 @@ def test_the_front_is_what_nothing_beats(pairs: list[tuple[float, float]]) -> No
     assert pareto_front(scores, costs).tolist() == expected
 
 
+def test_charts_and_search_have_the_same_front() -> None:
+    result = found(metrics=["flops", "latency"], budget=10, rank="angle+loss")
+    charts = {chart.name: chart for chart in scatters(report_of(result))}
+    for cost in ("params", "flops", "latency"):
+        drawn = {(mark.x, mark.y) for mark in charts[f"score_by_{cost}"].front}
+        assert drawn
+        assert drawn == {(one.values[cost], one.score) for one in result.front(cost)}
+
+
 def test_the_front_of_a_search() -> None:
     result = found(metrics=["flops"], budget=10, rank="angle+loss")
     front = result.front("flops")
@@ -239,5 +264,16 @@ def test_the_command_line_prints_the_front(
     assert "Worth its latency, " in shown
     with Path("run/table.csv").open() as file:
         texts = [row["architecture"] for row in csv.DictReader(file)]
-    fronts = json.loads(run("--front", "flops", "--json"))["fronts"]
-    assert set(fronts["flops"]) <= set(texts)
+    printed = json.loads(run("--front", "flops", "--json"))
+    rows = printed["table"]
+    assert [row["architecture"] for row in rows] == texts
+    worth = [
+        row for row in rows
+        if not any(
+            other["score"] >= row["score"] and other["flops"] <= row["flops"]
+            and (other["score"], other["flops"]) != (row["score"], row["flops"])
+            for other in rows
+        )
+    ]  # fmt: skip
+    worth.sort(key=lambda row: (row["flops"], row["rank"]))
+    assert printed["fronts"] == {"flops": [row["architecture"] for row in worth]}
