@@ -18,6 +18,7 @@ from anglenas.ranking import (
     kendall_tau,
     parse,
     precision_at,
+    ranks,
     spearman,
     top_shares,
 )
@@ -260,18 +261,39 @@ def test_guarded_columns_are_the_guard_s_pair_by_pair():
         assert guarded[name] is columns[name]
     known = np.array([True, True, False, True])
     angle, loss = guard(columns["angle"][known], columns["loss"][known], trivial=trivial[known])
-    np.testing.assert_array_equal(guarded["angle"][known], angle)
-    np.testing.assert_array_equal(guarded["loss"][known], loss)
+    for name, published in (("angle", angle), ("loss", -loss)):
+        ours = guarded[name][known] * (-1 if name == "loss" else 1)
+        np.testing.assert_array_equal(
+            ranks(ours, higher_is_better=True), ranks(published, higher_is_better=True)
+        )
     assert np.isnan(guarded["angle"][2])
     # Of fewer iterations than the threshold was published for, structure alone is the guard.
-    np.testing.assert_array_equal(guarded["angle@60"], [0.0, 0.9, 0.9, 0.0])
-    np.testing.assert_array_equal(guarded["angle@49"], [0.96, 0.9, 0.9, 0.0])
+    np.testing.assert_allclose(guarded["angle@60"], [0.9, 0.9, 0.9, 0.9])
+    assert (guarded["angle@60"] < 0.9).tolist() == [True, False, False, True]
+    assert (guarded["angle@49"] < 0.9).tolist() == [False, False, False, True]
     short, hit = guard_columns({**columns, "angle@60": columns["angle"]}, trivial, iterations=10)
-    np.testing.assert_array_equal(short["angle"], [0.8, 0.99, np.nan, 0.0])
-    np.testing.assert_array_equal(short["angle@60"], guarded["angle"])
+    np.testing.assert_allclose(short["angle"], [0.8, 0.99, np.nan, 0.8])
+    np.testing.assert_allclose(short["angle@60"], guarded["angle"])
     only, hit = guard_columns(columns, trivial, threshold=np.inf)
     assert hit.tolist() == [False, False, False, True]
-    np.testing.assert_array_equal(only["angle"], [0.8, 0.99, np.nan, 0.0])
+    np.testing.assert_array_equal(only["angle"], short["angle"])
+
+
+@given(st.integers(2, 40), st.integers(0, 5), st.integers(0, 2**32 - 1))
+def test_guarded_columns_leave_the_others_as_they_are_to_each_other(size, trivial, seed):
+    """With z() the others differ by as much as if the trivial ones had never been there."""
+    rng = np.random.default_rng(seed)
+    columns = {name: rng.normal(size=size + trivial) for name in ("angle", "loss", "tse")}
+    caught = np.arange(size + trivial) >= size
+    guarded, hit = guard_columns(columns, caught, threshold=np.inf)
+    assert hit.tolist() == caught.tolist()
+    directions = {"angle": True, "loss": False, "tse": False}
+    for name in columns:
+        np.testing.assert_array_equal(guarded[name][:size], columns[name][:size])
+        score = parse(name).evaluate(guarded, directions)
+        assert (score[size:] < score[:size].min()).all()
+        spread = np.ptp(guarded[name])
+        assert spread == pytest.approx(np.ptp(columns[name][:size]), abs=1e-9)
 
 
 def test_combinations_in_samples_come_near_those_of_the_population(population):

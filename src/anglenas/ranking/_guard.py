@@ -59,10 +59,14 @@ def guard_columns(
     threshold: float = 0.95,
     iterations: int = _PUBLISHED_ITERATIONS,
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
-    """The columns in which trivial networks have the guard's values, and which ones were hit.
+    """The columns in which trivial networks are behind all others, and which ones were hit.
 
-    Angle and loss are guarded in pairs, also those of earlier iterations (``angle@60`` with
-    ``loss@60``). An undefined value stays undefined: it is behind already.
+    A network is caught as by :func:`guard`, whose pairs are also those of earlier iterations
+    (``angle@60`` with ``loss@60``). Its angle and loss, and the sum of losses ``tse`` where it is
+    there, become the next number behind the worst of the networks that are not caught: ranks are
+    those that the values of :func:`guard` give, and means and deviations, which ``z()`` divides by,
+    hardly change. (Angles of 0 among angles near 0.9 would leave ``z(angle)`` nothing to say about
+    all others.) An undefined value stays undefined: it is behind already.
 
     The threshold speaks of 50 iterations, for which it was published, and more. Before that good
     networks have not turned that far yet either (after 10 iterations of the recipe ``fast`` 38 of
@@ -79,23 +83,36 @@ def guard_columns(
         New columns, and ``(N,)`` booleans.
 
     Example:
-        >>> columns = {"angle": np.array([0.8, 0.99]), "loss": np.array([1.5, 2.3])}
-        >>> guarded, hit = guard_columns(columns, [False, False])
-        >>> guarded["angle"].tolist(), hit.tolist()
-        ([0.8, 0.0], [False, True])
+        >>> columns = {"angle": np.array([0.8, 0.7, 0.99]), "loss": np.array([1.5, 1.7, 2.3])}
+        >>> guarded, hit = guard_columns(columns, [False, False, False])
+        >>> guarded["angle"].round(3).tolist(), hit.tolist()
+        ([0.8, 0.7, 0.7], [False, False, True])
+        >>> bool(guarded["angle"][2] < 0.7), bool(guarded["loss"][2] > 1.7)
+        (True, True)
     """
     structural = np.asarray(trivial, dtype=bool)
     guarded = dict(columns)
     hit = np.zeros(len(structural), dtype=bool)
     for angle in [name for name in columns if name.partition("@")[0] == "angle"]:
-        loss = angle.replace("angle", "loss")
+        loss, total = (angle.replace("angle", name) for name in ("loss", "tse"))
         if loss in columns:
             known = ~(np.isnan(columns[angle]) | np.isnan(columns[loss]))
-            before = np.stack([columns[angle], columns[loss]])
-            after = before.copy()
             read_at = int(angle.partition("@")[2] or iterations)
             limit = threshold if read_at >= _PUBLISHED_ITERATIONS else np.inf
-            after[:, known] = guard(*before[:, known], threshold=limit, trivial=structural[known])
-            guarded[angle], guarded[loss] = after
-            hit |= known & (after != before).any(axis=0)
+            caught = known & (structural | (columns[angle] >= limit))
+            guarded[angle] = _behind(columns[angle], caught, -np.inf)
+            for name in {loss, total} & columns.keys():
+                guarded[name] = _behind(columns[name], caught, np.inf)
+            hit |= caught
     return guarded, hit
+
+
+def _behind(
+    values: NDArray[np.float64], caught: NDArray[np.bool_], worst: float
+) -> NDArray[np.float64]:
+    """The values in which those caught are next behind the worst of the others."""
+    others = values[~caught & ~np.isnan(values)]
+    if not len(others):
+        return values
+    last = others.min() if worst < 0 else others.max()
+    return np.where(caught & ~np.isnan(values), np.nextafter(last, worst), values)
