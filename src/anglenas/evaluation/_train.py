@@ -210,7 +210,11 @@ def _prepared(folder: Path, settings: Mapping[str, Any]) -> Path:
 def _check_same(checkpoint: Path, settings: Mapping[str, Any]) -> None:
     """Refuse a checkpoint that was put into the folder of another training."""
     diary = read_checkpoint(checkpoint)["callbacks"]["Diary"]
-    if differences := list(_differences(diary.get("settings", settings), settings)):
+    try:
+        differences = list(_differences(diary["settings"], settings))
+    except (KeyError, TypeError):
+        differences = ["settings that it does not tell"]
+    if differences:
         raise SettingError(
             f"The checkpoint {str(checkpoint)!r} is of another training, which differs in "
             f"{', '.join(differences)}; delete it, or choose another folder."

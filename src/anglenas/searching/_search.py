@@ -126,8 +126,8 @@ def search(
         max_flops: Most operations of one image's forward pass (a multiply-add is two).
         max_latency_ms: Most milliseconds of it, measured on this machine with one thread. Measured
             times are kept, so that the same search gives the same result again on this machine.
-        guard: Whether networks whose classifier hardly turns are ranked with the angle 0 and the
-            loss 100, as in the released code.
+        guard: Whether networks whose classifier hardly turns, or that have nothing to train, get an
+            angle and losses behind those of all others, as in the released code.
         ties: What equal values get: their ``"average"`` rank, or ranks in a random order that
             comes from the seed, as in the released code (``"broken"``).
         channels: Width of the first stage of the network that is looked for; by default that of the
