@@ -1,6 +1,7 @@
 """The committed measurements: tables follow from the scores, scores agree with an outsider's."""
 
 import csv
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,53 @@ def test_trajectories_lie_where_those_of_an_independent_implementation_lie(both,
         b = column(others, [f"{theirs}_{iteration}"])
         standard_error = (a - b).std(ddof=1) / np.sqrt(len(a))
         assert abs(a.mean() - b.mean()) < max(4 * standard_error, 0.02)
+
+
+SUM = "z(angle)+z(tse)+z(log(params))"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("paper=study_paper_cifar10.csv.gz",),
+        ("--networks", "held-out", "fast=study_fast_cifar10.csv.gz"),
+        ("--gain", "paper=study_paper_cifar10.csv.gz", "fast=study_fast_cifar10.csv.gz",
+         "--ranks", "angle_loss+params", SUM),
+    ],
+    ids=["paper", "fast", "gain"],
+)  # fmt: skip
+def test_page_of_recipes_shows_the_tables_that_the_script_makes(dev_data, arguments):
+    rows = printed_by_recipes(dev_data, arguments)
+    page = (EVIDENCE / "recipes.md").read_text()
+    assert len(rows) >= 2
+    assert all(row in page for row in rows)
+
+
+@pytest.mark.slow
+def test_page_of_recipes_shows_the_picks_that_the_script_makes(dev_data):
+    files = ("fast=study_fast_cifar10.csv.gz", "paper=study_paper_cifar10.csv.gz")
+    page = (EVIDENCE / "recipes.md").read_text().replace("*", "").replace(" (chosen on)", "")
+    rows = printed_by_recipes(dev_data, ("--picks", *files))
+    assert len(rows) == 4
+    for row in rows:
+        recipe, seed, params, _, _, _, *rest = row.strip("| ").split(" | ")
+        assert f"| CIFAR-10, {recipe} | {seed} | {params} | {' | '.join(rest)} |" in page
+
+
+def printed_by_recipes(dev_data, arguments):
+    """The rows of a table of recipes.py, without its head."""
+    script = ROOT / "benchmarks" / "recipes.py"
+    given = [one.replace("=study", f"={EVIDENCE}/study") for one in arguments]
+    lines = subprocess.run(
+        [sys.executable, script, "--accuracies", dev_data / "nasbench201.csv", *given],
+        capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    return lines[2:]
+
+
+def test_so_many_good_networks_are_above_the_published_threshold_after_ten_iterations():
+    with gzip.open(EVIDENCE / "study_fast_cifar10.csv.gz", "rt") as file:
+        run = [row for row in csv.DictReader(file) if "seed1" in row["samples"].split()]
+    caught = sum(float(row["angle"]) >= 0.95 for row in run)
+    assert (caught, len(run)) == (38, 100)  # what ranking/_guard.py tells
