@@ -3,7 +3,10 @@
 import csv
 import gzip
 import json
+import sys
 import time
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +191,31 @@ def test_the_whole_benchmark_is_read_as_it_stands_and_soon(dev_data):
         for text in table.architectures
     ]  # fmt: skip
     assert table.columns["params"].tolist() == counts
+
+
+# What owners of the benchmark are told to run.
+
+
+class FakeBenchmark:
+    """As much of ``nats_bench``'s interface as the page uses."""
+
+    meta_archs = tuple(str(NASBENCH201.at(index)) for index in range(3))
+
+    def get_more_info(self, index, dataset, *, hp, is_random):
+        assert (hp, is_random) == ("200", False)
+        return {"test-accuracy": {"cifar10": 90.5, "cifar100": 70.25}[dataset] + index}
+
+
+def test_the_page_s_export_of_the_benchmark_is_a_table(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[1] / "docs" / "study.md").read_text()
+    [code] = [block for block in page.split("```python\n")[1:] if "nats_bench" in block]
+    fake = types.ModuleType("nats_bench")
+    fake.create = lambda name, space, *, fast_mode, verbose: FakeBenchmark()
+    monkeypatch.setitem(sys.modules, "nats_bench", fake)
+    monkeypatch.chdir(tmp_path)
+    exec(code.partition("```")[0], {})
+    table = read_table(tmp_path / "nasbench201.csv", "cifar100_test")
+    assert table.architectures == FakeBenchmark.meta_archs
+    assert table.accuracy.tolist() == [70.25, 71.25, 72.25]
+    assert (table.dataset, table.split, table.epochs) == ("cifar100", "test", "200")
+    assert table.seeds == "mean of all trainings"
