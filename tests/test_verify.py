@@ -2,12 +2,16 @@
 
 import csv
 import json
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from scipy import stats
 
@@ -212,3 +216,41 @@ def test_the_command_line(
     assert "gain over params: " in out
     assert err.splitlines()[-1] == "3 of 3 trained"
     assert (run.folder / "verify" / "figure.png").exists()
+
+
+WAITING = """
+import os
+import time
+from pathlib import Path
+
+from anglenas.evaluation._verify import _trained
+
+
+def job(path):
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(120)
+
+
+if __name__ == "__main__":
+    list(_trained(job, ["first", "second"], 2))
+"""
+
+
+@pytest.mark.slow
+def test_trainings_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    """Killed, it cannot end them, and two trainings would write into one folder afterwards."""
+    (tmp_path / "waiting.py").write_text(WAITING)
+    parent = subprocess.Popen([sys.executable, "waiting.py"], cwd=tmp_path)
+    paths = [tmp_path / "first", tmp_path / "second"]
+    wait_for(lambda: all(path.exists() and path.read_text() for path in paths))
+    children = [int(path.read_text()) for path in paths]
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(map(psutil.pid_exists, children)))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.05)

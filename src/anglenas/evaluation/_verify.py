@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cached_property, partial
+from multiprocessing import connection
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 import numpy as np
@@ -228,12 +230,28 @@ def _trained(
         yield from map(job, chosen)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context) as pool:
+    with ProcessPoolExecutor(count, context, _end_with_parent) as pool:
         futures = [pool.submit(job, one) for one in chosen]
         try:
             yield from (future.result() for future in as_completed(futures))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is killed, and cannot say so itself.
+
+    Else its training would go on, in a folder that the same command is to go on in.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _train(
