@@ -87,8 +87,8 @@ def test_unknown_operations_and_indices_are_refused():
         NASBENCH201.at(15625)
 
 
-def test_sixty_four_cells_are_trivial():
-    assert sum(map(NASBENCH201.is_trivial, NASBENCH201.enumerate())) == 64
+def test_cells_without_a_convolution_on_a_way_through_are_trivial():
+    assert sum(map(NASBENCH201.is_trivial, NASBENCH201.enumerate())) == 1983
 
 
 def test_graph_shows_the_cell_as_written():

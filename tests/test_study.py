@@ -13,7 +13,7 @@ from scipy import stats
 from anglenas.errors import DataError, SettingError, UnknownNameError
 from anglenas.ranking import guard, parse
 from anglenas.recipe import Recipe
-from anglenas.spaces import CellGraph
+from anglenas.spaces import CellGraph, is_untrained, live_operations
 from anglenas.spaces.nasbench201 import EDGES, NASBENCH201
 from anglenas.study import (
     Interval,
@@ -22,8 +22,6 @@ from anglenas.study import (
     correlate,
     draw_samples,
     equal_size_groups,
-    is_untrained,
-    live_operations,
     measure,
     picks,
     places,

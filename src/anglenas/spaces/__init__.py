@@ -2,7 +2,7 @@
 
 from anglenas.spaces._base import Architecture, SearchSpace
 from anglenas.spaces._forms import Atom, Form, Term
-from anglenas.spaces._graph import CellGraph, Drawing, OptionTable
+from anglenas.spaces._graph import CellGraph, Drawing, OptionTable, is_untrained, live_operations
 from anglenas.spaces.choices import Choices, ChoiceSpace
 
 __all__ = [
@@ -16,4 +16,6 @@ __all__ = [
     "OptionTable",
     "SearchSpace",
     "Term",
+    "is_untrained",
+    "live_operations",
 ]

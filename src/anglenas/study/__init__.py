@@ -18,7 +18,7 @@ from anglenas.study._paper import (
     verdict,
 )
 from anglenas.study._scores import Scores, read_scores
-from anglenas.study._structure import equal_size_groups, is_untrained, live_operations
+from anglenas.study._structure import equal_size_groups, has_no_module
 from anglenas.study._subsets import Subset, read_subset
 from anglenas.study._table import Table, read_table
 
@@ -42,8 +42,7 @@ __all__ = [
     "correlate",
     "draw_samples",
     "equal_size_groups",
-    "is_untrained",
-    "live_operations",
+    "has_no_module",
     "measure",
     "picks",
     "places",

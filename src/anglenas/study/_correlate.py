@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from anglenas.errors import DataError, SettingError
 from anglenas.plugins import load
 from anglenas.ranking import check_metrics, guard_columns, parse
+from anglenas.spaces import is_untrained
 from anglenas.study._choices import Choice, choose
 from anglenas.study._estimates import Drawn, Estimate, Ranking, estimate
 from anglenas.study._scores import Scores, directions_of
-from anglenas.study._structure import is_untrained
+from anglenas.study._structure import has_no_module
 from anglenas.study._subsets import Subset, read_subset, strata_of
 from anglenas.study._table import Table
 
@@ -166,7 +167,7 @@ def _guarded(
     space = load("space", table.space)
     architectures = [space.parse(text) for text in table.architectures]
     if guard == "score":
-        structural = [space.is_trivial(one) for one in architectures]
+        structural = [has_no_module(space.graphs(one)) for one in architectures]
         return guard_columns(scores.columns, structural, iterations=scores.iterations)
     untrained = [is_untrained(space.graphs(one)) for one in architectures]
     return guard_columns(scores.columns, untrained, threshold=np.inf)

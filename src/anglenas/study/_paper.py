@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from anglenas.errors import DataError
 from anglenas.plugins import load
 from anglenas.ranking import check_metrics, order, parse, ranks
+from anglenas.spaces import is_untrained
 from anglenas.study._correlate import Study, apply_guard
 from anglenas.study._estimates import Estimate, Interval
 from anglenas.study._measure import run_of
 from anglenas.study._scores import Scores, directions_of
-from anglenas.study._structure import is_untrained
 from anglenas.study._table import Table
 
 __all__ = [
@@ -128,7 +128,7 @@ class Place:
         architecture: Its text.
         accuracy: What it reached, in percent.
         untrained: Whether nothing that learns is on the ways through its cell; see
-            :func:`is_untrained`.
+            :func:`anglenas.spaces.is_untrained`.
         by_angle: Its rank index by angle, 0 the worst.
         by_sum: Its rank index by angle + #Param.
         first: Whether it is the one that angle ranks highest.

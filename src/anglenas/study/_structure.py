@@ -7,48 +7,28 @@ from numpy.typing import NDArray
 
 from anglenas.errors import DataError
 from anglenas.plugins import load
-from anglenas.spaces import CellGraph, Drawing
+from anglenas.spaces import CellGraph, Drawing, live_operations
 
-__all__ = ["equal_size_groups", "is_untrained", "live_operations"]
+__all__ = ["equal_size_groups", "has_no_module"]
 
-_FIXED = frozenset({"", "none", "skip_connect", "avg_pool_3x3"})
+_NO_MODULE = frozenset({"", "none", "skip_connect"})
 
 _GROUPS = ((1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (4, 0))
 
 
-def live_operations(graph: CellGraph) -> frozenset[str]:
-    """The operations on the ways from an input of a cell to its output.
+def has_no_module(graphs: Iterable[Drawing]) -> bool:
+    """Whether cells hold nothing but ``none`` and ``skip_connect``, on live ways or not.
 
-    An operation ``none`` lets nothing through, so that a way ends there.
-
-    >>> cell = CellGraph("", ("in", "1", "out"),
-    ...                  ((0, 1, "none"), (0, 2, "skip_connect"), (1, 2, "nor_conv_3x3")), (0,), 2)
-    >>> sorted(live_operations(cell))
-    ['skip_connect']
-    """
-    open_ = [edge for edge in sorted(graph.edges, key=lambda edge: edge[:2]) if edge[2] != "none"]
-    reached, leading = set(graph.inputs), {graph.output}
-    for start, end, _ in open_:
-        reached |= {end} if start in reached else set()
-    for start, end, _ in reversed(open_):
-        leading |= {start} if end in leading else set()
-    return frozenset(name for start, end, name in open_ if start in reached and end in leading)
-
-
-def is_untrained(graphs: Iterable[Drawing]) -> bool:
-    """Whether nothing but ``none``, ``skip_connect`` and ``avg_pool`` is on the ways through cells.
-
-    These are the trivial structures of Yang et al. (WACV 2023, supplement, section 3): no layer of
-    a cell learns anything, and the classifier hardly turns.
+    This is what the released code of Yang et al. (WACV 2023, ``evaluate_anglefc.py``) tests.
 
     Args:
         graphs: What the space draws of an architecture; cells alone are looked at.
 
     Returns:
-        Whether it is such a structure; false where there is no cell to look at.
+        Whether it is so; false where there is no cell to look at.
     """
     cells = [graph for graph in graphs if isinstance(graph, CellGraph)]
-    return bool(cells) and all(live_operations(cell) <= _FIXED for cell in cells)
+    return bool(cells) and all(name in _NO_MODULE for cell in cells for _, _, name in cell.edges)
 
 
 def equal_size_groups(architectures: Sequence[str], space: str) -> NDArray[np.int64]:
