@@ -13,7 +13,8 @@ the best 1 000 and the rest; 95 % intervals by the rescaling bootstrap within st
 are formed, and values standardised, in the whole space. ``groups`` counts pairs inside the eight
 groups of equal #Param alone. ``--picks`` prints, for the seeds of which all 100 networks are there,
 the accuracy of the one that each ranking puts first; ``--gain`` prints what each recipe has more
-than the first one on the networks that both have.
+than the first one on the networks that both have. With ``--guard``, cells without a convolution on
+a way through them are behind all others, as in a search.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from anglenas.probes.short_training import SHORT_TRAINING
-from anglenas.ranking import Pairs, Sample, count_pairs, order, parse
+from anglenas.ranking import Pairs, Sample, count_pairs, guard_columns, order, parse
 from anglenas.spaces.nasbench201 import NASBENCH201
 from anglenas.study._structure import equal_size_groups
 from study_measure import SPACE_SIZE, TOP, accuracies, drawn
@@ -82,13 +83,25 @@ def values(row: dict[str, str], iteration: int | None) -> dict[str, float]:
     return {**found, "params": float(row["params"])}
 
 
-def measured(rows: list[dict[str, str]], iteration: int | None, known: list[float]) -> Measured:
+def columns_of(
+    rows: list[dict[str, str]], iteration: int | None, guard: bool
+) -> dict[str, np.ndarray]:
+    """Values by name; with a guard, cells without a convolution on a way through are behind."""
+    found = [values(row, iteration) for row in rows]
+    columns = {name: np.array([one[name] for one in found]) for name in found[0]}
+    cells = [NASBENCH201.at(int(row["index"])) for row in rows]
+    trivial = [guard and NASBENCH201.is_trivial(cell) for cell in cells]
+    return guard_columns(columns, trivial, threshold=np.inf)[0]
+
+
+def measured(
+    rows: list[dict[str, str]], iteration: int | None, known: list[float], guard: bool
+) -> Measured:
     """A file's networks, as a stratified sample of the space."""
     indices = [int(row["index"]) for row in rows]
-    found = [values(row, iteration) for row in rows]
     best = set(sorted(range(SPACE_SIZE), key=lambda index: -known[index])[:TOP])
     return Measured(
-        {name: np.array([one[name] for one in found]) for name in found[0]},
+        columns_of(rows, iteration, guard),
         np.array([known[index] for index in indices]),
         Sample.of([index in best for index in indices], [SPACE_SIZE - TOP, TOP]),
         equal_size_groups([str(NASBENCH201.at(index)) for index in indices], "nasbench201"),
@@ -138,14 +151,13 @@ def gains(name: str, data: Measured, base: Measured, ranks: Sequence[str]) -> It
         yield f"| {name} | `{rank}` | {n} | {' | '.join(cells)} |"
 
 
-def picks(name: str, rows: list[dict[str, str]], known: list[float]) -> Iterator[str]:
+def picks(name: str, rows: list[dict[str, str]], known: list[float], guard: bool) -> Iterator[str]:
     """The accuracy of the network that each ranking puts first, of each seed's hundred."""
     for seed in (1, 2, 3):
         run = [row for row in rows if f"seed{seed}" in row["samples"].split()]
         if len(run) < 100:
             continue
-        data = [values(row, None) for row in run]
-        columns = {key: np.array([one[key] for one in data]) for key in data[0]}
+        columns = columns_of(run, None, guard)
         truth = np.array([known[int(row["index"])] for row in run])
         found = [truth[order(parse(rank).evaluate(columns, DIRECTIONS))[0]] for rank in RANKS]
         cells = " | ".join(f"{accuracy:.2f}" for accuracy in found)
@@ -177,6 +189,7 @@ def main() -> None:
     parser.add_argument("--ranks", nargs="+", default=RANKS, help="rank expressions")
     parser.add_argument("--gain", action="store_true", help="over the first recipe, in pairs")
     parser.add_argument("--picks", action="store_true", help="what each ranking puts first")
+    parser.add_argument("--guard", action="store_true", help="put trivial cells behind")
     parser.add_argument("--networks", choices=("chosen", "held-out", "all"), default="all")
     given = parser.parse_args()
     known = accuracies(given.accuracies, given.column)
@@ -193,12 +206,15 @@ def main() -> None:
             there = {row["index"] for row in rows} & {row["index"] for row in first}
             common = [sorted((row for row in some if row["index"] in there), key=by_index)
                       for some in (rows, first)]  # fmt: skip
-            pair = (measured(common[0], iteration, known), measured(common[1], at, known))
+            pair = (
+                measured(common[0], iteration, known, given.guard),
+                measured(common[1], at, known, given.guard),
+            )
             table = gains(f"{name} - {base}", *pair, given.ranks)
         elif given.picks:
-            table = picks(name, rows, known)
+            table = picks(name, rows, known, given.guard)
         else:
-            table = lines(name, measured(rows, iteration, known), given.ranks)
+            table = lines(name, measured(rows, iteration, known, given.guard), given.ranks)
         for line in table:
             print(line, flush=True)
 

@@ -91,7 +91,10 @@ def search(
     ] = "",
     guard: Annotated[
         bool,
-        typer.Option(help="Rank networks whose classifier hardly turns as if the angle were 0."),
+        typer.Option(
+            help="Put behind all others what learns nothing: cells without a convolution on a way "
+            "through them and, after 50 iterations, networks whose classifier hardly turned."
+        ),
     ] = True,
     ties: Annotated[
         str,

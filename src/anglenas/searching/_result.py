@@ -184,8 +184,8 @@ class Found:
             )
         if behind:
             remarks.append(
-                f"The guard ranked {behind} of {count} candidates as trivial: their classifier "
-                "hardly turned, or they have no trained operation."
+                f"The guard put {behind} of {count} candidates behind as trivial: nothing in their "
+                "cells learns, or their classifier hardly turned."
             )
         if failed:
             remarks.append(f"{failed} candidates could not be scored; their status says why.")
