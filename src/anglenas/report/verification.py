@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullLocator
 
 from anglenas.evaluation import Agreement, Checked, Place, Verification
 from anglenas.report._render import Format, blank, render, settings, write_bytes
@@ -25,6 +25,7 @@ _COLOURS: dict[Place, str] = {
     "bottom": KINDS[1].light,
 }
 _MARKERS: dict[Place, str] = {"top": "o", "middle": "s", "bottom": "D"}
+_WIDE = 5  # from here on a logarithmic axis has room for 1, 2 and 5 times powers of ten
 _FORMATS: tuple[Format, ...] = ("svg", "png")
 
 
@@ -34,14 +35,14 @@ def verification_figure(verification: Verification) -> Figure:
     trained = [one for one in verification.checked if one.accuracy is not None]
     with settings():
         figure = blank(620, 280)
-        left = figure.add_axes((0.085, 0.17, 0.42, 0.67))
-        right = figure.add_axes((0.555, 0.17, 0.42, 0.67), sharey=left)
+        left = figure.add_axes((0.085, 0.17, 0.42, 0.73))
+        right = figure.add_axes((0.555, 0.17, 0.42, 0.73), sharey=left)
         _draw(left, trained, lambda one: one.ranked.rank)
         _draw(right, trained, lambda one: one.ranked.values["params"])
         left.invert_xaxis()  # better is further to the right in both
         right.set_xscale("log")
         right.tick_params(labelleft=False)
-        right.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        right.xaxis.set_major_locator(_locator([one.ranked.values["params"] for one in trained]))
         right.xaxis.set_minor_locator(NullLocator())
         right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
         left.set_ylabel("accuracy, %", fontproperties=font(9), color=INK)
@@ -70,6 +71,13 @@ def _draw(axes: Axes, trained: list[Checked], x: Callable[[Checked], float]) -> 
     axes.tick_params(color=FAINT, labelcolor=MUTED, labelsize=8, labelfontfamily="DejaVu Sans")
     axes.grid(True, color=FAINT, lw=0.6, alpha=0.5)
     axes.set_axisbelow(True)
+
+
+def _locator(values: list[float]) -> Locator:
+    """Round numbers on a logarithmic axis, as equally spaced as its range allows."""
+    if values and max(values) >= _WIDE * min(values):
+        return LogLocator(subs=(1, 2, 5))
+    return MaxNLocator(4, steps=[1, 2, 5, 10])
 
 
 def _interval(agreement: Agreement) -> str:
