@@ -117,6 +117,23 @@ def printed_by_recipes(dev_data, arguments):
     return lines[2:]
 
 
+@pytest.mark.parametrize(
+    ("page", "script"),
+    [
+        ("evidence/training.md", ("verified.py", EVIDENCE / "verify_cifar10.csv")),
+        pytest.param("study.md", ("study_params.py",), marks=pytest.mark.slow),
+    ],
+)
+def test_pages_show_what_their_scripts_print(dev_data, page, script):
+    name, *arguments = script
+    table = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / name, *arguments,
+         "--accuracies", dev_data / "nasbench201.csv"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert table in (ROOT / "docs" / page).read_text()
+
+
 def test_so_many_good_networks_are_above_the_published_threshold_after_ten_iterations():
     with gzip.open(EVIDENCE / "study_fast_cifar10.csv.gz", "rt") as file:
         run = [row for row in csv.DictReader(file) if "seed1" in row["samples"].split()]
