@@ -85,20 +85,26 @@ def write(rows: Sequence[Sequence[str | int]], out: Path) -> None:
     out.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
-def main() -> None:
-    """Measure, and write the file again after every few networks."""
+def parser_for(description: str | None) -> argparse.ArgumentParser:
+    """Options of what measures networks of the study: images, accuracies, how, and where to."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=description, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", required=True)
     parser.add_argument("--accuracies", type=Path, required=True)
     parser.add_argument("--column", default="cifar10_test")
-    parser.add_argument("--samples", nargs="+", required=True)
     parser.add_argument("--recipe", default="paper")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, required=True)
+    return parser
+
+
+def main() -> None:
+    """Measure, and write the file again after every few networks."""
+    parser = parser_for(__doc__)
+    parser.add_argument("--samples", nargs="+", required=True)
     given = parser.parse_args()
     known = accuracies(given.accuracies, given.column)
     samples: dict[int, list[str]] = {}

@@ -10,14 +10,12 @@ store has is not measured again. ``ntk`` is computed at the size of TE-NAS with 
 paper,channels=3,cells=1``.
 """
 
-import argparse
 import gzip
-from pathlib import Path
 
 import numpy as np
 
 from anglenas.study import draw_samples, measure, read_table, scores_text
-from study_measure import drawn
+from study_measure import drawn, parser_for
 
 RUNS = ("seed1", "seed2", "seed3")
 BEST = "top:250"
@@ -25,19 +23,9 @@ BEST = "top:250"
 
 def main() -> None:
     """Measure, and write one row a network."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--accuracies", type=Path, required=True)
-    parser.add_argument("--column", default="cifar10_test")
+    parser = parser_for(__doc__)
     parser.add_argument("--metrics", nargs="+", default=["regions", "naswot"])
     parser.add_argument("--more", type=int, default=2000)
-    parser.add_argument("--recipe", default="paper")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--store", type=Path)
-    parser.add_argument("--workers", type=int)
-    parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     table = read_table(given.accuracies, given.column, epochs="200")
     samples = dict(draw_samples(f"{','.join(RUNS)},{given.more}", table))

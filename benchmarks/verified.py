@@ -3,8 +3,9 @@
     python benchmarks/verified.py docs/evidence/verify_cifar10.csv --accuracies nasbench201.csv
 
 Reads ``table.csv`` of ``anglenas verify`` on NAS-Bench-201 and prints its networks, the means of
-its parts, and Kendall's tau-b of the ranking and of #Param with the accuracy after the short training
-and after the benchmark's 200 epochs. Intervals of 95 % come from the bootstrap over networks.
+its parts, and Kendall's tau-b of the ranking and of #Param with the accuracy after the short
+training and after the benchmark's 200 epochs. Intervals of 95 % come from the bootstrap over
+networks.
 """
 
 import argparse

@@ -218,6 +218,21 @@ def test_the_command_line(
     assert (run.folder / "verify" / "figure.png").exists()
 
 
+@pytest.mark.parametrize("most", [1.2e5, 9e5, 4e6])
+def test_the_axis_of_parameters_has_round_numbers_all_over(run: Run, most: float) -> None:
+    sizes = np.geomspace(1e5, most, 3)
+    checked = tuple(
+        Checked(replace(one, values={**one.values, "params": size}), place, 0.5, "ok", 1.0)
+        for one, place, size in zip(run.ranked, ("top", "middle", "bottom"), sizes, strict=False)
+    )
+    figure = verification_figure(Verification(run, TrainingRecipe(), 1, checked, 0))
+    axes = figure.axes[1]
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]
+    assert len(ticks) >= 3
+    assert max(np.diff(np.log([low, *ticks, high]))) < 0.6 * np.log(high / low)
+
+
 WAITING = """
 import os
 import time

@@ -92,8 +92,9 @@ def search(
     guard: Annotated[
         bool,
         typer.Option(
-            help="Put behind all others what learns nothing: cells without a convolution on a way "
-            "through them and, after 50 iterations, networks whose classifier hardly turned."
+            help="Give what learns nothing an angle and losses behind those of all others: cells "
+            "without a convolution on a way through them and, after 50 iterations, networks whose "
+            "classifier hardly turned."
         ),
     ] = True,
     ties: Annotated[

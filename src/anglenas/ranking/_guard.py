@@ -59,7 +59,7 @@ def guard_columns(
     threshold: float = 0.95,
     iterations: int = _PUBLISHED_ITERATIONS,
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
-    """The columns in which trivial networks are behind all others, and which ones were hit.
+    """The columns in which trivial networks have the worst angle and loss, and which these are.
 
     A network is caught as by :func:`guard`, whose pairs are also those of earlier iterations
     (``angle@60`` with ``loss@60``). Its angle and loss, and the sum of losses ``tse`` where it is

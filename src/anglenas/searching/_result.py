@@ -184,8 +184,8 @@ class Found:
             )
         if behind:
             remarks.append(
-                f"The guard put {behind} of {count} candidates behind as trivial: nothing in their "
-                "cells learns, or their classifier hardly turned."
+                f"The guard put angle and losses of {behind} of {count} candidates behind those of "
+                "all others: nothing in their cells learns, or their classifier hardly turned."
             )
         if failed:
             remarks.append(f"{failed} candidates could not be scored; their status says why.")

@@ -73,4 +73,4 @@ class SearchSpace(Protocol):
         """The cells, or the choices, for drawing."""
 
     def is_trivial(self, architecture: Any) -> bool:
-        """Whether nothing in its cells can learn, so that it is put behind all others."""
+        """Whether nothing in its cells can learn, so that what it measures says nothing."""
