@@ -2,9 +2,11 @@
 
     python benchmarks/study.py --accuracies nasbench201.csv --out study [--recipe fast]
 
-Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz, as far as they are
-there (benchmarks/study_measure.py makes them), and writes: table1.md with verdicts, study.md with
-all subsets, guards and combinations, picks.md, figure1 and figure2. Nothing is measured.
+Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz
+(benchmarks/study_measure.py makes them) and study_training_free_cifar10.csv.gz
+(benchmarks/study_training_free.py), as far as they are there, and writes: table1.md with verdicts,
+study.md with all subsets, guards and combinations, picks.md, figure1, figure2 and figures.md.
+Nothing is measured.
 """
 
 import argparse
@@ -36,6 +38,7 @@ from anglenas.study import (
 )
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
+TRAINING_FREE = EVIDENCE / "study_training_free_cifar10.csv.gz"
 FURTHER = ("angle", "loss", "tse", "z(tse)+z(angle)+z(log(params))")
 SUBSETS = ("all", "top-1000", "top-500", "top-10%", "groups")
 STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn from
@@ -44,7 +47,8 @@ STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn fr
 def study_cifar10(accuracies: Path, scores: Path, out: Path) -> None:
     """Correlations, table 1 with its verdicts, and picks."""
     table = read_table(accuracies, "cifar10_test", epochs="200")
-    measured = read_scores([scores], table)
+    files = [file for file in (scores, TRAINING_FREE) if file.exists()]
+    measured = read_scores(files, table)
     published = [row.metric for row in TABLE_1]
     known = [name for name in published if _known(name, measured[0].columns)]
     found = correlate(

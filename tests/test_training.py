@@ -350,6 +350,8 @@ def test_a_folder_of_another_training_is_refused(undisturbed: Trained) -> None:
         run(folder, replace(TINY, lr=0.3, momentum=0.5))
     with pytest.raises(SettingError, match="differs in seed"):
         run(folder, seed=9, data=images())
+    with pytest.raises(SettingError, match="differs in precision"):
+        run(folder, machine=replace(CPU, precision="bf16-mixed"))
 
 
 def test_a_checkpoint_of_another_training_is_refused(undisturbed: Trained, tmp_path: Path) -> None:

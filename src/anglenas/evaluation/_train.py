@@ -75,7 +75,8 @@ def train(
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
     images = _open(data, flip, recipe, validation, seed)
     chosen = _subject(subject, recipe.space or space).resized(recipe, **_shape(images[0], recipe))
-    settings = _settings(chosen, recipe, seed, *images)
+    machine = machine or Machine()
+    settings = _settings(chosen, recipe, seed, machine, *images)
     folder = _prepared(Path(folder), settings)
     checkpoint, fallbacks = newest(folder)
     if checkpoint:
@@ -84,7 +85,7 @@ def train(
     network = chosen.network(seed)
     equip(network, recipe, seed)
     diary = Diary(folder, _blank(chosen, images[0]), settings, on_progress, notices)
-    fit(network, recipe, seed, images, diary, machine or Machine(), checkpoint)
+    fit(network, recipe, seed, images, diary, machine, checkpoint)
     return Trained(
         folder=folder,
         subject=chosen,
@@ -157,13 +158,18 @@ def _confusion(weights: Weights, images: Images, recipe: TrainingRecipe) -> Conf
 
 
 def _settings(
-    subject: Subject, recipe: TrainingRecipe, seed: int, images: Images, held_out: Images
+    subject: Subject,
+    recipe: TrainingRecipe,
+    seed: int,
+    machine: Machine,
+    images: Images,
+    held_out: Images,
 ) -> dict[str, Any]:
-    """Everything that the weights depend on, as JSON gives it back."""
+    """Everything that the weights depend on, as JSON gives it back; of the machine, only that."""
     content = {
         "subject": asdict(subject),
         "recipe": {"name": recipe.name, **recipe.settings()},
-        "training": {"seed": seed},
+        "training": {"seed": seed, "precision": machine.precision},
         "data": {
             "name": images.source.name,
             "class_names": images.source.class_names,
