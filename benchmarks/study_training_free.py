@@ -6,7 +6,7 @@
 
 The networks are those of study_measure.py (the hundreds of seeds 1, 2 and 3, and 250 of the 1 000
 with the highest known accuracy), and ``--more`` of the whole table, 2 000 by default. What the
-store has is not measured again. ``ntk`` is computed at the size of TE-NAS with ``--recipe
+store has is not measured again; ``--more 0`` leaves it at those of the study. ``ntk`` is computed at the size of TE-NAS with ``--recipe
 paper,channels=3,cells=1``.
 """
 
@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--more", type=int, default=2000)
     given = parser.parse_args()
     table = read_table(given.accuracies, given.column, epochs="200")
-    samples = dict(draw_samples(f"{','.join(RUNS)},{given.more}", table))
+    parts = [*RUNS, *([str(given.more)] if given.more else [])]
+    samples = dict(draw_samples(",".join(parts), table))
     samples["top-1000"] = np.isin(np.arange(len(table)), drawn(BEST, list(table.accuracy)))
     scores, _ = measure(
         table, given.metrics, samples, given.data, seeds=[given.seed], recipe=given.recipe,
