@@ -3,10 +3,10 @@
     python benchmarks/study.py --accuracies nasbench201.csv --out study [--recipe fast]
 
 Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz
-(benchmarks/study_measure.py makes them) and study_training_free_cifar10.csv.gz
-(benchmarks/study_training_free.py), as far as they are there, and writes: table1.md with verdicts,
-study.md with all subsets, guards and combinations, picks.md, figure1, figure2 and figures.md.
-Nothing is measured.
+(benchmarks/study_measure.py makes them), and study_training_free_cifar10.csv.gz and
+study_ntk_cifar10.csv.gz (benchmarks/study_training_free.py), as far as they are there. Writes:
+table1.md with verdicts, study.md with all subsets, guards and combinations, picks.md, figure1,
+figure2 and figures.md. Nothing is measured.
 """
 
 import argparse
@@ -38,7 +38,9 @@ from anglenas.study import (
 )
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
-TRAINING_FREE = EVIDENCE / "study_training_free_cifar10.csv.gz"
+TRAINING_FREE = tuple(
+    EVIDENCE / f"study_{name}_cifar10.csv.gz" for name in ("training_free", "ntk")
+)
 FURTHER = ("angle", "loss", "tse", "z(tse)+z(angle)+z(log(params))")
 SUBSETS = ("all", "top-1000", "top-500", "top-10%", "groups")
 STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn from
@@ -47,7 +49,7 @@ STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn fr
 def study_cifar10(accuracies: Path, scores: Path, out: Path) -> None:
     """Correlations, table 1 with its verdicts, and picks."""
     table = read_table(accuracies, "cifar10_test", epochs="200")
-    files = [file for file in (scores, TRAINING_FREE) if file.exists()]
+    files = [file for file in (scores, *TRAINING_FREE) if file.exists()]
     measured = read_scores(files, table)
     published = [row.metric for row in TABLE_1]
     known = [name for name in published if _known(name, measured[0].columns)]

@@ -6,8 +6,9 @@
 
 The networks are those of study_measure.py (the hundreds of seeds 1, 2 and 3, and 250 of the 1 000
 with the highest known accuracy), and ``--more`` of the whole table, 2 000 by default. What the
-store has is not measured again; ``--more 0`` leaves it at those of the study. ``ntk`` is computed at the size of TE-NAS with ``--recipe
-paper,channels=3,cells=1``.
+store has is not measured again. ``ntk`` takes longer: ``--metrics ntk --recipe
+paper,channels=3,cells=1 --more 0 --out docs/evidence/study_ntk_cifar10.csv.gz`` computes it at the
+size of TE-NAS, of the study's networks alone.
 """
 
 import gzip
