@@ -34,7 +34,7 @@ from anglenas.spaces.nasbench201 import NASBENCH201
 SPACE_SIZE, RUN, TOP = 15625, 100, 1000
 WRITE_EVERY = 10
 METRICS = ("angle", "loss", "tse")
-COLUMNS = ("index", "samples", "params", "seconds", "status", *METRICS, "losses", "cosines")
+COLUMNS = ("index", "seed", "samples", "params", "seconds", "status", *METRICS, "losses", "cosines")
 
 
 def accuracies(path: Path, column: str) -> list[float]:
@@ -60,13 +60,14 @@ def reading(record: Record, metric: str) -> str:
         return ""
 
 
-def row(index: int, samples: Sequence[str], outcome: Outcome) -> list[str | int]:
+def row(index: int, seed: int, samples: Sequence[str], outcome: Outcome) -> list[str | int]:
     """One network's line."""
     network = NASBENCH201.at(index)
     threes, ones = (network.operations.count(f"nor_conv_{k}x{k}") for k in (3, 1))
     record = outcome.record or {"iterations": 0, "loss": [], "cosine": []}
     return [
         index,
+        seed,
         " ".join(samples),
         73_306 + 243_040 * threes + 28_000 * ones,
         f"{outcome.seconds:.2f}",
@@ -124,7 +125,8 @@ def main() -> None:
     with Store(given.store) as store, DaskWorkers.local(given.workers) as executor:
         outcomes = Scorer(store, executor).outcomes(indices, plan.batches)
         for done, outcome in enumerate(outcomes, start=1):
-            rows += [row(index, samples[index], outcome) for index in indices[outcome.task]]
+            rows += [row(index, given.seed, samples[index], outcome)
+                     for index in indices[outcome.task]]  # fmt: skip
             if done % WRITE_EVERY == 0 or done == len(indices):
                 write(rows, given.out)
                 print(f"{done}/{len(indices)} functions", flush=True)
