@@ -6,12 +6,13 @@ Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz
 (benchmarks/study_measure.py makes them), and study_training_free_cifar10.csv.gz and
 study_ntk_cifar10.csv.gz (benchmarks/study_training_free.py), as far as they are there. Writes:
 table1.md with verdicts, study.md with all subsets, guards and combinations, picks.md, figure1,
-figure2 and figures.md. Nothing is measured.
+figure2 and figures.md, and seeds.md of all study_RECIPE_cifar10_seed*.csv.gz, which are of other
+images and weights. Nothing is measured.
 """
 
 import argparse
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from anglenas.ranking import parse
@@ -23,6 +24,7 @@ from anglenas.report import (
     prepare_folder,
     save_figure,
     study_notes,
+    study_sheets,
     table_1_sheets,
     write_study,
 )
@@ -41,6 +43,7 @@ EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
 TRAINING_FREE = tuple(
     EVIDENCE / f"study_{name}_cifar10.csv.gz" for name in ("training_free", "ntk")
 )
+OF_TRAINING = ("angle_loss", "angle_loss+params")
 FURTHER = ("angle", "loss", "tse", "z(tse)+z(angle)+z(log(params))")
 SUBSETS = ("all", "top-1000", "top-500", "top-10%", "groups")
 STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn from
@@ -72,6 +75,17 @@ def _known(metric: str, columns: Collection[str]) -> bool:
     return all(name in columns for name in parse(metric).metrics)
 
 
+def seeds_cifar10(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
+    """What changes with other images, weights and augmentations."""
+    table = read_table(accuracies, "cifar10_test", epochs="200")
+    found = correlate(
+        read_scores(scores, table), table, [*OF_TRAINING, *FURTHER],
+        subsets=("all", "top-1000"), strata=STRATA,
+    )  # fmt: skip
+    sheets = study_sheets(found)[:2]
+    (out / "seeds.md").write_text("\n".join(map(markdown, sheets)))
+
+
 def figures_cifar100(accuracies: Path, scores: Path, out: Path) -> None:
     """Figures 1 and 2, and where trivial structures land."""
     table = read_table(accuracies, "cifar100_test", epochs="200")
@@ -101,6 +115,10 @@ def main() -> None:
             print(f"{scores.name}: {time.perf_counter() - started:.0f} s")
         else:
             print(f"{scores.name}: not measured yet")
+    others = sorted(EVIDENCE.glob(f"study_{given.recipe}_cifar10_seed*.csv.gz"))
+    if others:
+        files = [EVIDENCE / f"study_{given.recipe}_cifar10.csv.gz", *others]
+        seeds_cifar10(given.accuracies, files, out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What all tests share: development data, where it is to be had, and how Hypothesis draws."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ settings.load_profile("always-the-same" if os.environ.get("CI") else "always-new
 
 # Small networks gain nothing from a second thread, and lose much on a busy machine.
 torch.set_num_threads(1)
+
+# A shell starts its background jobs deaf to Ctrl-C, and what a test starts inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _DEV_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -216,7 +216,7 @@ def test_two_searches_at_once_on_one_store(tmp_path: Path) -> None:
 
     def search(name: str, store: str, seed: int, workers: int) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [command, "search", "--rank", "params", "--metrics", "flops", "--budget", "150",
+            [command, "search", "--rank", "params", "--metrics", "flops", "--budget", "60",
              "--seed", str(seed), "--workers", str(workers), "--quiet", "--store",
              tmp_path / store, "--out", tmp_path / name],
             cwd=tmp_path, stdout=subprocess.DEVNULL,
