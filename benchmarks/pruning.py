@@ -27,6 +27,7 @@ import anglenas
 import anglenas.searching
 from anglenas.ranking import order, parse
 from anglenas.spaces.nasbench201 import NASBENCH201
+from study_measure import RUN, run_of
 
 TENAS = "anglenas.probes.tenas:"
 
@@ -168,8 +169,8 @@ def picks(path: Path, truth: dict[str, float]) -> Iterator[str]:
     for rank in ("angle_loss", "angle_loss+params", "params"):
         values = []
         for sample in samples:
-            mine = [row for row in rows if sample in row["samples"].split()]
-            if len(mine) < 100:  # it is not measured to its end yet
+            mine = run_of(sample, rows, ())
+            if len(mine) < RUN:  # it is not measured to its end yet
                 continue
             columns = {name: np.array([float(row[name] or "nan") for row in mine])
                        for name in directions}  # fmt: skip

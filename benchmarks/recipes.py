@@ -31,7 +31,7 @@ from anglenas.probes.short_training import SHORT_TRAINING
 from anglenas.ranking import Pairs, Sample, count_pairs, guard_columns, order, parse
 from anglenas.spaces.nasbench201 import NASBENCH201
 from anglenas.study._structure import equal_size_groups
-from study_measure import SPACE_SIZE, TOP, accuracies, drawn
+from study_measure import RUN, SPACE_SIZE, TOP, accuracies, drawn, run_of
 
 RANKS = (
     "params",
@@ -152,10 +152,13 @@ def gains(name: str, data: Measured, base: Measured, ranks: Sequence[str]) -> It
 
 
 def picks(name: str, rows: list[dict[str, str]], known: list[float], guard: bool) -> Iterator[str]:
-    """The accuracy of the network that each ranking puts first, of each seed's hundred."""
+    """The accuracy of the network that each ranking puts first, of each seed's hundred.
+
+    Of equal ones it is the one that was drawn first, as in the released code.
+    """
     for seed in (1, 2, 3):
-        run = [row for row in rows if f"seed{seed}" in row["samples"].split()]
-        if len(run) < 100:
+        run = run_of(f"seed{seed}", rows, known)
+        if len(run) < RUN:
             continue
         columns = columns_of(run, None, guard)
         truth = np.array([known[int(row["index"])] for row in run])

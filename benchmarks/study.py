@@ -1,16 +1,20 @@
 """Every table of the study, from scores that were committed.
 
-    python benchmarks/study.py --accuracies nasbench201.csv --out study [--recipe fast]
+    python benchmarks/study.py --accuracies nasbench201.csv --out study [--recipe fast] [--page]
 
 Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz
 (benchmarks/study_measure.py makes them), and study_training_free_cifar10.csv.gz and
 study_ntk_cifar10.csv.gz (benchmarks/study_training_free.py), as far as they are there. Writes:
 table1.md with verdicts, study.md with all subsets, guards and combinations, picks.md, figure1,
 figure2 and figures.md, and seeds.md of all study_RECIPE_cifar10_seed*.csv.gz, which are of other
-images and weights. Nothing is measured.
+images and weights. Nothing is measured. ``--page`` also puts the tables into
+docs/evidence/study.md, between ``<!-- paper table1.md -->`` and ``<!-- end -->``, and the figures
+beside its images.
 """
 
 import argparse
+import re
+import shutil
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -40,6 +44,7 @@ from anglenas.study import (
 )
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
+PAGE, IMAGES = EVIDENCE / "study.md", EVIDENCE.parent / "images"
 TRAINING_FREE = tuple(
     EVIDENCE / f"study_{name}_cifar10.csv.gz" for name in ("training_free", "ntk")
 )
@@ -97,6 +102,24 @@ def figures_cifar100(accuracies: Path, scores: Path, out: Path) -> None:
     (out / "figures.md").write_text(markdown(place_sheet(found)))
 
 
+def refreshed(page: str, recipe: str, folder: Path) -> str:
+    """The text of a page, with the tables of a recipe as they lie in the folder.
+
+    A table follows a line such as ``<!-- paper table1.md -->`` and ends before ``<!-- end -->``.
+    """
+    mark = re.compile(rf"(<!-- {recipe} (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+    return mark.sub(
+        lambda found: f"{found[1]}\n{(folder / found[2]).read_text().strip()}\n\n{found[3]}", page
+    )
+
+
+def refresh(recipe: str, folder: Path) -> None:
+    """Put what was made into the page of the study, and its figures beside the page's images."""
+    PAGE.write_text(refreshed(PAGE.read_text(), recipe, folder))
+    for figure in folder.glob("figure*.png"):
+        shutil.copyfile(figure, IMAGES / f"study_{recipe}_{figure.name}")
+
+
 def main() -> None:
     """Make what can be made of the scores that are there."""
     parser = argparse.ArgumentParser(
@@ -105,6 +128,7 @@ def main() -> None:
     parser.add_argument("--accuracies", type=Path, required=True)
     parser.add_argument("--recipe", default="paper")
     parser.add_argument("--out", type=Path, default=Path("study"))
+    parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
     out = prepare_folder(given.out)
     for images, make in (("cifar10", study_cifar10), ("cifar100", figures_cifar100)):
@@ -119,6 +143,8 @@ def main() -> None:
     if others:
         files = [EVIDENCE / f"study_{given.recipe}_cifar10.csv.gz", *others]
         seeds_cifar10(given.accuracies, files, out)
+    if given.page:
+        refresh(given.recipe, out)
 
 
 if __name__ == "__main__":

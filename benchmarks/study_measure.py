@@ -18,7 +18,7 @@ import gzip
 import io
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from anglenas.data import open_source
@@ -50,6 +50,14 @@ def drawn(sample: str, known: Sequence[float]) -> list[int]:
         return random.Random(int(sample.removeprefix("seed"))).sample(range(SPACE_SIZE), RUN)
     top = sorted(range(SPACE_SIZE), key=lambda index: -known[index])[:TOP]
     return random.Random(0).sample(top, TOP)[: int(sample.removeprefix("top:"))]
+
+
+def run_of(
+    sample: str, rows: Iterable[dict[str, str]], known: Sequence[float]
+) -> list[dict[str, str]]:
+    """The rows of a seed's networks that are there, in the order of its draws."""
+    by_index = {int(row["index"]): row for row in rows}
+    return [by_index[index] for index in drawn(sample, known) if index in by_index]
 
 
 def reading(record: Record, metric: str) -> str:

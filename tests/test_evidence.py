@@ -100,7 +100,7 @@ def test_page_of_recipes_shows_the_picks_that_the_script_makes(dev_data):
     files = ("fast=study_fast_cifar10.csv.gz", "paper=study_paper_cifar10.csv.gz")
     page = (EVIDENCE / "recipes.md").read_text().replace("*", "").replace(" (chosen on)", "")
     rows = printed_by_recipes(dev_data, ("--picks", *files))
-    assert len(rows) == 4
+    assert len(rows) == 6
     for row in rows:
         recipe, seed, params, _, _, _, *rest = row.strip("| ").split(" | ")
         assert f"| CIFAR-10, {recipe} | {seed} | {params} | {' | '.join(rest)} |" in page
