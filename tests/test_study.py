@@ -422,11 +422,12 @@ def test_a_study_refuses_what_was_not_measured_or_does_not_exist():
 
 def test_guards_put_trivial_networks_behind_and_are_counted():
     table = make_table()
-    scores = make_scores(table)
+    sums = np.random.default_rng(2).normal(60, 5, SIZE)
+    scores = make_scores(table, tse=sums)
     turned = np.random.default_rng(1).permutation(SIZE)[:50]
     scores.columns["angle"][turned] = 0.97
     study = correlate(
-        [scores], table, ["angle", "params"], subsets=["all"],
+        [scores], table, ["angle", "tse", "params"], subsets=["all"],
         guards=["off", "score", "structure"], **QUICK,
     )  # fmt: skip
     assert {e.guard for e in study.estimates if e.metric == "params"} == {"off"}
@@ -443,6 +444,9 @@ def test_guards_put_trivial_networks_behind_and_are_counted():
     ):
         tau = stats.kendalltau(expected, table.accuracy).statistic
         assert find(study, "angle", guard=name).tau.value == pytest.approx(tau)
+    losses = np.where(untrained, 999.0, sums)
+    tau = -stats.kendalltau(losses, table.accuracy).statistic
+    assert find(study, "tse", guard="structure").tau.value == pytest.approx(tau)
     # The threshold is that of 50 iterations: after ten, good networks have not turned so far.
     short = correlate(
         [replace(scores, iterations=10)], table, ["angle"], subsets=["all"],

@@ -81,7 +81,7 @@ def correlate(
         table: The accuracies.
         metrics: Metrics and rank expressions, see :func:`anglenas.ranking.parse`.
         subsets: Names of subsets, see :func:`read_subset`.
-        guards: Of :data:`GUARDS`; only rankings by angle or loss differ.
+        guards: Of :data:`GUARDS`; only rankings by what a short training says differ.
         strata: Subsets that more, or fewer, networks were drawn from than from the rest. By default
             the names of samples like ``top-1000`` tell.
         replicates: How many replicates intervals come from.
@@ -145,12 +145,12 @@ def _strata_told(scores: Sequence[Scores]) -> list[str]:
 
 
 def _guards_of(metric: str, guards: Iterable[str]) -> list[str]:
-    """The guards that could change a ranking; ``"off"`` alone for those without angle or loss."""
+    """The guards that could change a ranking; ``"off"`` alone where no short training speaks."""
     for guard in guards:
         if guard not in GUARDS:
             raise SettingError(f"A guard is one of {', '.join(GUARDS)}, not {guard!r}.")
     bases = {name.partition("@")[0] for name in parse(metric).metrics}
-    return list(dict.fromkeys(guards)) if bases & {"angle", "loss"} else ["off"]
+    return list(dict.fromkeys(guards)) if bases & {"angle", "loss", "tse"} else ["off"]
 
 
 def apply_guard(scores: Scores, table: Table, guard: str) -> Scores:
