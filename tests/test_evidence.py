@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,23 @@ def test_pages_show_what_their_scripts_print(dev_data, page, script):
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert table in (ROOT / "docs" / page).read_text()
+
+
+@pytest.mark.slow
+def test_page_of_the_study_shows_the_tables_that_the_script_makes(dev_data, tmp_path):
+    command = [sys.executable, ROOT / "benchmarks" / "study.py", "--accuracies",
+               dev_data / "nasbench201.csv"]  # fmt: skip
+    recipes = ("paper", "fast")
+    running = [
+        subprocess.Popen([*command, "--recipe", recipe, "--out", tmp_path / recipe])
+        for recipe in recipes
+    ]
+    assert [process.wait(600) for process in running] == [0, 0]
+    page = (EVIDENCE / "study.md").read_text()
+    marked = re.findall(r"<!-- (\S+) (\S+) -->\n\n(.*?)\n\n<!-- end -->", page, re.DOTALL)
+    assert len(marked) == 6
+    for recipe, name, text in marked:
+        assert text == (tmp_path / recipe / name).read_text().strip()
 
 
 def test_so_many_good_networks_are_above_the_published_threshold_after_ten_iterations():
