@@ -3,7 +3,7 @@
     python benchmarks/study.py --accuracies nasbench201.csv --out study [--recipe fast] [--page]
 
 Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz
-(benchmarks/study_measure.py makes them), and study_training_free_cifar10.csv.gz and
+(benchmarks/study_measure.py makes them), and for `paper` study_training_free_cifar10.csv.gz and
 study_ntk_cifar10.csv.gz (benchmarks/study_training_free.py), as far as they are there. Writes:
 table1.md with verdicts, study.md with all subsets, guards and combinations, picks.md, figure1,
 figure2 and figures.md, and seeds.md of all study_RECIPE_cifar10_seed*.csv.gz, which are of other
@@ -57,8 +57,8 @@ STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn fr
 def study_cifar10(accuracies: Path, scores: Path, out: Path) -> None:
     """Correlations, table 1 with its verdicts, and picks."""
     table = read_table(accuracies, "cifar10_test", epochs="200")
-    files = [file for file in (scores, *TRAINING_FREE) if file.exists()]
-    measured = read_scores(files, table)
+    others = TRAINING_FREE if scores.name.startswith("study_paper") else ()
+    measured = read_scores([scores, *(file for file in others if file.exists())], table)
     published = [row.metric for row in TABLE_1]
     known = [name for name in published if _known(name, measured[0].columns)]
     found = correlate(
@@ -117,7 +117,8 @@ def refresh(recipe: str, folder: Path) -> None:
     """Put what was made into the page of the study, and its figures beside the page's images."""
     PAGE.write_text(refreshed(PAGE.read_text(), recipe, folder))
     for figure in folder.glob("figure*.png"):
-        shutil.copyfile(figure, IMAGES / f"study_{recipe}_{figure.name}")
+        if f"study_{recipe}_{figure.name}" in PAGE.read_text():
+            shutil.copyfile(figure, IMAGES / f"study_{recipe}_{figure.name}")
 
 
 def main() -> None:
