@@ -3,6 +3,8 @@
 import importlib
 import math
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,3 +166,27 @@ def test_plain_refuses_what_json_cannot_hold() -> None:
         plain({"x": torch.zeros(1)})
     with pytest.raises(TypeError, match="keys of a record are texts"):
         plain({1: 2})
+
+
+WARM = """
+import sys
+from anglenas.networks import NetworkConfig
+from anglenas.recipe import preset
+from anglenas.scoring import Context, Task, compute
+from anglenas.scoring._compute import warm_up
+from anglenas.spaces.nasbench201 import NASBENCH201
+
+warm_up()
+before = set(sys.modules)
+network = NetworkConfig(num_classes=10, channels=4, cells=1, side=8)
+context = Context.of("nasbench201", "counting", network, recipe=preset("draft"), images="", seed=1)
+outcome = compute(Task.of(context, NASBENCH201.at(7)), None)
+new = sorted(set(sys.modules) - before)
+print(outcome.status, [name for name in new if name.startswith("torch._")])
+"""
+
+
+def test_the_first_task_of_a_warm_process_imports_no_compiler() -> None:
+    """A cold one imports a thousand modules, in a second that is no fault of the network's."""
+    done = subprocess.run([sys.executable, "-c", WARM], capture_output=True, text=True, check=True)
+    assert done.stdout == "ok []\n"

@@ -16,7 +16,7 @@ from anglenas.probes import Probe, Record, Undefined
 from anglenas.recipe import Recipe
 from anglenas.scoring._task import Context, Outcome, Task, load, plain
 
-__all__ = ["compute"]
+__all__ = ["compute", "warm_up"]
 
 
 def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu") -> Outcome:
@@ -40,6 +40,15 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
     started = time.perf_counter()
     status, record = _measure(task, batch, torch.device(device))
     return Outcome(task, status, record, time.perf_counter() - started, socket.gethostname())
+
+
+def warm_up() -> None:
+    """Import torch's compiler, which torch does when it first counts operations or optimises.
+
+    It takes a second or more, which would be part of the first task's seconds, and count against
+    its time limit.
+    """
+    importlib.import_module("torch._dynamo")
 
 
 def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[str, Record | None]:

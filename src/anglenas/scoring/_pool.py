@@ -18,7 +18,7 @@ from distributed import KilledWorker, get_worker
 from anglenas.data import FewShot
 from anglenas.errors import WorkersError
 from anglenas.scoring._backlog import Backlog
-from anglenas.scoring._compute import compute
+from anglenas.scoring._compute import compute, warm_up
 from anglenas.scoring._devices import device_of_worker, platform_of
 from anglenas.scoring._task import Outcome, Task
 
@@ -44,6 +44,7 @@ def _keep(batches: Mapping[str, FewShot]) -> Mapping[str, FewShot]:
 
 
 def _greet(batches: Mapping[str, FewShot]) -> _Greeting:
+    warm_up()
     worker = get_worker()
     wanted, _ = device_of_worker(worker.name)
     return _Greeting(os.getpid(), bool(worker.nanny), platform_of(wanted))
