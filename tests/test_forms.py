@@ -165,7 +165,7 @@ def test_different_forms_compute_different_functions(pair):
 
 
 @pytest.mark.slow
-@settings(max_examples=1500)
+@settings(max_examples=3000)
 @given(st.one_of(equal_pairs(), near_pairs()))
 def test_forms_are_equal_exactly_for_equal_functions(pair):
     first, second = map(NASBENCH201.form, pair)
