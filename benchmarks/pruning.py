@@ -21,13 +21,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 import anglenas
 import anglenas.searching
-from anglenas.ranking import order, parse
+from anglenas import study
 from anglenas.spaces.nasbench201 import NASBENCH201
-from study_measure import RUN, run_of
+from anglenas.study import read_scores, read_table
+from study_measure import RUN
 
 TENAS = "anglenas.probes.tenas:"
 
@@ -149,7 +148,7 @@ def table(scores: Path, accuracies: Path, random: Sequence[str]) -> Iterator[str
             mean, deviation = PUBLISHED[images]
             yield f"| TE-NAS, as published | | {mean:.2f} ({deviation:.2f}) | | |"
         if images in samples:
-            yield from picks(Path(samples[images]), truth)
+            yield from picks(Path(samples[images]), accuracies, images)
         yield ""
 
 
@@ -161,23 +160,16 @@ def line(title: str, values: Sequence[float], seconds: str = "") -> str:
     return f"| {title} | {len(values)} | {mean} | {each} | {seconds} |"
 
 
-def picks(path: Path, truth: dict[str, float]) -> Iterator[str]:
+def picks(scores: Path, accuracies: Path, images: str) -> Iterator[str]:
     """What random search picks of the samples of 100 networks in a file of scores."""
-    rows = read(path)
-    samples = sorted({name for row in rows for name in row["samples"].split() if "seed" in name})
-    directions = {"angle": True, "loss": False, "params": True}
+    table = read_table(accuracies, f"{images}_test", epochs="200")
+    [measured, *_] = read_scores([scores], table)
+    samples = {seed: measured.samples.get(f"seed{seed}") for seed in (1, 2, 3)}
+    whole = [seed for seed, mask in samples.items() if mask is not None and mask.sum() == RUN]
     for rank in ("angle_loss", "angle_loss+params", "params"):
-        values = []
-        for sample in samples:
-            mine = run_of(sample, rows, ())
-            if len(mine) < RUN:  # it is not measured to its end yet
-                continue
-            columns = {name: np.array([float(row[name] or "nan") for row in mine])
-                       for name in directions}  # fmt: skip
-            best = mine[order(parse(rank).evaluate(columns, directions))[0]]
-            values.append(truth[str(NASBENCH201.at(int(best["index"])))])
-        if values:
-            yield line(f"100 random networks, best by `{rank}`", values)
+        found = study.picks(measured, table, [rank], seeds=whole)
+        if found:
+            yield line(f"100 random networks, best by `{rank}`", [one.accuracy for one in found])
 
 
 def main() -> None:

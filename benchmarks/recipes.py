@@ -31,7 +31,7 @@ from anglenas.probes.short_training import SHORT_TRAINING
 from anglenas.ranking import Pairs, Sample, count_pairs, guard_columns, order, parse
 from anglenas.spaces.nasbench201 import NASBENCH201
 from anglenas.study._structure import equal_size_groups
-from study_measure import RUN, SPACE_SIZE, TOP, accuracies, drawn, run_of
+from study_measure import RUN, SPACE_SIZE, TOP, accuracies, drawn, rows_of_run
 
 RANKS = (
     "params",
@@ -157,7 +157,7 @@ def picks(name: str, rows: list[dict[str, str]], known: list[float], guard: bool
     Of equal ones it is the one that was drawn first, as in the released code.
     """
     for seed in (1, 2, 3):
-        run = run_of(f"seed{seed}", rows, known)
+        run = rows_of_run(seed, rows)
         if len(run) < RUN:
             continue
         columns = columns_of(run, None, guard)

@@ -4,10 +4,10 @@
 
 Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz
 (benchmarks/study_measure.py makes them), and for `paper` study_training_free_cifar10.csv.gz and
-study_ntk_cifar10.csv.gz (benchmarks/study_training_free.py), as far as they are there. Writes:
+study_ntk_cifar10.csv.gz (benchmarks/study_training_free.py). Writes, as far as they are there:
 table1.md with verdicts, study.md with all subsets, guards and combinations, picks.md, figure1,
-figure2 and figures.md, and seeds.md of all study_RECIPE_cifar10_seed*.csv.gz, which are of other
-images and weights. Nothing is measured. ``--page`` also puts the tables into
+figure2 and figures.md, and seeds.md of the first file with study_RECIPE_cifar10_seed2.csv.gz, which
+is of other images and weights. Nothing is measured. ``--page`` also puts the tables into
 docs/evidence/study.md, between ``<!-- paper table1.md -->`` and ``<!-- end -->``, and the figures
 beside its images.
 """
@@ -45,20 +45,17 @@ from anglenas.study import (
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
 PAGE, IMAGES = EVIDENCE / "study.md", EVIDENCE.parent / "images"
-TRAINING_FREE = tuple(
-    EVIDENCE / f"study_{name}_cifar10.csv.gz" for name in ("training_free", "ntk")
-)
+TRAINING_FREE = ("study_training_free_cifar10", "study_ntk_cifar10")
 OF_TRAINING = ("angle_loss", "angle_loss+params")
 FURTHER = ("angle", "loss", "tse", "z(tse)+z(angle)+z(log(params))")
 SUBSETS = ("all", "top-1000", "top-500", "top-10%", "groups")
 STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn from
 
 
-def study_cifar10(accuracies: Path, scores: Path, out: Path) -> None:
+def study_cifar10(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     """Correlations, table 1 with its verdicts, and picks."""
     table = read_table(accuracies, "cifar10_test", epochs="200")
-    others = TRAINING_FREE if scores.name.startswith("study_paper") else ()
-    measured = read_scores([scores, *(file for file in others if file.exists())], table)
+    measured = read_scores(scores, table)
     published = [row.metric for row in TABLE_1]
     known = [name for name in published if _known(name, measured[0].columns)]
     found = correlate(
@@ -91,10 +88,10 @@ def seeds_cifar10(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     (out / "seeds.md").write_text("\n".join(map(markdown, sheets)))
 
 
-def figures_cifar100(accuracies: Path, scores: Path, out: Path) -> None:
+def figures_cifar100(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     """Figures 1 and 2, and where trivial structures land."""
     table = read_table(accuracies, "cifar100_test", epochs="200")
-    found = places(read_scores([scores], table)[0], table)
+    found = places(read_scores(scores, table)[0], table)
     for number, ranking in ((1, "angle"), (2, "angle+params")):
         figure = places_figure(found, ranking, about="cifar100 test")
         for suffix in ("svg", "png"):
@@ -132,18 +129,21 @@ def main() -> None:
     parser.add_argument("--page", action="store_true")
     given = parser.parse_args()
     out = prepare_folder(given.out)
-    for images, make in (("cifar10", study_cifar10), ("cifar100", figures_cifar100)):
-        scores = EVIDENCE / f"study_{given.recipe}_{images}.csv.gz"
+    scores = f"study_{given.recipe}_cifar10"
+    free = TRAINING_FREE if given.recipe == "paper" else ()
+    for make, names in (
+        (study_cifar10, (scores, *free)),
+        (seeds_cifar10, (scores, f"{scores}_seed2")),
+        (figures_cifar100, (f"{scores}0",)),
+    ):
         started = time.perf_counter()
-        if scores.exists():
-            make(given.accuracies, scores, out)
-            print(f"{scores.name}: {time.perf_counter() - started:.0f} s")
+        files = [EVIDENCE / f"{name}.csv.gz" for name in names]
+        missing = [file.name for file in files if not file.exists()]
+        if missing:
+            print(f"{make.__name__} left out: {', '.join(missing)} not measured yet")
         else:
-            print(f"{scores.name}: not measured yet")
-    others = sorted(EVIDENCE.glob(f"study_{given.recipe}_cifar10_seed*.csv.gz"))
-    if others:
-        files = [EVIDENCE / f"study_{given.recipe}_cifar10.csv.gz", *others]
-        seeds_cifar10(given.accuracies, files, out)
+            make(given.accuracies, files, out)
+            print(f"{make.__name__}: {time.perf_counter() - started:.0f} s")
     if given.page:
         refresh(given.recipe, out)
 

@@ -44,20 +44,23 @@ def accuracies(path: Path, column: str) -> list[float]:
     return [by_index[index] for index in range(SPACE_SIZE)]
 
 
+def run(seed: int) -> list[int]:
+    """The indices of the hundred networks that a seed draws, in their order."""
+    return random.Random(seed).sample(range(SPACE_SIZE), RUN)
+
+
 def drawn(sample: str, known: Sequence[float]) -> list[int]:
     """The indices of a sample, by its name."""
     if sample.startswith("seed"):
-        return random.Random(int(sample.removeprefix("seed"))).sample(range(SPACE_SIZE), RUN)
+        return run(int(sample.removeprefix("seed")))
     top = sorted(range(SPACE_SIZE), key=lambda index: -known[index])[:TOP]
     return random.Random(0).sample(top, TOP)[: int(sample.removeprefix("top:"))]
 
 
-def run_of(
-    sample: str, rows: Iterable[dict[str, str]], known: Sequence[float]
-) -> list[dict[str, str]]:
-    """The rows of a seed's networks that are there, in the order of its draws."""
+def rows_of_run(seed: int, rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows of a seed's networks, as far as they are there, in the order of its draws."""
     by_index = {int(row["index"]): row for row in rows}
-    return [by_index[index] for index in drawn(sample, known) if index in by_index]
+    return [by_index[index] for index in run(seed) if index in by_index]
 
 
 def reading(record: Record, metric: str) -> str:

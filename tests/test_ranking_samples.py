@@ -11,6 +11,7 @@ from scipy import stats
 
 from anglenas.errors import UsageError
 from anglenas.ranking import (
+    GUARDED,
     Sample,
     count_pairs,
     guard,
@@ -283,11 +284,11 @@ def test_guarded_columns_are_the_guard_s_pair_by_pair():
 def test_guarded_columns_leave_the_others_as_they_are_to_each_other(size, trivial, seed):
     """With z() the others differ by as much as if the trivial ones had never been there."""
     rng = np.random.default_rng(seed)
-    columns = {name: rng.normal(size=size + trivial) for name in ("angle", "loss", "tse")}
+    columns = {name: rng.normal(size=size + trivial) for name in GUARDED}
     caught = np.arange(size + trivial) >= size
     guarded, hit = guard_columns(columns, caught, threshold=np.inf)
     assert hit.tolist() == caught.tolist()
-    directions = {"angle": True, "loss": False, "tse": False}
+    directions = {"angle": True, "loss": False, "tse": False, "tse_e": False}
     for name in columns:
         np.testing.assert_array_equal(guarded[name][:size], columns[name][:size])
         score = parse(name).evaluate(guarded, directions)

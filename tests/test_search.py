@@ -157,6 +157,18 @@ def test_the_best_network_is_an_ordinary_module() -> None:
     assert best.network()(images[:, :1]).shape == (2, 10)
 
 
+@pytest.mark.parametrize("rank", ["angle", "loss", "tse", "tse_e@2", "z(log(params))+3*z(tse)"])
+def test_whatever_a_short_training_says_is_guarded(rank: str) -> None:
+    """Cells without a convolution on a way through them stand behind the others, if by it alone."""
+    found = tiny_search(budget=12, rank=rank)
+    cells = [one.architecture for one in found.candidates]
+    trivial = [load("space", "nasbench201").is_trivial(cell) for cell in cells]
+    assert 0 < sum(trivial) < len(trivial)
+    assert [one.guarded for one in found.candidates] == trivial
+    if "params" not in rank:
+        assert trivial == sorted(trivial)
+
+
 def test_trivial_networks_are_behind(fakes: Any) -> None:
     idle = replace(TINY, lr=1e-12, weight_decay=0.0, iterations=50)  # no classifier turns
     on, off = (tiny_search(budget=3, recipe=idle, guard=guard) for guard in (True, False))

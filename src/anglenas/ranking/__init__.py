@@ -8,13 +8,14 @@ from anglenas.ranking._choice import precision_at, top_shares
 from anglenas.ranking._correlation import kendall_tau, kendall_tau_broken, spearman
 from anglenas.ranking._expression import Expression, check_metrics
 from anglenas.ranking._front import pareto_front
-from anglenas.ranking._guard import guard, guard_columns
+from anglenas.ranking._guard import GUARDED, guard, guard_columns
 from anglenas.ranking._pairs import Pairs, count_pairs
 from anglenas.ranking._parser import parse
 from anglenas.ranking._ranks import Ties, order, ranks
 from anglenas.ranking._sample import Sample
 
 __all__ = [
+    "GUARDED",
     "Expression",
     "Pairs",
     "Sample",

@@ -5,7 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["guard", "guard_columns"]
+__all__ = ["GUARDED", "guard", "guard_columns"]
+
+GUARDED = ("angle", "loss", "tse", "tse_e")
+"""Metrics that a trivial network is put behind in; ``angle`` and ``loss`` tell which it is."""
+
 
 _GUARDED_ANGLE, _GUARDED_LOSS = 0.0, 100.0
 _PUBLISHED_ITERATIONS = 50
@@ -62,11 +66,12 @@ def guard_columns(
     """The columns in which trivial networks have the worst angle and loss, and which these are.
 
     A network is caught as by :func:`guard`, whose pairs are also those of earlier iterations
-    (``angle@60`` with ``loss@60``). Its angle and loss, and the sum of losses ``tse`` where it is
-    there, become the next number behind the worst of the networks that are not caught: ranks are
-    those that the values of :func:`guard` give, and means and deviations, which ``z()`` divides by,
-    hardly change. (Angles of 0 among angles near 0.9 would leave ``z(angle)`` nothing to say about
-    all others.) An undefined value stays undefined: it is behind already.
+    (``angle@60`` with ``loss@60``). Its angle and loss, and the sums of losses ``tse`` and
+    ``tse_e`` where they are there, become the next number behind the worst of the networks that are
+    not caught: ranks are those that the values of :func:`guard` give, and means and deviations,
+    which ``z()`` divides by, hardly change. (Angles of 0 among angles near 0.9 would leave
+    ``z(angle)`` nothing to say about all others.) An undefined value stays undefined: it is behind
+    already.
 
     The threshold speaks of 50 iterations, for which it was published, and more. Before that good
     networks have not turned that far yet either (after 10 iterations of the recipe ``fast`` 38 of
@@ -94,14 +99,14 @@ def guard_columns(
     guarded = dict(columns)
     hit = np.zeros(len(structural), dtype=bool)
     for angle in [name for name in columns if name.partition("@")[0] == "angle"]:
-        loss, total = (angle.replace("angle", name) for name in ("loss", "tse"))
+        _, loss, *sums = (angle.replace("angle", name) for name in GUARDED)
         if loss in columns:
             known = ~(np.isnan(columns[angle]) | np.isnan(columns[loss]))
             read_at = int(angle.partition("@")[2] or iterations)
             limit = threshold if read_at >= _PUBLISHED_ITERATIONS else np.inf
             caught = known & (structural | (columns[angle] >= limit))
             guarded[angle] = _behind(columns[angle], caught, -np.inf)
-            for name in {loss, total} & columns.keys():
+            for name in columns.keys() & {loss, *sums}:
                 guarded[name] = _behind(columns[name], caught, np.inf)
             hit |= caught
     return guarded, hit

@@ -14,7 +14,7 @@ from anglenas.errors import SettingError, UsageError
 from anglenas.networks import NetworkConfig, standard_sizes
 from anglenas.numerics import derive
 from anglenas.plugins import load
-from anglenas.ranking import Expression, Ties, parse
+from anglenas.ranking import GUARDED, Expression, Ties, parse
 from anglenas.recipe import Recipe
 from anglenas.scoring import Outcome, Scorer, Store, Task
 from anglenas.searching._arguments import checked
@@ -257,12 +257,12 @@ def _check_budget(budget: int | None, minutes: float | None) -> None:
 
 
 def _companions(expression: Expression) -> list[str]:
-    """``angle`` and ``loss`` of an iteration are read, and guarded, together."""
+    """``angle`` and ``loss`` of the same iteration: the guard needs both to put either behind."""
     parts = (name.partition("@") for name in expression.metrics)
     return [
         f"{pair}{at}{iteration}"
         for name, at, iteration in parts
-        if name in ("angle", "loss")
+        if name in GUARDED
         for pair in ("angle", "loss")
     ]
 

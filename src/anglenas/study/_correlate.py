@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from anglenas.errors import DataError, SettingError
 from anglenas.plugins import load
-from anglenas.ranking import check_metrics, guard_columns, parse
+from anglenas.ranking import GUARDED, check_metrics, guard_columns, parse
 from anglenas.spaces import is_untrained
 from anglenas.study._choices import Choice, choose
 from anglenas.study._estimates import Drawn, Estimate, Ranking, estimate
@@ -150,7 +150,7 @@ def _guards_of(metric: str, guards: Iterable[str]) -> list[str]:
         if guard not in GUARDS:
             raise SettingError(f"A guard is one of {', '.join(GUARDS)}, not {guard!r}.")
     bases = {name.partition("@")[0] for name in parse(metric).metrics}
-    return list(dict.fromkeys(guards)) if bases & {"angle", "loss", "tse"} else ["off"]
+    return list(dict.fromkeys(guards)) if bases & set(GUARDED) else ["off"]
 
 
 def apply_guard(scores: Scores, table: Table, guard: str) -> Scores:
