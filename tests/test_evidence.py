@@ -118,11 +118,12 @@ def printed_by_recipes(dev_data, arguments):
     return lines[2:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "script"),
     [
         ("evidence/training.md", ("verified.py", EVIDENCE / "verify_cifar10.csv")),
-        pytest.param("study.md", ("study_params.py",), marks=pytest.mark.slow),
+        ("study.md", ("study_params.py",)),
     ],
 )
 def test_pages_show_what_their_scripts_print(dev_data, page, script):

@@ -46,6 +46,7 @@ def test_the_metric_is_short() -> None:
     assert sum(bool(line.strip()) and not line.startswith("#") for line in lines) <= 15
 
 
+@pytest.mark.slow
 def test_the_command_names_it_by_module_and_by_entry_point(folder: Path) -> None:
     command = next(
         line for line in block("console", "$").splitlines() if line.startswith("$ anglenas score")

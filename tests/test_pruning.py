@@ -224,6 +224,7 @@ def test_by_parameters_alone_it_ends_at_the_largest_cell():
     assert Counter(row["round"] for row in found.pruning) == {1: 24, 2: 18, 3: 12}
 
 
+@pytest.mark.slow
 def test_removals_are_told_with_what_was_measured():
     seen = []
     found = search(on_progress=seen.append)
@@ -331,6 +332,7 @@ def test_memory_grows_with_images_and_pixels():
     assert (sizes[10, 32] - weights) / (sizes[10, 16] - weights) == pytest.approx(4, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_failure_stops_the_search_with_what_was_measured_kept(monkeypatch):
     pruning = importlib.import_module("anglenas.searching._pruning")
     real = pruning.Pruning._measure

@@ -70,6 +70,7 @@ def test_a_worker_computes_with_one_thread_in_a_process_of_its_own(
     assert outcome.record["pid"] != os.getpid()
 
 
+@pytest.mark.slow
 def test_tasks_that_kill_or_hang_their_worker_fail_and_the_run_goes_on(
     fakes: Any, workers: DaskWorkers, tmp_path: Path
 ) -> None:

@@ -242,6 +242,7 @@ def test_thin_supernets_have_width_one_and_no_stem(space):
     assert network(torch.randn(6, 1, 3, 3)).shape == (6, 10)
 
 
+@pytest.mark.slow
 def test_parameters_of_the_supernets_follow_from_those_of_the_operations():
     edge = {"sep_conv_3x3": lambda c: 2 * (9 * c + c * c + 2 * c),
             "sep_conv_5x5": lambda c: 2 * (25 * c + c * c + 2 * c),
