@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from anglenas.errors import SettingError
-from anglenas.networks._blocks import Rectifying, ReluConvBn
+from anglenas.networks._blocks import BatchNorm, DilatedDepthwise, Rectifying, ReluConvBn
 from anglenas.networks._config import NetworkConfig
 from anglenas.spaces.darts import INPUTS, NODES, Choice, Genotype
 
@@ -42,14 +42,17 @@ __all__ = [
 class _Depthwise(Rectifying):
     """ReLU, depthwise convolution, 1x1 convolution, BatchNorm."""
 
-    def __init__(self, channels: int, kernel: int, stride: int, dilation: int = 1) -> None:
+    def __init__(self, channels: int, kernel: int, stride: int, dilated: bool = False) -> None:
         super().__init__()
-        padding = dilation * (kernel // 2)
-        self.depthwise = nn.Conv2d(
-            channels, channels, kernel, stride, padding, dilation, channels, bias=False
+        self.depthwise = (
+            DilatedDepthwise(channels, kernel, stride)
+            if dilated
+            else nn.Conv2d(
+                channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False
+            )
         )
         self.pointwise = nn.Conv2d(channels, channels, 1, bias=False)
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = BatchNorm(channels)
 
     def activated(self, x: torch.Tensor) -> torch.Tensor:
         """All but the ReLU."""
@@ -81,7 +84,7 @@ class FactorizedReduce(Rectifying):
         half = outputs // 2
         self.even = nn.Conv2d(inputs, half, 1, bias=False) if half else None
         self.odd = nn.Conv2d(inputs, outputs - half, 1, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
+        self.norm = BatchNorm(outputs)
 
     def activated(self, x: torch.Tensor) -> torch.Tensor:
         """All but the ReLU; odd sides are rounded up."""
@@ -129,8 +132,8 @@ OPERATIONS: Operations = {
     "skip_connect": _skip,
     "sep_conv_3x3": lambda channels, stride: _Separable(channels, 3, stride),
     "sep_conv_5x5": lambda channels, stride: _Separable(channels, 5, stride),
-    "dil_conv_3x3": lambda channels, stride: _Depthwise(channels, 3, stride, dilation=2),
-    "dil_conv_5x5": lambda channels, stride: _Depthwise(channels, 5, stride, dilation=2),
+    "dil_conv_3x3": lambda channels, stride: _Depthwise(channels, 3, stride, dilated=True),
+    "dil_conv_5x5": lambda channels, stride: _Depthwise(channels, 5, stride, dilated=True),
     "avg_pool_3x3": lambda channels, stride: _Average(stride),
     "max_pool_3x3": lambda channels, stride: _Maximum(stride),
 }
@@ -234,7 +237,7 @@ class SmallStem(nn.Module):
         super().__init__()
         self.widths = (3 * channels, 3 * channels)
         self.conv = nn.Conv2d(images, 3 * channels, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(3 * channels)
+        self.norm = BatchNorm(3 * channels)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """``(B, I, S, S)`` to twice ``(B, 3 C, S, S)``."""
