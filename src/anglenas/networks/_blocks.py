@@ -23,7 +23,7 @@ _NARROW = 8
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """BatchNorm that is quicker on a CPU where there are few channels (benchmarks/speed_blocks.py)."""
+    """BatchNorm that is quicker on a CPU where channels are few (benchmarks/speed_blocks.py)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(B, C, S, S)``, same shape and layout."""
@@ -38,8 +38,9 @@ class DilatedDepthwise(nn.Conv2d):
     """A depthwise convolution of dilation 2 that keeps the side (or halves it), without bias.
 
     Its taps lie two pixels apart, so it never mixes pixels of even and odd rows or columns: the
-    four maps of every second pixel are convolved as usual, by the same kernel. The gradient of the
-    kernel is 2.5 to 6 times as fast that way on a CPU, where oneDNN has nothing quick for dilation.
+    four maps of every second pixel are convolved as usual, by the same kernel. On a CPU the
+    gradient of the kernel is quicker that way, since oneDNN has nothing quick for dilation
+    (benchmarks/speed_blocks.py).
 
     Args:
         channels: How many.
@@ -64,13 +65,15 @@ class DilatedDepthwise(nn.Conv2d):
         return _woven(self._undilated(phases))[:, :, :height, :width]
 
     def _undilated(self, x: torch.Tensor) -> torch.Tensor:
-        return F.conv2d(x, self.weight, padding=self.padding[0] // 2, groups=self.groups)
+        return F.conv2d(x, self.weight, padding=self.kernel_size[0] // 2, groups=self.groups)
 
 
 def _woven(phases: torch.Tensor) -> torch.Tensor:
     """Four maps of every second pixel, row by row, as one: ``(4 B, C, S, S) -> (B, C, 2S, 2S)``."""
-    parts = phases.permute(0, 2, 3, 1).unflatten(0, (2, 2, -1))
-    return parts.permute(2, 3, 0, 4, 1, 5).flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+    channels, height, width = phases.shape[1:]
+    parts = phases.permute(0, 2, 3, 1).view(2, 2, -1, height, width, channels)
+    pixels = parts.permute(2, 3, 0, 4, 1, 5).reshape(-1, 2 * height, 2 * width, channels)
+    return pixels.permute(0, 3, 1, 2)
 
 
 class Rectifying(nn.Module):
