@@ -1,6 +1,7 @@
 """Kendall's tau of a population, from a sample of it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,10 @@ __all__ = ["Pairs", "count_pairs"]
 Numbers = NDArray[np.int64]
 
 _MANY = 2000
+"""From here on n log n steps are faster than n ** 2."""
+
+_BLOCK = 256
+"""Rows of a matrix of pairs that are made at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +113,103 @@ def count_pairs(
     ranked = stats.rankdata(np.where(np.isnan(rows), -np.inf, rows)[:, chosen], axis=1)
     if sample.is_census:
         return _count_all(ranked, truth[chosen])
-    drawn = (truth[chosen], sample.strata[chosen], sample.pair_factors, counts[:, chosen])
-    if len(drawn[0]) > _MANY:
-        return _count_sorted(ranked, *drawn)
-    return _count_one_by_one(ranked, *drawn)
+    drawn = _Chosen(truth[chosen], sample.strata[chosen], sample.pair_factors, counts[:, chosen])
+    shape = (max(len(ranked), len(counts)),)
+    return Pairs(*(
+        np.broadcast_to(sums, shape)
+        for sums in (drawn.agreement(ranked), drawn.untied(ranked), drawn.untied_truth, drawn.all)
+    ))  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """Candidates whose pairs are counted: ``(m,)`` of some strata, weights ``(B, m)`` or (1, m)."""
+
+    truth: Floats
+    strata: Numbers
+    factors: Floats
+    weights: Floats
+
+    @property
+    def all(self) -> Floats:
+        """``(B,)`` all pairs."""
+        return self._sums(lambda weights, part: _products(weights))
+
+    @property
+    def untied_truth(self) -> Floats:
+        """``(B,)`` pairs with different truths."""
+        return self._sums(lambda weights, part: _untied(self.truth[part], weights))
+
+    def untied(self, ranked: Floats) -> Floats:
+        """``(B,)`` pairs with different ranks, which are ``(B, m)`` or ``(1, m)``."""
+        if len(ranked) == 1:
+            return self._sums(lambda weights, part: _untied(ranked[0, part], weights))
+        found = np.array(np.broadcast_to(self.all, len(ranked)))
+        rows = np.flatnonzero(_have_ties(ranked))
+        some = replace(self, weights=np.broadcast_to(self.weights, ranked.shape)[rows])
+        found[rows] = some._sums(lambda weights, part: _untied_each(ranked[rows][:, part], weights))
+        return found
+
+    def agreement(self, ranked: Floats) -> Floats:
+        """``(B,)`` pairs ordered alike, minus pairs ordered oppositely."""
+        if len(ranked) == 1 < len(self.weights):
+            return self._agreement_with_one(ranked[0])
+        if len(self.truth) > _MANY:
+            return self._agreement_sorted(ranked)
+        return self._agreement_one_by_one(ranked)
+
+    def _sums(self, of: Callable[[Floats, Any], Floats]) -> Floats:
+        """Sums over pairs, of which those inside a stratum count by its factor."""
+        total = of(self.weights, slice(None))
+        for number in np.flatnonzero(self.factors != 1):
+            part = self.strata == number
+            total = total + (self.factors[number] - 1) * of(self.weights[:, part], part)
+        return total
+
+    def _signs(self, first: slice, rest: slice) -> Floats:
+        """How pairs are ordered by truth, 1, 0 or -1, times the factor of their stratum."""
+        same = self.strata[first, None] == self.strata[rest]
+        factors = np.where(same, self.factors[self.strata[first], None], 1.0)
+        return np.asarray(factors * np.sign(self.truth[rest] - self.truth[first, None]))
+
+    def _agreement_with_one(self, ranked: Floats) -> Floats:
+        """The same ranks with many weights: products of matrices, a block of rows at a time."""
+        weights = self.weights.astype(np.float32)  # replicates make intervals of two digits
+        total = np.zeros(len(weights))
+        for start in range(0, len(ranked), _BLOCK):
+            first, rest = slice(start, start + _BLOCK), slice(None)
+            signs = self._signs(first, rest) * np.sign(ranked - ranked[first, None])
+            total += (weights[:, first] * (weights @ signs.T.astype(np.float32))).sum(axis=1)
+        return total / 2
+
+    def _agreement_one_by_one(self, ranked: Floats) -> Floats:
+        """Each candidate with all later ones, in all replicates at once."""
+        count = max(len(ranked), len(self.weights))
+        kind: type[np.floating[Any]] = np.float32 if count > 1 else np.float64
+        ranked = ranked.astype(kind)
+        weights = np.broadcast_to(self.weights.astype(kind), (count, len(self.truth)))
+        signs = self._signs(slice(None), slice(None)).astype(kind)
+        total = np.zeros(count)
+        for place in range(len(self.truth) - 1):
+            rest = slice(place + 1, None)
+            ordered = ranked[:, rest] - ranked[:, place : place + 1]
+            np.multiply(np.sign(ordered, out=ordered), weights[:, rest], out=ordered)
+            total += weights[:, place] * (ordered @ signs[place, rest])
+        return total
+
+    def _agreement_sorted(self, ranked: Floats) -> Floats:
+        """One replicate after the other, each in n log n steps: faster for many candidates."""
+        count = max(len(ranked), len(self.weights))
+        rows = np.broadcast_to(ranked, (count, len(self.truth)))
+
+        def of(weights: Floats, part: Any) -> Floats:
+            counts = np.broadcast_to(weights, (count, weights.shape[1]))
+            return np.array([
+                _sorted(row[part], self.truth[part], one)
+                for row, one in zip(rows, counts, strict=True)
+            ])  # fmt: skip
+
+        return self._sums(of)
 
 
 def _count_all(ranked: Floats, truth: Floats) -> Pairs:
@@ -136,69 +234,48 @@ def _tied(values: Floats) -> float:
     return _pairs_of(np.unique(values, return_counts=True)[1])
 
 
-def _count_one_by_one(
-    ranked: Floats, truth: Floats, strata: Numbers, factors: Floats, weights: Floats
-) -> Pairs:
-    """Each candidate with all later ones, in all replicates at once."""
-    count = max(len(ranked), len(weights))
-    # Replicates make intervals of two digits: single precision does, and takes half the time.
-    kind: type[np.floating[Any]] = np.float32 if count > 1 else np.float64
-    ranked = ranked.astype(kind)
-    weights = np.broadcast_to(weights.astype(kind), (count, len(truth)))
-    sums = np.zeros((count, 4))
-    for first in range(len(truth) - 1):
-        rest = slice(first + 1, None)
-        factor = np.where(strata[rest] == strata[first], factors[strata[first]], 1.0).astype(kind)
-        counts = weights[:, rest] * factor
-        order = np.sign(ranked[:, rest] - ranked[:, first : first + 1])
-        true = np.sign(truth[rest] - truth[first]).astype(kind)
-        sums += weights[:, first : first + 1] * _count_with_one(counts, order, true)
-    return Pairs(*sums.T)
-
-
-def _count_with_one(counts: Floats, order: Floats, true: Floats) -> Floats:
-    """``(B, 4)``: agreement, different scores, different truths, all; ``counts`` is ``(B, m)``."""
-    signed = counts * order
-    same = np.stack([np.abs(true), np.ones_like(true)], axis=1)
-    return np.column_stack([
-        signed @ true, np.einsum("bm,bm->b", signed, np.broadcast_to(order, signed.shape)),
-        counts @ same,
-    ])  # fmt: skip
-
-
-def _count_sorted(
-    ranked: Floats, truth: Floats, strata: Numbers, factors: Floats, weights: Floats
-) -> Pairs:
-    """One replicate after the other, each in n log n steps: faster for many candidates."""
-    count = max(len(ranked), len(weights))
-    rows = zip(
-        *(np.broadcast_to(one, (count, len(truth))) for one in (ranked, weights)), strict=True
-    )
-    parts = [(strata == number, factor - 1) for number, factor in enumerate(factors) if factor != 1]
-    sums = [
-        _sums_of(row, truth, counts)
-        + sum(more * _sums_of(row[part], truth[part], counts[part]) for part, more in parts)
-        for row, counts in rows
-    ]
-    return Pairs(*np.array(sums).T)
-
-
-def _sums_of(scores: Floats, truth: Floats, weights: Floats) -> Floats:
-    """``(4,)`` agreement, different scores, different truths, all, by products of weights."""
-    different = [_untied(values, weights) for values in (scores, truth)]
+def _sorted(scores: Floats, truth: Floats, weights: Floats) -> float:
+    """Agreement by products of weights."""
+    different = [float(_untied(one, weights[None])[0]) for one in (scores, truth)]
     product = np.sqrt(different[0] * different[1])
+    if not product:
+        return 0.0
     # SciPy weighs an exchange by the product of two weights, which it asks for by position.
-    tau = (
-        product
-        and stats.weightedtau(
-            scores, truth, rank=False, weigher=weights.tolist().__getitem__, additive=False
-        ).statistic
-    )
-    return np.array([tau * product, *different, _untied(np.arange(len(weights)), weights)])
+    tau = stats.weightedtau(
+        scores, truth, rank=False, weigher=weights.tolist().__getitem__, additive=False
+    ).statistic
+    return float(tau * product)
 
 
-def _untied(values: NDArray[Any], weights: Floats) -> float:
-    """The sum of the products of weights of all pairs with different values."""
-    _, place = np.unique(values, return_inverse=True)
-    equal = np.bincount(place, weights)
-    return float(equal.sum() ** 2 - (equal**2).sum()) / 2 if len(equal) > 1 else 0.0
+def _products(weights: Floats) -> Floats:
+    """``(B,)`` the sum of the products of the weights, ``(B, m)``, of all pairs."""
+    return np.asarray((weights.sum(axis=1) ** 2 - (weights**2).sum(axis=1)) / 2)
+
+
+def _untied(values: Floats, weights: Floats) -> Floats:
+    """The same, of pairs with different values, ``(m,)``."""
+    different, place = np.unique(values, return_inverse=True)
+    if len(different) == len(values):
+        return _products(weights)
+    ordered = np.argsort(place, kind="stable")
+    starts = np.searchsorted(place[ordered], np.arange(len(different)))
+    return _products(np.add.reduceat(weights[:, ordered], starts, axis=1))
+
+
+def _untied_each(values: Floats, weights: Floats) -> Floats:
+    """The same, of values that are ``(B, m)`` like the weights."""
+    places = np.argsort(values, axis=1)
+    values, weights = (np.take_along_axis(one, places, axis=1) for one in (values, weights))
+    ends = np.ones(values.shape, dtype=bool)
+    ends[:, :-1] = values[:, 1:] != values[:, :-1]
+    sums = np.cumsum(weights, axis=1)
+    # What is summed up before a value is what is at the end of the one below.
+    below = np.maximum.accumulate(np.where(ends, sums, 0.0), axis=1)
+    below = np.concatenate([np.zeros((len(sums), 1)), below[:, :-1]], axis=1)
+    return _products(np.where(ends, sums - below, 0.0))
+
+
+def _have_ties(ranked: Floats) -> NDArray[np.bool_]:
+    """``(B,)`` which rows of average ranks have equal ones: these have a lower sum of squares."""
+    count = ranked.shape[1]
+    return np.asarray((ranked**2).sum(axis=1) < count * (count + 1) * (2 * count + 1) / 6 - 0.25)
