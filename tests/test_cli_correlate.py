@@ -110,9 +110,10 @@ def test_correlate_measures_a_sample_and_goes_on_from_it(run, files, tmp_path):
         (["--metrics", "angel", "--subsets", "all"], "no metric named 'angel'; did you mean angle"),
         (["--metrics", ","], "Name at least one metric"),
         (["--subsets", "best"], "'best' names no subset"),
-        (["--subsets", "top-1000"], "has 400 networks, of which none are the best 1,000"),
+        (["--subsets", "top-1000"], "has 400 networks, so there is no top 1,000 of it"),
         (["--guard", "on", "--subsets", "all"], "A guard is one of off, score, structure"),
         (["--seeds", "one"], "Seeds are whole numbers"),
+        (["--architecture", "cell"], "has no column 'cell'"),
         (["--accuracy", "cifar10_tst"], "did you mean cifar10_test"),
     ],
 )
@@ -180,3 +181,20 @@ def test_picks_are_told_run_by_run(run, whole):
     code, _, err = run("paper", "picks", *whole)
     assert code == 2
     assert "was not measured of all 100 networks of the run" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--runs", "one"], "Seeds are whole numbers with commas between, not 'one'"),
+        (["--runs", ","], "Name at least one seed"),
+        (["--metrics", ","], "Name at least one ranking"),
+        (["--guard", "on", "--runs", "1"], "A guard is one of off, score, structure, not 'on'"),
+        (["--guard", ",", "--runs", "1"], "A guard is one of off, score, structure, not none"),
+    ],
+)
+def test_picks_are_refused_in_one_sentence(run, whole, arguments, message):
+    code, out, err = run("paper", "picks", *whole, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1

@@ -76,6 +76,27 @@ def test_fractions_become_percent_and_are_told_of(write):
     assert "The values of cifar10_test are fractions; they are shown in percent." in table.notices
 
 
+def test_values_below_1_among_percentages_are_told_of(write):
+    table = read_table(write(cifar10_test=["0.915", "93.25", "0", "1"]))
+    assert table.accuracy.tolist() == [0.915, 93.25, 0, 1]
+    assert (
+        "1 values of cifar10_test are below 1 beside others of up to 93.25; all are taken for "
+        "percent." in table.notices
+    )
+
+
+def test_test_and_validation_are_not_mixed(write, tmp_path):
+    with pytest.raises(DataError, match=r"'cifar10_test' .* is of test images by its name, but va"):
+        read_table(write(), "cifar10_test", split="valid")
+    with pytest.raises(DataError, match="split is 'test' or 'validation', not 'train'"):
+        read_table(write(), "cifar10_test", split="train")
+    path = suite_zero(tmp_path, [85.0, 90.5, 80.0, 10.0])
+    with pytest.raises(DataError, match="has accuracies of validation images alone"):
+        read_table(path, "cifar10", split="test")
+    told = read_table(path, "cifar10", split="val", epochs="200", seeds="seed 777")
+    assert told.about.startswith("cifar10 validation accuracy, 200 epochs, seed 777")
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
@@ -104,7 +125,7 @@ def test_names_that_do_not_fit_are_refused(write, tmp_path):
         read_table(path, "score")
     with pytest.raises(DataError, match="has no column 'cell'; its columns are architecture, cif"):
         read_table(path, "cifar10_test", architecture="cell")
-    with pytest.raises(DataError, match="has 4 networks, of which none are the best 5"):
+    with pytest.raises(DataError, match="has 4 networks, so there is no top 5 of it"):
         read_table(path, "cifar10_test").best(5)
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "none.csv", "cifar10_test")
@@ -114,6 +135,9 @@ def test_names_that_do_not_fit_are_refused(write, tmp_path):
     (tmp_path / "ragged.csv").write_text("architecture,cifar10_test\na,b,c\n")
     with pytest.raises(DataError, match="has 2 columns, but a line of 3: a,b,c"):
         read_table(tmp_path / "ragged.csv")
+    (tmp_path / "twice.csv").write_text("architecture,x_test,x_test\na,1,2\n")
+    with pytest.raises(DataError, match="has two columns named 'x_test'"):
+        read_table(tmp_path / "twice.csv")
     (tmp_path / "broken.csv.gz").write_bytes(gzip.compress(b"architecture,x_test\n")[:-9])
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "broken.csv.gz")
@@ -155,6 +179,9 @@ def test_a_file_of_suite_zero_gives_validation_accuracies_and_scores(tmp_path):
     assert table.accuracy.tolist() == [85.0, 90.5, 80.0, 10.0]
     assert table.columns["nwot"].tolist() == [700, 701, 702, 703]
     assert np.isnan(table.columns["grasp"]).all()
+    packed = tmp_path / "zc_nasbench201.json.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "zc_nasbench201.json").read_bytes()))
+    assert read_table(packed, "cifar100").accuracy.tolist() == table.accuracy.tolist()
 
 
 def test_a_file_of_suite_zero_that_is_none_is_refused(tmp_path):
@@ -203,7 +230,8 @@ class FakeBenchmark:
 
     def get_more_info(self, index, dataset, *, hp, is_random):
         assert (hp, is_random) == ("200", False)
-        return {"test-accuracy": {"cifar10": 90.5, "cifar100": 70.25}[dataset] + index}
+        kind = "valid-accuracy" if dataset == "cifar10-valid" else "test-accuracy"
+        return {kind: {"cifar10": 90.5, "cifar10-valid": 89.5, "cifar100": 70.25}[dataset] + index}
 
 
 def test_the_page_s_export_of_the_benchmark_is_a_table(tmp_path, monkeypatch):
@@ -219,3 +247,5 @@ def test_the_page_s_export_of_the_benchmark_is_a_table(tmp_path, monkeypatch):
     assert table.accuracy.tolist() == [70.25, 71.25, 72.25]
     assert (table.dataset, table.split, table.epochs) == ("cifar100", "test", "200")
     assert table.seeds == "mean of all trainings"
+    validation = read_table(tmp_path / "nasbench201.csv", "cifar10_valid")
+    assert validation.accuracy.tolist() == [89.5, 90.5, 91.5]

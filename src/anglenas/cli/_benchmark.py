@@ -18,20 +18,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Accuracy",
+    "Architecture",
     "Benchmark",
     "Epochs",
     "Evidence",
     "Guards",
     "Images",
+    "JudgingSeed",
     "Out",
     "Replicates",
     "Sample",
     "ScoreFiles",
+    "Seeds",
     "Split",
     "Strata",
     "Trainings",
     "gather",
     "print_sheets",
+    "read_seeds",
     "show_judging",
     "show_steps",
 ]
@@ -85,6 +89,15 @@ ScoreFiles = Annotated[
         rich_help_panel=_MEASURED,
     ),
 ]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column of the architectures, if it is not named architecture, arch_str, arch or "
+        "index.",
+        rich_help_panel=_TABLE,
+    ),
+]
 Images = Annotated[
     str | None,
     typer.Option(
@@ -100,6 +113,17 @@ Sample = Annotated[
         "seed1 for the hundred of the released code's run; with commas between.",
         rich_help_panel=_MEASURED,
     ),
+]
+Seeds = Annotated[
+    str,
+    typer.Option(
+        help="Seeds of images, weights and augmentation to measure with, with commas between; taus "
+        "are averaged.",
+        rich_help_panel=_MEASURED,
+    ),
+]
+JudgingSeed = Annotated[
+    int, typer.Option("--seed", help="Where replicates, the order of ties and searches come from.")
 ]
 Strata = Annotated[
     str | None,
@@ -184,6 +208,21 @@ def gather(
     if out is not None:
         (out / "scores.csv").write_text(scores_text(scores, table))
     return Evidence(table, scores, told, notices)
+
+
+def read_seeds(text: str) -> list[int]:
+    """Whole numbers with commas between.
+
+    Raises:
+        SettingError: There is none, or another text among them.
+    """
+    try:
+        seeds = [int(one) for one in split_names(text)]
+    except ValueError as error:
+        raise SettingError(f"Seeds are whole numbers with commas between, not {text!r}.") from error
+    if not seeds:
+        raise SettingError("Name at least one seed, such as 1.")
+    return seeds
 
 
 @contextmanager

@@ -6,19 +6,23 @@ import typer
 
 from anglenas.cli._benchmark import (
     Accuracy,
+    Architecture,
     Benchmark,
     Epochs,
     Guards,
     Images,
+    JudgingSeed,
     Out,
     Replicates,
     Sample,
     ScoreFiles,
+    Seeds,
     Split,
     Strata,
     Trainings,
     gather,
     print_sheets,
+    read_seeds,
     show_judging,
 )
 from anglenas.cli._options import (
@@ -27,7 +31,6 @@ from anglenas.cli._options import (
     Quiet,
     RecipeName,
     Scheduler,
-    Seed,
     Space,
     StoreFile,
     TimeLimit,
@@ -45,6 +48,7 @@ __all__ = ["correlate"]
 def correlate(
     benchmark: Benchmark,
     accuracy: Accuracy = None,
+    architecture: Architecture = None,
     split: Split = None,
     epochs: Epochs = None,
     trainings: Trainings = None,
@@ -67,14 +71,12 @@ def correlate(
         ),
     ] = "all,top-1000,top-500",
     guard: Guards = "off",
-    seeds: Annotated[
-        str, typer.Option(help="Seeds to measure with, with commas between; taus are averaged.")
-    ] = "1",
+    seeds: Seeds = "1",
     replicates: Replicates = 500,
     searches: Annotated[
         int, typer.Option(min=1, help="Random searches among 100 networks, of what each picks.")
     ] = 1000,
-    seed: Seed = 1,
+    seed: JudgingSeed = 1,
     space: Space = "nasbench201",
     recipe: RecipeName = None,
     flip: Flip = None,
@@ -107,11 +109,12 @@ def correlate(
     if out is not None:
         prepare_folder(out)
     table = study.read_table(
-        benchmark, accuracy, space=space, split=split, epochs=epochs, seeds=trainings
-    )
+        benchmark, accuracy, space=space, architecture=architecture, split=split, epochs=epochs,
+        seeds=trainings,
+    )  # fmt: skip
     asked = _metrics(metrics, table, scores is not None)
     evidence = gather(
-        table, asked or ["angle"], scores, data, sample, strata, seeds=_seeds(seeds),
+        table, asked or ["angle"], scores, data, sample, strata, seeds=read_seeds(seeds),
         quiet=quiet or as_json, out=out, recipe=recipe, flip=flip, workers=workers,
         scheduler=scheduler, time_limit=time_limit, device=device, store=store,
     )  # fmt: skip
@@ -143,10 +146,3 @@ def _metrics(text: str, table: "Table", from_files: bool) -> list[str]:
     if not (names := split_names(text)):
         raise SettingError("Name at least one metric, such as --metrics angle,params.")
     return list(names)
-
-
-def _seeds(text: str) -> list[int]:
-    try:
-        return [int(one) for one in split_names(text)] or [1]
-    except ValueError as error:
-        raise SettingError(f"Seeds are whole numbers with commas between, not {text!r}.") from error

@@ -78,17 +78,16 @@ Data = Annotated[
     ),
 ]
 Space = Annotated[str, typer.Option(help="Search space: a registered name or module:name.")]
+_RECIPE = (
+    "How candidates are trained for a moment: 'paper' (32 x 32 images, the published settings), "
+    "'fast' (16 x 16, 10 iterations, an 18th of the time) or 'draft' ('fast' with 1 cell per "
+    "stage; not calibrated). Fields can be changed: 'fast,repeats=3,sampling=first'."
+)
 RecipeName = Annotated[
     str | None,
-    typer.Option(
-        "--recipe",
-        metavar="NAME[,...]",
-        help="How candidates are trained for a moment: 'paper' (32 x 32 images, the published "
-        "settings), 'fast' (16 x 16, 10 iterations, an 18th of the time) or 'draft' ('fast' "
-        "with 1 cell per stage; not calibrated). Fields can be changed: "
-        "'fast,repeats=3,sampling=first'. (default: fast)",
-    ),
+    typer.Option("--recipe", metavar="NAME[,...]", help=f"{_RECIPE} (default: fast)"),
 ]
+PublishedRecipe = Annotated[str, typer.Option("--recipe", metavar="NAME[,...]", help=_RECIPE)]
 Seed = Annotated[int, typer.Option(help="Where all randomness comes from.")]
 Flip = Annotated[
     bool | None,

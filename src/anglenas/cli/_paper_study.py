@@ -13,18 +13,21 @@ from anglenas.cli._benchmark import (
     Evidence,
     Guards,
     Images,
+    JudgingSeed,
     Out,
     Replicates,
     Sample,
     ScoreFiles,
+    Seeds,
     Strata,
     Trainings,
     gather,
     print_sheets,
+    read_seeds,
     show_judging,
 )
-from anglenas.cli._options import Quiet, RecipeName, Seed, StoreFile, Workers, split_names
-from anglenas.errors import DataError
+from anglenas.cli._options import PublishedRecipe, Quiet, StoreFile, Workers, split_names
+from anglenas.errors import DataError, SettingError
 
 if TYPE_CHECKING:
     from anglenas.report import Sheet
@@ -34,6 +37,9 @@ __all__ = ["figure1", "figure2", "picks", "table1"]
 
 _TEST = "cifar10_test"
 _Run = Annotated[int, typer.Option("--run", help="Seed of the run that drew the networks.")]
+_Seed = Annotated[
+    int, typer.Option("--seed", help="Where images, weights and augmentation come from.")
+]
 
 
 def table1(
@@ -47,8 +53,9 @@ def table1(
     strata: Strata = None,
     guard: Guards = "off,score",
     replicates: Replicates = 500,
-    seed: Seed = 1,
-    recipe: RecipeName = "paper",
+    seeds: Seeds = "1",
+    seed: JudgingSeed = 1,
+    recipe: PublishedRecipe = "paper",
     workers: Workers = None,
     store: StoreFile = None,
     out: Out = None,
@@ -59,6 +66,10 @@ def table1(
     Shows the published numbers beside ours with their 95 % intervals, and for each whether they
     agree, disagree, or whether too few networks were measured to tell. Rows of which nothing was
     measured are left out.
+
+    Measuring the 550 networks of the default sample takes hours: about five on two cores, most of
+    them for the short trainings. What was measured is kept, and the same command goes on where it
+    stopped; --recipe fast takes half of one instead.
 
     Example:
 
@@ -74,8 +85,8 @@ def table1(
         raise DataError(f"Table 1 is about test accuracies, and {accuracy} is not of test images.")
     metrics = [row.metric for row in study.TABLE_1]
     evidence = gather(
-        table, metrics, scores, data, sample, strata, quiet=quiet, out=out, recipe=recipe,
-        workers=workers, store=store,
+        table, metrics, scores, data, sample, strata, seeds=read_seeds(seeds), quiet=quiet, out=out,
+        recipe=recipe, workers=workers, store=store,
     )  # fmt: skip
     known = [metric for metric in metrics if _is_known(metric, evidence)]
     with show_judging(quiet=quiet) as on_progress:
@@ -112,7 +123,8 @@ def _figure(
         scores: ScoreFiles = None,
         data: Images = None,
         run: _Run = 1,
-        recipe: RecipeName = "paper",
+        seed: _Seed = 1,
+        recipe: PublishedRecipe = "paper",
         workers: Workers = None,
         store: StoreFile = None,
         out: Out = Path("figures"),
@@ -124,8 +136,8 @@ def _figure(
         folder = prepare_folder(out or Path("figures"))
         table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
         evidence = gather(
-            table, ["angle", "loss", "params"], scores, data, f"seed{run}", None, quiet=quiet,
-            out=out, recipe=recipe, workers=workers, store=store,
+            table, ["angle", "loss", "params"], scores, data, f"seed{run}", None,
+            seeds=[seed], quiet=quiet, out=out, recipe=recipe, workers=workers, store=store,
         )  # fmt: skip
         places = study.places(evidence.scores[0], table, seed=run)
         drawn = places_figure(places, ranking, about=f"{table.dataset} {table.split}")
@@ -177,16 +189,18 @@ def picks(
         str, typer.Option(help="What to rank by, with commas between.")
     ] = "params,angle,loss,angle_loss,angle_loss+params",
     guard: Guards = "off,score",
-    recipe: RecipeName = "paper",
+    seed: _Seed = 1,
+    recipe: PublishedRecipe = "paper",
     workers: Workers = None,
     store: StoreFile = None,
     out: Out = None,
     quiet: Quiet = False,
 ) -> None:
-    """Search at random as the released code does, and tell how accurate what is picked is.
+    """Search at random among the hundreds that the released code draws, and tell what is picked.
 
     Each run ranks a hundred networks of NAS-Bench-201; the table shows the accuracy of what each
-    ranking puts first, beside that of #Param alone and the best of the hundred.
+    ranking puts first, beside that of #Param alone, the mean and the best of the hundred. All runs
+    are measured with the same images and weights; in the released code these change with the run.
 
     Example:
 
@@ -198,12 +212,17 @@ def picks(
     if out is not None:
         prepare_folder(out)
     table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
-    rankings, seeds = split_names(metrics), [int(one) for one in split_names(runs)]
+    rankings, runs_asked = split_names(metrics), read_seeds(runs)
+    if not rankings:
+        raise SettingError("Name at least one ranking, such as --metrics params,angle.")
     evidence = gather(
-        table, [*rankings, "angle", "loss"], scores, data, ",".join(f"seed{s}" for s in seeds),
-        None, quiet=quiet, out=out, recipe=recipe, workers=workers, store=store,
+        table, [*rankings, "angle", "loss"], scores, data,
+        ",".join(f"seed{run}" for run in runs_asked), None, seeds=[seed], quiet=quiet, out=out,
+        recipe=recipe, workers=workers, store=store,
     )  # fmt: skip
-    found = study.picks(evidence.scores[0], table, rankings, seeds=seeds, guards=split_names(guard))
+    found = study.picks(
+        evidence.scores[0], table, rankings, seeds=runs_asked, guards=split_names(guard)
+    )
     _show(table, [pick_sheet(found)], evidence.notices, out, "picks")
 
 

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from anglenas.errors import SettingError
 from anglenas.numerics import derive
-from anglenas.ranking import order, parse
+from anglenas.ranking import Sample, order, parse
 from anglenas.study._estimates import Drawn
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "draw_anew"]
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,8 @@ class Choice:
         searches: How many searches there were.
         networks: How many measured networks they were drawn from.
         accuracy: Mean accuracy of the picks, in percent.
-        deviation: Standard deviation of that over searches.
+        deviation: Standard deviation of that over searches. All of them share the networks that
+            were measured, so it is not how uncertain the mean is.
         regret: Mean of how far the picks are below the best network of their search.
         best: Mean accuracy of the best network of a search.
         gain: Mean of what the picks have over those of ``params``.
@@ -49,9 +50,9 @@ def choose(
 ) -> Choice:
     """Search many times, each time among ``size`` networks, and take what the ranking puts first.
 
-    Networks are drawn without repetition, as likely as their weights say, so that each search is
-    one in the whole table. Ranks are formed among the networks of one search. With several seeds
-    of measurement, searches take them in turn.
+    A search in the whole table finds networks of each stratum in numbers that vary by chance; as
+    many are drawn here of those that were measured, without repetition. Ranks are formed among the
+    networks of one search. With several seeds of measurement, searches take them in turn.
 
     Args:
         drawn: What was measured.
@@ -62,9 +63,13 @@ def choose(
         seed: Where chance comes from.
 
     Raises:
-        SettingError: Fewer than ``size`` networks were measured.
+        SettingError: Fewer networks were measured of a stratum than a search takes on average.
     """
-    if not 1 <= size <= len(drawn.rows):
+    sizes = drawn.sample.sizes
+    if (
+        not 1 <= size <= len(drawn.rows)
+        or (drawn.sample.drawn < np.floor(size * sizes / sizes.sum())).any()
+    ):
         raise SettingError(
             f"{metric} was measured of {len(drawn.rows):,} networks, too few for searches among "
             f"{size:,}; search among fewer, or measure more."
@@ -86,10 +91,23 @@ def _search(
 ) -> tuple[float, float, float]:
     """Accuracies of the pick, of the best network, and of the pick of params."""
     rng = np.random.default_rng(derive(seed, "search", number))
-    weights = drawn.sample.weights
-    chosen = rng.choice(len(weights), size, replace=False, p=weights / weights.sum())
+    chosen = draw_anew(drawn.sample, size, rng)
     columns = drawn.columns[number % len(drawn.columns)]
     here = {name: values[chosen] for name, values in columns.items()}
     truth = drawn.truth[chosen]
     pick = order(parse(metric).evaluate(here, drawn.directions))[0]
     return truth[pick], truth.max(), truth[order(here["params"])[0]]
+
+
+def draw_anew(sample: Sample, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """``(size,)`` of the networks measured, as a random sample of the whole table would hold them.
+
+    Where it would hold more of a stratum than were measured, another one is drawn.
+    """
+    counts = rng.multivariate_hypergeometric(sample.sizes, size)
+    while (counts > sample.drawn).any():
+        counts = rng.multivariate_hypergeometric(sample.sizes, size)
+    parts = (np.flatnonzero(sample.strata == stratum) for stratum in range(len(counts)))
+    return np.concatenate([
+        rng.choice(part, count, replace=False) for part, count in zip(parts, counts, strict=True)
+    ])  # fmt: skip

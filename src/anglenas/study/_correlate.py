@@ -15,17 +15,17 @@ from anglenas.study._choices import Choice, choose
 from anglenas.study._estimates import Drawn, Estimate, Ranking, estimate
 from anglenas.study._scores import Scores, directions_of
 from anglenas.study._structure import has_no_module
-from anglenas.study._subsets import Subset, read_subset, strata_of
+from anglenas.study._subsets import Subset, names_part, read_subset, strata_of
 from anglenas.study._table import Table
 
-__all__ = ["GUARDS", "Study", "apply_guard", "correlate", "drawn_of"]
+__all__ = ["GUARDS", "Study", "apply_guard", "check_guards", "correlate", "drawn_of"]
 
 GUARDS = ("off", "score", "structure")
 """How trivial networks are treated: as any other; ranked last where their angle is 0.95 or more
 after at least 50 iterations, or their cell has no module (the released code of Yang et al., WACV
 2023); or ranked last where nothing that learns is on the ways through their cell."""
 
-_TOP = re.compile(r"top[-:]?(\d+%?)")
+_TOP = re.compile(r"^top[-:]?(\d+(?:\.\d+)?%?)$")
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,11 @@ def correlate(
         UnknownNameError: A metric was not measured.
         DataError: The table has fewer networks than a subset.
     """
-    told = tuple(_strata_told(scores) if strata is None else strata)
+    told = tuple(_strata_told(scores, table) if strata is None else strata)
     asked = [read_subset(name, table) for name in dict.fromkeys(subsets)]
     cells = strata_of(table, told)
+    guards = list(guards)
+    check_guards(guards)
     rankings = [(metric, guard) for metric in dict.fromkeys(metrics)
                 for guard in _guards_of(metric, guards)]  # fmt: skip
     guarded = {guard: [apply_guard(one, table, guard) for one in scores]
@@ -134,27 +136,61 @@ def _assumed(drawn: Drawn, strata: Sequence[str]) -> tuple[str, ...]:
     return (f"The networks that were measured are taken for random ones of {parts}.",)
 
 
-def _strata_told(scores: Sequence[Scores]) -> list[str]:
-    names = sorted({name for one in scores for name in one.samples})
-    if "top" in names:
-        raise SettingError(
-            "A sample of the scores is called 'top', which does not tell of how many networks; say "
-            "by strata which parts of the table more were drawn from, such as --strata top-1000."
+def _strata_told(scores: Sequence[Scores], table: Table) -> list[str]:
+    """The subsets that samples were drawn from, by the samples' names."""
+    drawn: dict[str, NDArray[np.bool_]] = {}
+    for one in scores:
+        for name, chosen in one.samples.items():
+            if name == "top":
+                raise SettingError(
+                    "A sample of the scores is called 'top', which does not tell of how many "
+                    "networks; say by strata which parts of the table more were drawn from, such "
+                    "as --strata top-1000."
+                )
+            subset = _TOP.sub(r"top-\1", name)
+            if names_part(subset):
+                drawn[subset] = drawn.get(subset, False) | chosen
+    for name, chosen in drawn.items():
+        _check_inside(name, chosen, table)
+    return sorted(drawn)
+
+
+def _check_inside(name: str, chosen: NDArray[np.bool_], table: Table) -> None:
+    outside = np.flatnonzero(chosen & ~read_subset(name, table).members)
+    if len(outside):
+        raise DataError(
+            f"{len(outside)} of the networks that were drawn from {name} are not in it by "
+            f"{table.dataset} {table.split} accuracy, such as "
+            f"{table.architectures[outside[0]]}, so they are no random sample there; judge by the "
+            "accuracies that they were drawn by."
         )
-    return [f"top-{match[1]}" for name in names if (match := _TOP.fullmatch(name))]
 
 
-def _guards_of(metric: str, guards: Iterable[str]) -> list[str]:
+def _guards_of(metric: str, guards: Sequence[str]) -> list[str]:
     """The guards that could change a ranking; ``"off"`` alone where no short training speaks."""
-    for guard in guards:
-        if guard not in GUARDS:
-            raise SettingError(f"A guard is one of {', '.join(GUARDS)}, not {guard!r}.")
     bases = {name.partition("@")[0] for name in parse(metric).metrics}
     return list(dict.fromkeys(guards)) if bases & set(GUARDED) else ["off"]
 
 
+def check_guards(guards: Sequence[str]) -> None:
+    """Make sure that there are guards, and that all are of :data:`GUARDS`.
+
+    Raises:
+        SettingError: There is none, or one has another name.
+    """
+    wrong = next((guard for guard in guards if guard not in GUARDS), None)
+    if wrong is not None or not guards:
+        told = "none" if wrong is None else repr(wrong)
+        raise SettingError(f"A guard is one of {', '.join(GUARDS)}, not {told}.")
+
+
 def apply_guard(scores: Scores, table: Table, guard: str) -> Scores:
-    """The scores in which trivial networks are put behind by one of :data:`GUARDS`."""
+    """The scores in which trivial networks are put behind by one of :data:`GUARDS`.
+
+    Raises:
+        SettingError: There is no such guard.
+    """
+    check_guards([guard])
     if guard == "off":
         return scores
     columns, _ = _guarded(scores, table, guard)
@@ -218,7 +254,7 @@ def drawn_of(
     names = dict.fromkeys([*needed, "params"] if has_params else needed)
     rows = np.flatnonzero(np.all([one.measured[name] for one in scores for name in names], axis=0))
     if not len(rows):
-        raise DataError(f"No network of the table has all that {metric} needs; measure more.")
+        raise DataError(_nothing_has_all(metric, names, scores))
     columns = [{name: one.columns[name][rows] for name in names} for one in scores]
     return Drawn.of(
         rows,
@@ -229,6 +265,17 @@ def drawn_of(
         replicates=replicates,
         seed=seed,
     )
+
+
+def _nothing_has_all(metric: str, names: Iterable[str], scores: Sequence[Scores]) -> str:
+    lacking = [f"{name} with seed {one.seed}" for one in scores for name in names
+               if not one.measured[name].any()]  # fmt: skip
+    if lacking:
+        return (
+            f"{metric} cannot be judged, since {lacking[0]} was not measured; measure it, or give "
+            "files of the same seeds."
+        )
+    return f"No network of the table has all that {metric} needs; measure more."
 
 
 def _estimates(ranking: Ranking, subsets: Sequence[Subset], guard: str) -> list[Estimate]:
@@ -243,8 +290,9 @@ def _estimates(ranking: Ranking, subsets: Sequence[Subset], guard: str) -> list[
 
 
 def _can_search(drawn: Drawn, size: int) -> bool:
-    strata = range(len(drawn.sample.sizes))
-    return len(drawn.rows) >= 2 * size and drawn.sample.covers(strata)
+    """Whether twice what a search takes on average was measured of each part of the table."""
+    sizes = drawn.sample.sizes
+    return bool((drawn.sample.drawn >= 2 * size * sizes / sizes.sum()).all())
 
 
 def _seconds(scores: Scores, metric: str) -> float:

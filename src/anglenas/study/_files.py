@@ -70,6 +70,9 @@ def read_columns(path: Path) -> Columns:
         raise DataError(
             f"{str(path)!r} holds no rows; a table has a line of names and one a network."
         )
+    if len(set(head)) < len(head):
+        twice = next(name for name in head if head.count(name) > 1)
+        raise DataError(f"{str(path)!r} has two columns named {twice!r}; rename or drop one.")
     if odd := next((row for row in rows if len(row) != len(head)), None):
         raise DataError(
             f"{str(path)!r} has {len(head)} columns, but a line of {len(odd)}: "

@@ -11,7 +11,7 @@ from anglenas.errors import DataError
 from anglenas.plugins import load
 from anglenas.ranking import check_metrics, order, parse, ranks
 from anglenas.spaces import is_untrained
-from anglenas.study._correlate import Study, apply_guard
+from anglenas.study._correlate import Study, apply_guard, check_guards
 from anglenas.study._estimates import Estimate, Interval
 from anglenas.study._measure import run_of
 from anglenas.study._scores import Scores, directions_of
@@ -204,6 +204,7 @@ class Pick:
         architecture: The pick.
         accuracy: What it reached, in percent.
         best: What the best network of the hundred reached.
+        mean: What they reached on average: what choosing blindly is worth.
     """
 
     metric: str
@@ -212,6 +213,7 @@ class Pick:
     architecture: str
     accuracy: float
     best: float
+    mean: float
 
 
 def picks(
@@ -236,15 +238,19 @@ def picks(
     Raises:
         UnknownNameError: A metric was not measured.
         DataError: Not all of the networks were measured.
+        SettingError: There is no such guard.
     """
+    check_guards(guards)
     found = []
     for guard in guards:
         guarded = apply_guard(scores, table, guard)
         for seed in seeds:
             rows = run_of(seed, table)
-            best = float(table.accuracy[rows].max())
+            reached = table.accuracy[rows]
             for metric in metrics:
                 row = rows[order(_scores(guarded, rows, metric))[0]]
-                accuracy = float(table.accuracy[row])
-                found.append(Pick(metric, guard, seed, table.architectures[row], accuracy, best))
+                found.append(Pick(
+                    metric, guard, seed, table.architectures[row], float(table.accuracy[row]),
+                    best=float(reached.max()), mean=float(reached.mean()),
+                ))  # fmt: skip
     return tuple(found)

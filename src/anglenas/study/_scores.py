@@ -118,6 +118,11 @@ class _File:
         columns = read_columns(path)
         rows = _places(architectures_of(columns, table.space), table, columns.name)
         seeds = numbers(columns, "seed") if "seed" in columns.texts else np.ones(len(rows))
+        if np.isnan(seeds).any():
+            raise DataError(
+                f"Row {np.flatnonzero(np.isnan(seeds))[0] + 1} of {columns.name!r} has no seed; "
+                "fill it in, or leave the column out."
+            )
         values = _values(columns, metrics)
         if not values:
             raise DataError(f"{columns.name!r} has no column with a metric; name one, like angle.")

@@ -11,7 +11,7 @@ from anglenas.errors import SettingError
 from anglenas.study._structure import equal_size_groups
 from anglenas.study._table import Table
 
-__all__ = ["Subset", "read_subset", "strata_of"]
+__all__ = ["Subset", "names_part", "read_subset", "strata_of"]
 
 _NAME = re.compile(r"all|top-(?P<count>\d+)|top-(?P<percent>\d+(?:\.\d+)?)%|groups|group-([0-7])")
 
@@ -63,6 +63,15 @@ def read_subset(name: str, table: Table) -> Subset:
     groups = equal_size_groups(table.architectures, table.space)
     wanted = range(8) if name == "groups" else [int(name[-1])]
     return Subset(name, tuple(groups == number for number in wanted))
+
+
+def names_part(name: str) -> bool:
+    """Whether a name is that of a subset other than ``all``.
+
+    >>> names_part("top-2.5%"), names_part("group-3"), names_part("all"), names_part("seed1")
+    (True, True, False, False)
+    """
+    return name != "all" and _NAME.fullmatch(name) is not None
 
 
 def strata_of(table: Table, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

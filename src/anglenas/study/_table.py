@@ -91,8 +91,8 @@ class Table:
         """
         if not 1 <= count <= len(self):
             raise DataError(
-                f"The table {self.source!r} has {len(self):,} networks, of which none are the "
-                f"best {count:,}; ask for 1 to {len(self):,}."
+                f"The table {self.source!r} has {len(self):,} networks, so there is no top "
+                f"{count:,} of it; name other subsets, of 1 to {len(self):,}."
             )
         chosen = np.zeros(len(self), dtype=bool)
         chosen[np.argsort(-self.accuracy, kind="stable")[:count]] = True
@@ -135,13 +135,15 @@ def read_table(
         UnknownNameError: It has no such column or data set.
     """
     path = Path(path)
-    if path.suffix == ".json":
-        return _read_json(path, accuracy, space)
+    if split is not None and split not in _SPLITS:
+        raise DataError(f"split is 'test' or 'validation', not {split!r}.")
+    if path.name.endswith((".json", ".json.gz")):
+        return _read_json(path, accuracy, space, split=split, epochs=epochs, seeds=seeds)
     columns = read_columns(path)
     name = _choose(accuracy, _accuracy_columns(columns), columns.texts, path.name)
     values, notices = _percent(numbers(columns, name), name)
-    told = split or _SPLITS.get(name.rpartition("_")[2], "")
-    if told not in _SPLITS.values():
+    told = _split_of(name, split, path.name)
+    if not told:
         raise DataError(
             f"Nothing tells whether {name!r} of {path.name!r} is of test or validation images; "
             "say split='test' or split='validation'."
@@ -160,6 +162,17 @@ def read_table(
         columns=_params(columns),
         notices=(*notices, *_partial(len(texts), space)),
     )
+
+
+def _split_of(column: str, said: str | None, file: str) -> str:
+    """What the column's name tells, or what was said; empty if neither does."""
+    named, wanted = _SPLITS.get(column.rpartition("_")[2], ""), _SPLITS.get(said or "", "")
+    if named and wanted not in ("", named):
+        raise DataError(
+            f"{column!r} of {file!r} is of {named} images by its name, but {wanted} was asked for; "
+            "name the column that is meant."
+        )
+    return named or wanted
 
 
 def _accuracy_columns(columns: Columns) -> list[str]:
@@ -183,8 +196,12 @@ def _dataset(column: str) -> str:
 
 
 def _percent(values: Floats, column: str) -> tuple[Floats, tuple[str, ...]]:
-    if np.isnan(values).any() or not len(values) or values.max() > 1:
+    if np.isnan(values).any() or not len(values):
         return values, ()
+    if values.max() > 1:
+        low = int(((values > 0) & (values < 1)).sum())
+        told = f"{low:,} values of {column} are below 1 beside others of up to {values.max():.4g}"
+        return values, (f"{told}; all are taken for percent.",) if low else ()
     return values * 100, (f"The values of {column} are fractions; they are shown in percent.",)
 
 
@@ -221,7 +238,20 @@ _NASLIB_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "a
 _NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
-def _read_json(path: Path, dataset: str | None, space: str) -> Table:
+def _read_json(
+    path: Path,
+    dataset: str | None,
+    space: str,
+    *,
+    split: str | None,
+    epochs: str | None,
+    seeds: str | None,
+) -> Table:
+    if _SPLITS.get(split or "", "validation") != "validation":
+        raise DataError(
+            f"{path.name!r} has accuracies of validation images alone; for those of test images "
+            "give a CSV."
+        )
     if space != "nasbench201":
         raise DataError(f"JSON files are read for nasbench201 alone, not for {space}; give a CSV.")
     try:
@@ -241,8 +271,9 @@ def _read_json(path: Path, dataset: str | None, space: str) -> Table:
     values, notices = _percent(accuracy, "val_accuracy")
     notices = (*notices, *_partial(len(texts), space))
     return Table(
-        path.name, space, texts, values, name, "validation", columns=scores, notices=notices
-    )
+        path.name, space, texts, values, name, "validation", epochs or "", seeds or "", scores,
+        notices,
+    )  # fmt: skip
 
 
 def _proxies(cells: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
