@@ -6,10 +6,10 @@ Reads docs/evidence/study_RECIPE_cifar10.csv.gz and study_RECIPE_cifar100.csv.gz
 (benchmarks/study_measure.py makes them), and for `paper` study_training_free_cifar10.csv.gz and
 study_ntk_cifar10.csv.gz (benchmarks/study_training_free.py). Writes, as far as they are there:
 table1.md with verdicts, study.md with all subsets, guards and combinations, picks.md, figure1,
-figure2 and figures.md, and seeds.md of the first file with study_RECIPE_cifar10_seed2.csv.gz, which
-is of other images and weights. Nothing is measured. ``--page`` also puts the tables into
-docs/evidence/study.md, between ``<!-- paper table1.md -->`` and ``<!-- end -->``, and the figures
-beside its images.
+figure2 and figures.md; seeds.md of the first file with study_RECIPE_cifar10_seed2.csv.gz, which is
+of other images and weights, and regions.md of LR1 with three seeds. Nothing is measured. ``--page``
+also puts the tables into docs/evidence/study.md, between ``<!-- paper table1.md -->`` and
+``<!-- end -->``, and the figures beside its images.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from anglenas.ranking import parse
+from anglenas.ranking import GUARDED, parse
 from anglenas.report import (
     markdown,
     pick_sheet,
@@ -35,6 +35,9 @@ from anglenas.report import (
 from anglenas.study import (
     GUARDS,
     TABLE_1,
+    Pick,
+    Scores,
+    Table,
     correlate,
     picks,
     places,
@@ -46,6 +49,7 @@ from anglenas.study import (
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
 PAGE, IMAGES = EVIDENCE / "study.md", EVIDENCE.parent / "images"
 TRAINING_FREE = ("study_training_free_cifar10", "study_ntk_cifar10")
+REGIONS = ("study_regions_cifar10_seed2", "study_regions_cifar10_seed3")
 OF_TRAINING = ("angle_loss", "angle_loss+params")
 FURTHER = ("angle", "loss", "tse", "z(tse)+z(angle)+z(log(params))")
 SUBSETS = ("all", "top-1000", "top-500", "top-10%", "groups")
@@ -69,8 +73,19 @@ def study_cifar10(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     there = [seed for seed in (1, 2, 3) if f"seed{seed}" in measured[0].samples]
     whole = [seed for seed in there if measured[0].samples[f"seed{seed}"].sum() == 100]
     if whole:
-        sheet = pick_sheet(picks(measured[0], table, seeds=whole, guards=GUARDS))
-        (out / "picks.md").write_text(markdown(sheet))
+        (out / "picks.md").write_text(
+            markdown(pick_sheet(_picks(measured[0], table, known, whole)))
+        )
+
+
+def _picks(
+    scores: Scores, table: Table, metrics: Sequence[str], seeds: Sequence[int]
+) -> list[Pick]:
+    """What each ranking picks, and with each guard where one could change it."""
+    rankings = [*metrics, *FURTHER]
+    guarded = [one for one in rankings if set(parse(one).metrics) & set(GUARDED)]
+    found = picks(scores, table, rankings, seeds=seeds)
+    return [*found, *picks(scores, table, guarded, seeds=seeds, guards=GUARDS[1:])]
 
 
 def _known(metric: str, columns: Collection[str]) -> bool:
@@ -86,6 +101,16 @@ def seeds_cifar10(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     )  # fmt: skip
     sheets = study_sheets(found)[:2]
     (out / "seeds.md").write_text("\n".join(map(markdown, sheets)))
+
+
+def seeds_regions(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
+    """What changes for LR1 with other crops and weights."""
+    table = read_table(accuracies, "cifar10_test", epochs="200")
+    found = correlate(
+        read_scores(scores, table), table, ["regions", "regions+params"],
+        subsets=("all", "top-1000"), strata=STRATA,
+    )  # fmt: skip
+    (out / "regions.md").write_text("\n".join(map(markdown, study_sheets(found)[:2])))
 
 
 def figures_cifar100(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
@@ -134,6 +159,7 @@ def main() -> None:
     for make, names in (
         (study_cifar10, (scores, *free)),
         (seeds_cifar10, (scores, f"{scores}_seed2")),
+        *([(seeds_regions, (TRAINING_FREE[0], *REGIONS))] if free else []),
         (figures_cifar100, (f"{scores}0",)),
     ):
         started = time.perf_counter()

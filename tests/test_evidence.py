@@ -84,10 +84,14 @@ SUM = "z(angle)+z(tse)+z(log(params))"
     [
         ("paper=study_paper_cifar10.csv.gz",),
         ("--networks", "held-out", "fast=study_fast_cifar10.csv.gz"),
+        ("--networks", "held-out", "--guard", "fast, guard=study_fast_cifar10.csv.gz"),
+        ("--column", "cifar100_test", "fast=study_fast_cifar100.csv.gz"),
+        ("--column", "cifar100_test", "--guard", "fast, guard=study_fast_cifar100.csv.gz"),
+        ("--guard", "paper, guard=study_paper_cifar10.csv.gz"),
         ("--gain", "paper=study_paper_cifar10.csv.gz", "fast=study_fast_cifar10.csv.gz",
          "--ranks", "angle_loss+params", SUM),
     ],
-    ids=["paper", "fast", "gain"],
+    ids=["paper", "fast", "fast guard", "cifar100", "cifar100 guard", "paper guard", "gain"],
 )  # fmt: skip
 def test_page_of_recipes_shows_the_tables_that_the_script_makes(dev_data, arguments):
     rows = printed_by_recipes(dev_data, arguments)
