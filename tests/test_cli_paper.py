@@ -56,7 +56,10 @@ def test_cells_are_searched_drawn_and_told(run: Run, tmp_path: Path) -> None:
         (3, "angle_loss"), (4, "angle_loss+params"), (5, "angle_loss"), (6, "angle_loss+params"),
     ]  # fmt: skip
     drawings = {f"figure{n}.{kind}" for n in (3, 4, 5, 6) for kind in ("svg", "png", "pdf")}
-    assert {path.name for path in (tmp_path / "cells").iterdir()} == {*drawings, "cells.json"}
+    folders = {"figure3", "figure4", "figure5", "figure6"}
+    written = {path.name for path in (tmp_path / "cells").iterdir()}
+    assert written == {*drawings, *folders, "cells.json"}
+    assert (tmp_path / "cells" / "figure6" / "best.json").exists()
     for one in results:
         assert one["genotype"] in ended.out
         assert str(DARTS.parse(one["genotype"])) == one["genotype"]

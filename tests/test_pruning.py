@@ -25,7 +25,8 @@ from anglenas.plugins import load
 from anglenas.probes import find_metric
 from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
-from anglenas.searching._readings import change, places_by_change
+from anglenas.searching._ranked import Judge
+from anglenas.searching._readings import change, places_by_change, places_of_pruned
 from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET, Supernet
 from anglenas.strategies import Request, Trial
 from anglenas.strategies.prune import PRUNE, PruneSearch, Round
@@ -232,7 +233,7 @@ def test_removals_are_told_with_what_was_measured():
     assert seen[0].stage == "round 1 of 3: 4 operations on an edge, 3 stay"
     assert seen[-1].stage == "round 3 of 3: 2 operations on an edge, 1 stays"
     assert seen[-1].best is None
-    assert found.computed == 2 * 54 + 2  # a training and a count each, and those of the result
+    assert found.computed == 2 * 54 + 1  # a training and a count each, and the result's count
     pruned = Counter(row["round"] for row in found.pruning if row["pruned"])
     assert pruned == {1: 6, 2: 6, 3: 6}
     assert found.pruning[0].keys() == {
@@ -264,9 +265,45 @@ def test_places_are_those_of_the_rank_expression():
 @pytest.mark.slow
 def test_reading_by_change_measures_the_supernet_of_each_round_too():
     found = search("params+loss", strategy="prune,reading=change", recipe=f"{TINY},repeats=2")
-    assert found.strategy == "prune,reading=change"
-    assert found.computed == 57 * 3 + 3
+    assert found.strategy == "prune,number=1,reading=change,supernet=nasbench201_supernet"
+    assert found.computed == 57 * 3 + 1
     assert len(found.pruning) == 54
+
+
+def test_logarithms_of_changes_are_refused_before_anything_is_measured(tmp_path):
+    for rank, strategy in (("z(angle)+z(log(params))", "prune,reading=change"),
+                           ("z(log(params))", "prune")):  # fmt: skip
+        with pytest.raises(
+            SettingError, match=r"values below 0; write logrank\(params\) or params"
+        ):
+            search(rank, strategy=strategy, store=tmp_path / "scores.sqlite")
+    assert not (tmp_path / "scores.sqlite").exists()
+
+
+def test_fields_of_a_recipe_change_the_one_of_the_supernets():
+    found = search("params", recipe="channels=2")
+    assert (found.recipe.name, found.recipe.channels, found.recipe.repeats) == ("tenas*", 2, 3)
+
+
+def test_a_result_that_cannot_be_measured_is_a_result(monkeypatch):
+    pruning = importlib.import_module("anglenas.searching._pruning")
+    cell = load("space", "nasbench201").parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    monkeypatch.setattr(pruning.Pruning, "run", lambda self, scorer, report: cell)
+    found = search("ntk+regions", recipe="tenas,resolution=8", metrics=["ntk"])
+    assert found.best.architecture == cell
+    assert found.best.scored
+    assert found.best.values["ntk"] is None
+    assert found.rank == "ntk+regions"
+
+
+def test_removals_that_the_guard_put_behind_go_last():
+    supernets = [NASBENCH201_SUPERNET.full().without(0, name) for name in ("skip_connect",) * 3]
+    metrics = [find_metric("angle"), find_metric("loss")]
+    seen = [Measured({"angle": a, "loss": 1.0}, {"angle": 0.0, "loss": 0.0}, {})
+            for a in (0.99, 0.5, 0.97)]  # fmt: skip
+    judge = Judge("angle_loss", iterations=100)
+    placed = places_of_pruned(judge, NASBENCH201_SUPERNET, supernets, seen, metrics)
+    assert placed.tolist() == [1.0, 2.0, 0.0]  # of the two behind, the earlier one first
 
 
 @pytest.mark.slow
@@ -305,6 +342,8 @@ def test_spaces_without_supernets_and_unknown_names_are_refused():
         search(space="nasbench201_supernet")
     with pytest.raises(SettingError, match="'nasbench201' is no space of supernets"):
         search(strategy="prune,supernet=nasbench201")
+    with pytest.raises(SettingError, match="'darts_supernet' is no architecture of 'nasbench201'"):
+        search(strategy="prune,supernet=darts_supernet")
     with pytest.raises(UnknownNameError, match="no space named 'other'"):
         search(strategy="prune,supernet=other")
     with pytest.raises(UnknownNameError, match="no metric named 'angel'"):
@@ -316,9 +355,18 @@ def test_a_supernet_that_does_not_fit_the_memory_is_refused_before_anything_is_m
     with pytest.raises(SettingError, match=r"of 8 x 8 pixels takes about .* TB|about .* GB"):
         search(recipe="paper-pruning,channels=20000", store=store)
     assert not store.exists()
-    check_memory(10**6, 2, "10 images")
-    with pytest.raises(SettingError, match="fewer channels, cells or images"):
-        check_memory(10**15, 2, "10 images")
+    with pytest.raises(SettingError, match=r"such as --recipe paper-pruning,channels=500000000\.$"):
+        search(recipe="paper-pruning,channels=1000000000", store=store)
+    check_memory(10**6, 2, "10 images", "fast")
+    with pytest.raises(SettingError, match=r"in each of 2 workers.*fewer channels.*fewer workers"):
+        check_memory(10**15, 2, "10 images", "fast")
+
+
+def test_what_is_not_trained_needs_no_memory_for_it(monkeypatch):
+    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", 1)
+    with pytest.raises(SettingError, match="to train the supernet|To train the supernet"):
+        search("angle")
+    assert set(search("params").best.architecture.operations) == {"nor_conv_3x3"}
 
 
 def test_memory_grows_with_images_and_pixels():
@@ -380,10 +428,11 @@ def test_a_search_killed_twice_ends_as_one_that_was_not(tmp_path):
         process = start(tmp_path, "--workers", workers)
         while rows(tmp_path / "scores.sqlite") < known + further and process.poll() is None:
             time.sleep(0.05)
+        assert process.poll() is None  # it is under way
         process.kill()
         process.communicate()
         known = rows(tmp_path / "scores.sqlite")
-        assert known >= further
+        assert further <= known < whole.computed
     process = start(tmp_path, "--workers", "0", "--json")
     out, errors = process.communicate()
     assert process.returncode == 0, errors

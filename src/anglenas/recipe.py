@@ -101,8 +101,8 @@ PRESETS: dict[str, Recipe] = {
         Recipe(name="fast", calibrated=True, resolution=16, iterations=10),
         Recipe(name="draft", calibrated=False, resolution=16, iterations=10, cells=1),
         # Of supernets. Iterations and learning rates are the paper's; what its supernets were is
-        # not known. Those of NAS-Bench-201 are as small as TE-NAS's; for DARTS, 4 channels at
-        # 16 x 16 take no longer than TE-NAS's single one at 32 x 32, which hardly learns anything.
+        # not known. Those of NAS-Bench-201 are as small as TE-NAS's; those of DARTS have 4 channels
+        # at 16 x 16 in place of TE-NAS's single one at 32 x 32.
         Recipe(name="paper-pruning", iterations=100, channels=3, cells=1),
         Recipe(name="paper-darts", lr=0.5, resolution=16, channels=4, cells=1),
         # TE-NAS's own: 72 images (14 in DARTS) for the NTK, everything three times.

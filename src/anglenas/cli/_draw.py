@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from anglenas.cli._options import Space
-from anglenas.errors import SettingError
+from anglenas.errors import AnglenasError, SettingError
 
 __all__ = ["draw"]
 
@@ -28,9 +28,29 @@ def draw(
     is_folder = os.path.isdir(subject)  # noqa: PTH112 - Path raises for a text that is too long
     text, name = _best(Path(subject), space) if is_folder else (subject, space)
     searched: Any = load("space", name)
-    architecture = searched.parse(text)
+    architecture = _parsed(searched, name, text)
     save_figure(draw_cells(searched.graphs(architecture), caption=str(architecture)), out)
     print(out)
+
+
+def _parsed(searched: Any, name: str, text: str) -> Any:
+    """The architecture; a text of another space is told to be one."""
+    from anglenas.errors import ArchitectureError
+    from anglenas.plugins import load, names
+
+    try:
+        return searched.parse(text)
+    except ArchitectureError:
+        for other in names("space"):
+            try:
+                load("space", other).parse(text)
+            except (AnglenasError, ValueError):
+                continue
+            raise SettingError(
+                f"The text is no architecture of {name!r} but one of {other!r}; add --space "
+                f"{other}."
+            ) from None
+        raise
 
 
 def _best(folder: Path, space: str) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """``anglenas paper``: what was published, made again."""
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -84,8 +86,10 @@ def cells(
     """Search DARTS cells as for figures 3 to 6 of the supplement, and draw them.
 
     For each set of images that is given, cells are searched by angle_loss and by
-    angle_loss+params. Each search is drawn as SVG, PNG and PDF; cells.json holds the genotypes, and
-    the sizes of the networks that they make.
+    angle_loss+params. Each search is drawn as SVG, PNG and PDF, and has a folder as any run has;
+    cells.json holds the genotypes, the seconds that were spent on measuring (of all processes
+    together), and the sizes of the networks that the cells make. A search of the DARTS space takes
+    hours; what was measured is kept, and the same command goes on where it stopped.
 
     Example:
 
@@ -125,10 +129,11 @@ def _write(
     import json
 
     from anglenas.plugins import load
-    from anglenas.report import draw_cells, save_figure
+    from anglenas.report import draw_cells, save_figure, write_run
 
     best = found.best.architecture
     caption = f"Found by {found.rank} with {found.strategy} on {found.data}. {best}"
+    write_run(found, folder / f"figure{figure.number}", shlex.join(["anglenas", *sys.argv[1:]]))
     drawing = draw_cells(load("space", found.space).graphs(best), caption=caption)
     for suffix in ("svg", "png", "pdf"):
         save_figure(drawing, folder / f"figure{figure.number}.{suffix}")
@@ -145,8 +150,8 @@ def _result(figure: _Figure, found: "Found") -> dict[str, object]:
         "recipe": {"name": found.recipe.name, **found.recipe.settings()},
         "repeats": found.recipe.repeats,
         "seed": found.seed,
-        "candidates": len(found.candidates),
-        "seconds": round(found.seconds),
+        "candidates": len(found.pruning or found.candidates),
+        "seconds": round(sum(row["seconds"] for row in found.pruning) or found.seconds),
         "parameters": {
             "cifar10": _size("darts", str(found.best.architecture), 10),
             "imagenet": _size("darts_imagenet", str(found.best.architecture), 1000),

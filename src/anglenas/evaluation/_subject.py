@@ -61,17 +61,27 @@ class Subject:
         """
         sizes = {name: value for name in ("channels", "cells") if (value := getattr(recipe, name))}
         space = recipe.space or self.space
-        text = _parsed(self.architecture, space, recipe)
+        text = _parsed(self.architecture, space, self.space, recipe)
         return Subject(space, text, replace(self.config, **sizes, **shape))
 
 
-def _parsed(architecture: str, space: str, recipe: TrainingRecipe) -> str:
+def _is_of(space: str, text: str) -> bool:
+    """Whether a text names an architecture of a space."""
+    searched: Any = load("space", space)
+    try:
+        searched.parse(text)
+    except ArchitectureError:
+        return False
+    return True
+
+
+def _parsed(architecture: str, space: str, own: str, recipe: TrainingRecipe) -> str:
     """The text of an architecture, as its space writes it."""
     searched: Any = load("space", space)
     try:
         return str(searched.parse(architecture))
     except ArchitectureError as error:
-        if not recipe.space:
+        if not recipe.space or not _is_of(own, architecture):
             raise
         raise SettingError(
             f"The recipe {recipe.name!r} trains networks of the space {space!r}, and this is none "

@@ -8,7 +8,15 @@ from anglenas.ranking._expression import Expression, Factor, LogRank, Rank, Rank
 
 __all__ = ["parse"]
 
-_ALIASES = {"angle_loss": Ranked(Expression((Term(Rank("angle")), Term(Rank("loss")))))}
+
+def _sum_of(*metrics: str) -> Ranked:
+    return Ranked(Expression(tuple(Term(Rank(metric)) for metric in metrics)))
+
+
+_ALIASES = {
+    "angle_loss": _sum_of("angle", "loss"),
+    "tenas": _sum_of("anglenas.probes.tenas:NTK", "regions"),
+}
 _FUNCTIONS = ("log", "logrank", "z")
 _LARGEST_WEIGHT = 1e9
 _DEEPEST = 32
@@ -41,7 +49,8 @@ def parse(text: str) -> Expression:
 
     * ``angle_loss`` stands for ``(angle+loss)``: ``angle_loss+params`` is AngleLoss+#Param of
       Yang et al. (WACV 2023), in which #Param weighs as much as angle and loss together.
-    * ``ntk+regions`` is the sum of ranks of Chen et al. (TE-NAS, ICLR 2021).
+    * ``ntk+regions`` is the sum of ranks of Chen et al. (TE-NAS, ICLR 2021); ``tenas`` is the same
+      with the NTK's weights drawn by their fan-out, as there.
     * ``logrank(a)+logrank(b)+logrank(c)`` is the aggregation of Lee and Ham (AZ-NAS, CVPR 2024,
       equation 12), by which a low rank costs more than a high one gains. (``logrank(a+b+c)`` is
       something else: the logarithm of the sum's rank.)

@@ -31,6 +31,9 @@ _PORT = 8.0  # between two edges at one side of a node
 _STUB = 9.0  # straight way beside a node, room for an arrowhead
 _GUTTER = (16.0, 44.0)
 _STARTS, _TRIES = 60, 6
+_MANY = (
+    40  # edges from which on exchanging pairs, whose number grows with the square, takes too long
+)
 
 
 @dataclass(frozen=True)
@@ -213,9 +216,10 @@ def _order(plan: _Plan) -> _Ranks:
     for ranks in starts:
         _sweep(plan, ranks)
     tries = sorted(starts, key=lambda ranks: _cost(plan, ranks, every))[:_TRIES]
-    moves = [(move, _touched(plan, move)) for move in _moves(plan)]
-    for ranks in tries:
-        _exchange(plan, ranks, moves)
+    if len(plan.ways) <= _MANY:
+        moves = [(move, _touched(plan, move)) for move in _moves(plan)]
+        for ranks in tries:
+            _exchange(plan, ranks, moves)
     tries += [[-rank for rank in ranks] for ranks in tries]
     return min(tries, key=lambda ranks: (*_cost(plan, ranks, every), _upturned(ranks)))
 

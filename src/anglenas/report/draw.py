@@ -38,7 +38,8 @@ _WIDEST = 1500.0
 _BLOCK_GAP = 10.0
 _HEAD = (7.0, 3.4)
 _ROW, _OPTION, _APART = 26.0, 20.0, 6.0
-_BREAKS = re.compile(r"(\s+|(?<=[,+;]))")
+# After a sign or at a space, but not inside of ('skip_connect', 0).
+_BREAKS = re.compile(r"(\s+(?!\d+\))|(?<=[+;])|(?<=,)(?!\s))")
 _LABEL = font(9)
 _NODE = font(9.5, bold=True)
 _CELL_TITLE = font(10, bold=True)

@@ -14,6 +14,7 @@ from anglenas.spaces import SearchSpace
 __all__ = ["check_memory", "training_memory"]
 
 _COPIES = 4  # of each weight: the network's own, and the trained copy's with gradient and momentum
+_MOST = 2**63  # bytes: more than PyTorch can count
 _MORE = 1.5  # gradients on their way and the operations' own buffers: 1.3 to 1.6 were measured
 
 
@@ -37,12 +38,17 @@ def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images
     >>> 1.9 < large / small < 4
     True
     """
-    with torch.device("meta"):
-        network = build_network(space, text, config).train()
-        batch = torch.zeros(images, config.in_channels, config.side, config.side)
+    try:
+        with torch.device("meta"):
+            network = build_network(space, text, config).train()
+            batch = torch.zeros(images, config.in_channels, config.side, config.side)
+        with _saved() as sizes:
+            kept = network(batch)  # noqa: F841 - what is saved lives as long as the result
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        return _MOST
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
-    with _saved() as sizes:
-        kept = network(batch)  # noqa: F841 - what is saved lives as long as the result
     return round(_MORE * (_COPIES * weights + sum(sizes.values())))
 
 
@@ -61,13 +67,14 @@ def _saved() -> Iterator[dict[int, int]]:
         yield sizes
 
 
-def check_memory(needed: int, workers: int, batch: str) -> None:
+def check_memory(needed: int, workers: int, batch: str, less: str) -> None:
     """Make sure that a training fits into the memory of this machine, once for each worker.
 
     Args:
         needed: Bytes of one training.
         workers: How many run at once.
         batch: What is trained on, in words.
+        less: A recipe that takes less.
 
     Raises:
         SettingError: It does not; tells which settings to change.
@@ -75,10 +82,10 @@ def check_memory(needed: int, workers: int, batch: str) -> None:
     free = min(psutil.virtual_memory().available, MEMORY_LIMIT)
     if needed * workers > free:
         raise SettingError(
-            f"To train the supernet on {batch} takes about {_gigabytes(needed)} in each of "
-            f"{workers} workers, and {_gigabytes(free)} are free; give the recipe fewer channels, "
-            "cells or images, or a smaller resolution (as in --recipe "
-            "paper-darts,channels=2,resolution=16), or use fewer workers."
+            f"To train the supernet on {batch} takes about {_gigabytes(needed)}"
+            f"{f' in each of {workers} workers' if workers > 1 else ''}, and {_gigabytes(free)} "
+            "are free; give the recipe fewer channels, cells or images, or a smaller resolution, "
+            f"such as --recipe {less}{', or use fewer workers' if workers > 1 else ''}."
         )
 
 

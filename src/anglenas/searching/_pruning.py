@@ -1,7 +1,7 @@
 """Pruning a supernet: rounds of measurements, until an architecture is left."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +9,7 @@ from anglenas.data import FewShot
 from anglenas.errors import AnglenasError, SettingError
 from anglenas.networks import NetworkConfig
 from anglenas.plugins import load
-from anglenas.probes import find_metric
+from anglenas.probes import find_metric, find_probe
 from anglenas.ranking import Expression
 from anglenas.recipe import Recipe
 from anglenas.scoring import Outcome, Scorer, Task
@@ -19,7 +19,7 @@ from anglenas.searching._ranked import Judge
 from anglenas.searching._readings import places_by_change, places_of_pruned
 from anglenas.spaces.supernets import SupernetSpace
 from anglenas.strategies import Request, Trial
-from anglenas.strategies.prune import PruneSearch, Removal, Round
+from anglenas.strategies.prune import PruneSearch, Reading, Removal, Round
 
 __all__ = [
     "Given",
@@ -29,6 +29,7 @@ __all__ = [
     "make_pruning",
     "reads_changes",
     "refuse_limits",
+    "resolve",
 ]
 
 Report = Callable[[int, int, int, str], None]
@@ -40,16 +41,23 @@ def choose_supernets(strategy: PruneSearch, space: str) -> str:
     """Name of the supernets that are pruned in order to search a space.
 
     Raises:
-        UsageError: The space has none, or there is no such space of supernets.
+        UsageError: The space has none, or there is no such space of supernets, or what is left of
+            them is no architecture of the space.
     """
-    name = strategy.supernet or getattr(load("space", space), "supernet", "")
+    own = getattr(load("space", space), "supernet", "")
+    name = strategy.supernet or own
     if not name:
         raise SettingError(
             f"Pruning needs supernets, which the space {space!r} does not have; use the strategy "
             "random or evolution."
         )
-    if not isinstance(load("space", name), SupernetSpace):
+    supernets = load("space", name)
+    if not isinstance(supernets, SupernetSpace):
         raise SettingError(f"{name!r} is no space of supernets; leave out supernet={name}.")
+    if own and supernets.read is not load("space", own).read:
+        raise SettingError(
+            f"What is left of {name!r} is no architecture of {space!r}; leave out supernet={name}."
+        )
     return str(name)
 
 
@@ -89,6 +97,25 @@ def default_recipe(strategy: PruneSearch, space: str, expression: Expression) ->
     return supernets.tenas_recipe if by_change else supernets.recipe
 
 
+def resolve(strategy: PruneSearch, space: str, expression: Expression) -> PruneSearch:
+    """The strategy with every setting as it is used, so that its name tells how it was pruned.
+
+    Raises:
+        SettingError: Changes of metrics cannot be ranked by the expression.
+    """
+    supernets = choose_supernets(strategy, space)
+    by_change = reads_changes(strategy, expression)
+    if by_change and "z(log(" in str(expression):
+        raise SettingError(
+            f"{expression} takes logarithms, but pruning by changes has values below 0; write "
+            "logrank(params) or params in place of z(log(params)), or use reading=pruned."
+        )
+    number = strategy.number or load("space", supernets).number
+    reading: Reading = "change" if by_change else "pruned"
+    name = f"prune,number={number},reading={reading},supernet={supernets}"
+    return replace(strategy, number=number, reading=reading, supernet=supernets, name=name)
+
+
 @dataclass(frozen=True)
 class Given:
     """A strategy that proposes one architecture: the one that pruning ended with."""
@@ -112,7 +139,7 @@ class Pruning:
         config: Size of their networks.
         images: Images in a batch.
         judge: How supernets are ranked, if not by changes.
-        by_change: Whether metrics are read by their change.
+        recipe: Name of the recipe.
 
     Attributes:
         computed: Measurements made now, not read from the store.
@@ -125,10 +152,15 @@ class Pruning:
     config: NetworkConfig
     images: int
     judge: Judge
-    by_change: bool
+    recipe: str
     computed: int = 0
     history: list[Trial] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def by_change(self) -> bool:
+        """Whether metrics are read by their change."""
+        return self.strategy.reading == "change"
 
     @cached_property
     def space(self) -> SupernetSpace:
@@ -142,9 +174,12 @@ class Pruning:
         Raises:
             SettingError: It cannot; tells which settings to change.
         """
+        if not any(find_probe(metric.probe).uses_images for metric in self.plan.metrics):
+            return
         full, side = str(self.space.full()), self.config.side
         needed = training_memory(self.space, full, self.config, self.images)
-        check_memory(needed, workers, f"{self.images} images of {side} x {side} pixels")
+        less = f"{self.recipe.rstrip('*')},channels={max(self.config.channels // 2, 1)}"
+        check_memory(needed, workers, f"{self.images} images of {side} x {side} pixels", less)
 
     def run(self, scorer: Scorer, report: Report) -> Any:
         """The architecture that is left.
@@ -231,8 +266,6 @@ class Pruning:
 
 def make_pruning(
     strategy: PruneSearch,
-    space: str,
-    expression: Expression,
     metrics: Iterable[str],
     batches: Sequence[FewShot],
     recipe: Recipe,
@@ -242,21 +275,19 @@ def make_pruning(
     """The pruning of a space's supernets, at the recipe's size.
 
     Args:
-        strategy: The strategy.
-        space: Name of the space that an architecture is looked for in.
-        expression: What ranks removals.
+        strategy: The strategy, as :func:`resolve` returns it.
         metrics: What is measured for it.
         batches: The images of each repeat.
         recipe: How to measure.
         judge: How to rank.
         device: Kind of device that is measured on.
     """
-    supernets, config = choose_supernets(strategy, space), proxy_config(batches[0], recipe)
+    config = proxy_config(batches[0], recipe)
     return Pruning(
         strategy=strategy,
-        plan=make_plan(supernets, metrics, batches, config, recipe, judge.seed, device),
+        plan=make_plan(strategy.supernet, metrics, batches, config, recipe, judge.seed, device),
         config=config,
         images=len(batches[0].images),
         judge=judge,
-        by_change=reads_changes(strategy, expression),
+        recipe=recipe.name,
     )

@@ -10,7 +10,7 @@ from anglenas.errors import AnglenasError
 from anglenas.probes import Metric
 from anglenas.ranking import parse
 from anglenas.searching._plan import Measured
-from anglenas.searching._ranked import Judge, columns_of, combined_scores
+from anglenas.searching._ranked import Judge, columns_of
 
 __all__ = ["change", "places_by_change", "places_of_pruned"]
 
@@ -96,10 +96,12 @@ def places_of_pruned(
     Raises:
         AnglenasError: No supernet has a score.
     """
-    scores = combined_scores(judge, space, supernets, measured, metrics)
+    trivial = [space.is_trivial(one) for one in supernets]
+    columns, _ = judge.guarded(columns_of(measured, metrics), trivial)
     directions = {metric.name: metric.higher_is_better for metric in metrics}
+    scores = judge.scores(columns, directions)
     statuses = [one.status for one in measured]
-    return _places(judge.rank, scores, columns_of(measured, metrics), directions, statuses)
+    return _places(judge.rank, scores, columns, directions, statuses)
 
 
 def _places(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from anglenas.data import ImageSource, locate
+from anglenas.data import FewShot, ImageSource, locate
 from anglenas.errors import SettingError, UsageError
 from anglenas.networks import NetworkConfig, standard_sizes
 from anglenas.numerics import derive
@@ -27,7 +27,13 @@ from anglenas.searching._plan import (
     notices_of,
     refuse_if_none_fits,
 )
-from anglenas.searching._pruning import Given, default_recipe, make_pruning, refuse_limits
+from anglenas.searching._pruning import (
+    Given,
+    default_recipe,
+    make_pruning,
+    refuse_limits,
+    resolve,
+)
 from anglenas.searching._ranked import Judge, combined_scores, rank_candidates
 from anglenas.searching._result import Candidate, Found
 from anglenas.searching._setup import (
@@ -165,28 +171,23 @@ def search(
     _check_budget(budget, minutes)
     source = open_data(data, flip)
     space_name, chosen, expression = choose_space(space), choose_strategy(strategy), parse(rank)
-    if isinstance(chosen, PruneSearch):
-        refuse_limits(limits)
-        recipe = recipe or default_recipe(chosen, space_name, expression)
-    recipe = choose_recipe(recipe)
-    judge = Judge(rank, guard, ties, seed, recipe.iterations)
-    batches = draw_repeats(source, recipe, seed, strict=strict)
-    sizes = standard_sizes(load("space", space_name)) | _given(channels=channels, cells=cells)
-    target = NetworkConfig(
-        num_classes=len(source.class_names),
-        in_channels=batches[0].images.shape[1],
-        side=batches[0].images.shape[-1],
-        **sizes,
-    )
     needed = [*expression.metrics, *_companions(expression)]
     timed = [] if max_latency_ms is None else ["latency"]
-    columns = dict.fromkeys([*needed, *metrics, *timed, "params"])
+    columns = [*needed, *metrics, *timed, "params"]
+    standard = "fast"
+    if isinstance(chosen, PruneSearch):
+        refuse_limits(limits)
+        standard = default_recipe(chosen, space_name, expression)
+        chosen = resolve(chosen, space_name, expression)
+        columns = [*metrics, "params"]  # what is left is not judged by what pruned it
+    recipe = choose_recipe(recipe, standard)
+    judge = Judge(rank, guard, ties, seed, recipe.iterations)
+    batches = draw_repeats(source, recipe, seed, strict=strict)
+    target = _target(space_name, source, batches[0], _given(channels=channels, cells=cells))
     plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
     pruning = None
     if isinstance(chosen, PruneSearch):
-        pruning = make_pruning(
-            chosen, space_name, expression, needed, batches, recipe, judge, device
-        )
+        pruning = make_pruning(chosen, needed, batches, recipe, judge, device)
         if scheduler is None and device == "cpu":
             pruning.fits_memory(worker_count(workers, device))
     with (
@@ -195,11 +196,11 @@ def search(
     ):
         scorer, report = Scorer(opened, executor), on_progress
         if pruning:
-            chosen = Given(pruning.run(scorer, _rounds_reporter(started, on_progress)), chosen.name)
-            report = _silent
+            left = pruning.run(scorer, _rounds_reporter(started, on_progress))
+            chosen, report = Given(left, chosen.name), _silent
         run = _Run(
             plan=plan,
-            judge=judge,
+            judge=replace(judge, rank="params") if pruning else judge,
             strategy=chosen,
             constraints=Constraints(
                 space_name,
@@ -218,7 +219,22 @@ def search(
         )
         run.until(budget)
     found = run.found(source, locate(data), recipe, notices_of(batches), _given(**limits))
-    return replace(found, pruning=tuple(pruning.rows)) if pruning else found
+    if pruning:
+        return replace(found, rank=rank, pruning=tuple(pruning.rows))
+    refuse_if_none_fits(run.measured.values())
+    return found
+
+
+def _target(
+    space: str, source: ImageSource, batch: FewShot, sizes: dict[str, Any]
+) -> NetworkConfig:
+    """Size of the network that is looked for: the space's own, or as given."""
+    return NetworkConfig(
+        num_classes=len(source.class_names),
+        in_channels=batch.images.shape[1],
+        side=batch.images.shape[-1],
+        **(standard_sizes(load("space", space)) | sizes),
+    )
 
 
 def _latency(plan: Plan, scorer: Scorer, architecture: Any) -> float | None:
@@ -308,7 +324,6 @@ class _Run:
             self._measure(proposals, total=None if timed else budget)
         if not self.architectures:
             raise UsageError(self._nothing())
-        refuse_if_none_fits(self.measured.values())
 
     def _nothing(self) -> str:
         return self.constraints.refusal() or (

@@ -34,11 +34,11 @@ def open_data(data: str | Path | ImageSource, flip: bool | None) -> ImageSource:
     return source if flip is None else with_flip(source, flip)
 
 
-def choose_recipe(recipe: str | Recipe | None) -> Recipe:
-    """The recipe asked for; by default ``"fast"``."""
+def choose_recipe(recipe: str | Recipe | None, default: str = "fast") -> Recipe:
+    """The recipe asked for; a text without a preset's name changes the default."""
     if isinstance(recipe, Recipe):
         return recipe
-    return read_recipe(recipe or "fast", "fast")
+    return read_recipe(recipe or default, default)
 
 
 def choose_space(space: Any) -> str:

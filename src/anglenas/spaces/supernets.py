@@ -261,7 +261,8 @@ def _graph(name: str, held: list[tuple[Edge, tuple[str, ...]]]) -> CellGraph:
         for operation in operations or ("none",)
     )
     names = tuple(map(str, range(targets[-1] + 1)))
-    return CellGraph(f"{name} cell".strip(), names, edges, inputs, targets[-1])
+    title = {"": "cell", "reduce": "reduction cell"}.get(name, f"{name} cell")
+    return CellGraph(title, names, edges, inputs, targets[-1])
 
 
 def _read_nasbench201(supernet: Supernet) -> nasbench201.NasBench201Architecture:
