@@ -44,10 +44,11 @@ WAYS = {
     "angle_loss": Way("angle_loss"),
     "angle_loss+params": Way("angle_loss+params"),
     "params": Way("params"),
-    # TE-NAS: its procedure with fan-in weights, with those it means, with those of its release.
+    "default": Way("z(angle)+z(tse)+z(log(params))"),
+    # TE-NAS: with the weights it means, with fan-in weights, with those of its released code.
+    "tenas": Way("tenas"),
     "ntk+regions": Way("ntk+regions"),
-    "ntk+regions, fan-out": Way(f"{TENAS}NTK+regions"),
-    "ntk+regions, as released": Way(f"{TENAS}NTK_AS_RELEASED+{TENAS}REGIONS_AS_RELEASED"),
+    "tenas, as released": Way(f"{TENAS}NTK_AS_RELEASED+{TENAS}REGIONS_AS_RELEASED"),
     # The other reading of a short training: by its change from the supernet that is not pruned.
     "angle_loss, change": Way("angle_loss", "prune,reading=change"),
     "angle_loss+params, change": Way("angle_loss+params", "prune,reading=change"),
@@ -61,7 +62,7 @@ WAYS = {
     ),
     "angle_loss+params, 16 channels": Way("angle_loss+params", recipe="paper-pruning,channels=16"),
 }
-FOUR = ("angle_loss", "angle_loss+params", "params", "ntk+regions")
+FOUR = ("angle_loss", "angle_loss+params", "params", "tenas")
 FIELDS = ("images", "way", "seed", "index", "architecture", "seconds", "measurements", "wall")
 # Chen et al. (TE-NAS), ICLR 2021, arXiv 2102.11535, table 1: accuracy and its deviation.
 PUBLISHED = {"cifar10": (93.9, 0.47), "cifar100": (71.24, 0.56)}

@@ -4,6 +4,7 @@ import csv
 import importlib
 import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -23,6 +24,7 @@ from anglenas.errors import AnglenasError, SettingError, UnknownNameError, Usage
 from anglenas.networks import NetworkConfig
 from anglenas.plugins import load
 from anglenas.probes import find_metric
+from anglenas.recipe import preset
 from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
 from anglenas.searching._ranked import Judge
@@ -364,7 +366,7 @@ def test_a_supernet_that_does_not_fit_the_memory_is_refused_before_anything_is_m
 
 def test_what_is_not_trained_needs_no_memory_for_it(monkeypatch):
     monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", 1)
-    with pytest.raises(SettingError, match="to train the supernet|To train the supernet"):
+    with pytest.raises(SettingError, match="To train the supernet on 100 images"):
         search("angle")
     assert set(search("params").best.architecture.operations) == {"nor_conv_3x3"}
 
@@ -395,6 +397,40 @@ def test_a_failure_stops_the_search_with_what_was_measured_kept(monkeypatch):
     monkeypatch.setattr(pruning.Pruning, "_measure", failing)
     with pytest.raises(AnglenasError, match=r"worker died.*the same search goes on"):
         search()
+
+
+# The page.
+
+PAGE = (Path(__file__).parents[1] / "docs" / "pruning.md").read_text()
+
+
+def test_the_page_has_the_sizes_and_recipes_that_there_are():
+    for number, space in ((0, NASBENCH201_SUPERNET), (0, DARTS_SUPERNET), (2, DARTS_SUPERNET)):
+        rounds = PruneSearch(number).planned(space)
+        assert f"| {sum(len(one.removals) for one in rounds)} |\n" in PAGE
+    for space in (NASBENCH201_SUPERNET, DARTS_SUPERNET):
+        for name in (space.recipe, space.tenas_recipe):
+            [line] = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |")]
+            recipe = preset(name)
+            assert f"{recipe.channels} channel" in line
+            if name == space.recipe:
+                size = f"{recipe.resolution} x {recipe.resolution} pixels"
+                assert f"| {recipe.classes} x {recipe.images_per_class}, {size} |" in line
+                assert f"| {recipe.iterations} iterations, rate {recipe.lr} |" in line
+            else:
+                assert f"| {recipe.classes}, three draws |" in line
+
+
+@pytest.mark.slow
+def test_the_page_s_searches_run(tmp_path):
+    commands = [line[2:] for line in PAGE.splitlines() if line.startswith("$ anglenas search")]
+    assert len(commands) == 2
+    for number, command in enumerate(commands):
+        words = shlex.split(command.replace("angle_loss+params", "params"))[1:]
+        words[words.index("photos/")] = "digits"
+        words += ["--out", f"run{number}", "--store", "s.sqlite", "--workers", "0", "-q"]
+        subprocess.run([SCRIPT, *words], cwd=tmp_path, check=True, capture_output=True)
+        assert (tmp_path / f"run{number}" / "best.json").exists()
 
 
 # The command line.

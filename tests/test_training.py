@@ -20,6 +20,7 @@ from torch import nn
 
 from anglenas.data import ImageSource, from_arrays, split
 from anglenas.errors import (
+    ArchitectureError,
     DataError,
     MissingExtraError,
     SettingError,
@@ -333,6 +334,9 @@ def test_auxiliary_head_and_drop_path_are_those_of_a_plain_loop(tmp_path: Path) 
 def test_recipes_of_other_networks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="trains networks of the space 'darts', and this is non"):
         run(tmp_path, DARTS)
+    unknown = "Genotype(normal=[('sep_conv_7x7', 1)"
+    with pytest.raises(ArchitectureError, match=r"no operation 'sep_conv_7x7'(.|\n)*\^"):
+        run(tmp_path / "u", DARTS, subject=unknown)
     with pytest.raises(SettingError, match=r"drops paths, which .* cannot; add 'drop_path=0'"):
         run(tmp_path / "a", replace(TINY, drop_path=0.1))
     with pytest.raises(SettingError, match=r"auxiliary head, which .* cannot; add 'auxiliary=0'"):

@@ -77,7 +77,13 @@ Data = Annotated[
         rich_help_panel="What to search on",
     ),
 ]
-Space = Annotated[str, typer.Option(help="Search space: a registered name or module:name.")]
+Space = Annotated[
+    str,
+    typer.Option(
+        help="Search space: 'nasbench201', 'darts', 'darts_imagenet', another registered name, or "
+        "module:name."
+    ),
+]
 _RECIPE = (
     "How candidates are trained for a moment: 'paper' (32 x 32 images, the published settings), "
     "'fast' (16 x 16, 10 iterations, an 18th of the time) or 'draft' ('fast' with 1 cell per "
@@ -86,6 +92,15 @@ _RECIPE = (
 RecipeName = Annotated[
     str | None,
     typer.Option("--recipe", metavar="NAME[,...]", help=f"{_RECIPE} (default: fast)"),
+]
+SearchRecipe = Annotated[
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="NAME[,...]",
+        help=f"{_RECIPE} (default: fast; to prune, the supernets' own: 'paper-pruning' or "
+        "'paper-darts' if a short training ranks, else 'tenas' or 'tenas-darts')",
+    ),
 ]
 PublishedRecipe = Annotated[str, typer.Option("--recipe", metavar="NAME[,...]", help=_RECIPE)]
 Seed = Annotated[int, typer.Option(help="Where all randomness comes from.")]

@@ -13,7 +13,7 @@ from anglenas.cli._options import (
     Device,
     Flip,
     Quiet,
-    RecipeName,
+    SearchRecipe,
     Scheduler,
     Seed,
     Space,
@@ -42,8 +42,9 @@ def search(
         str,
         typer.Option(
             metavar="NAME[,...]",
-            help="'random', 'exhaustive', 'evolution' or 'prune'. Settings can be changed: "
-            "'evolution,population=50', 'prune,number=2'.",
+            help="'random', 'exhaustive', 'evolution', or 'prune' (takes operations away from a "
+            "supernet until a cell is left). Settings can be changed: 'evolution,population=50', "
+            "'prune,number=2,reading=change'.",
         ),
     ] = "random",
     rank: Annotated[
@@ -85,7 +86,7 @@ def search(
             rich_help_panel=_LIMITS,
         ),
     ] = None,
-    recipe: RecipeName = None,
+    recipe: SearchRecipe = None,
     metrics: Annotated[
         str, typer.Option(help="Further metrics to list, separated by commas.")
     ] = "",
@@ -144,6 +145,8 @@ def search(
         anglenas search --data photos/ --budget 100 --max-params 1M
 
         anglenas search --data images.npz --rank 'z(tse)+z(angle)+z(log(params))'
+
+        anglenas search --data photos/ --space darts --strategy prune --rank angle_loss+params
     """  # noqa: D412
     from anglenas.cli._progress import show_progress
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from anglenas.errors import ArchitectureError, SettingError
+from anglenas.errors import AnglenasError, ArchitectureError, SettingError
 from anglenas.evaluation._recipe import TrainingRecipe
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.numerics import derive
-from anglenas.plugins import load
+from anglenas.plugins import load, names
 from anglenas.searching import Candidate
 
 __all__ = ["Subject", "check_space"]
@@ -61,7 +61,7 @@ class Subject:
         """
         sizes = {name: value for name in ("channels", "cells") if (value := getattr(recipe, name))}
         space = recipe.space or self.space
-        text = _parsed(self.architecture, space, self.space, recipe)
+        text = _parsed(self.architecture, space, recipe)
         return Subject(space, text, replace(self.config, **sizes, **shape))
 
 
@@ -70,18 +70,18 @@ def _is_of(space: str, text: str) -> bool:
     searched: Any = load("space", space)
     try:
         searched.parse(text)
-    except ArchitectureError:
+    except (AnglenasError, ValueError):
         return False
     return True
 
 
-def _parsed(architecture: str, space: str, own: str, recipe: TrainingRecipe) -> str:
+def _parsed(architecture: str, space: str, recipe: TrainingRecipe) -> str:
     """The text of an architecture, as its space writes it."""
     searched: Any = load("space", space)
     try:
         return str(searched.parse(architecture))
     except ArchitectureError as error:
-        if not recipe.space or not _is_of(own, architecture):
+        if not recipe.space or not any(_is_of(other, architecture) for other in names("space")):
             raise
         raise SettingError(
             f"The recipe {recipe.name!r} trains networks of the space {space!r}, and this is none "
