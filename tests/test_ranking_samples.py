@@ -21,6 +21,7 @@ from anglenas.ranking import (
     precision_at,
     ranks,
     spearman,
+    spearman_each,
     top_shares,
 )
 
@@ -222,6 +223,10 @@ def test_spearman_counts_a_weight_like_as_many_equal_candidates(table):
     x, y, weights = table
     expected = spearman(np.repeat(x, weights), np.repeat(y, weights))
     found = spearman(x, y, weights)
+    x, y = (np.where(np.isnan(one), -np.inf, one) for one in (x, y))
+    found_of = [spearman(x, y, weights), spearman(x, y), spearman(-x, y, weights)]
+    each = spearman_each(np.stack([x, x, -x]), y, np.stack([weights, np.ones(len(x)), weights]))
+    np.testing.assert_allclose(each, found_of, atol=1e-9)
     if len(x) > 1:
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 

@@ -35,7 +35,8 @@ def make_estimate(metric, subset="all", guard="off", ranks="all", value=0.5, hal
     interval = Interval(value, value - half, value + half)
     given = {
         "networks": 300, "population": 15625, "undefined": 0, "tau": interval,
-        "tau_broken": interval, "spearman": 0.7, "gain": Interval(-0.02, -0.1, 0.06),
+        "tau_broken": interval, "spearman": Interval(0.7, 0.6, 0.8),
+        "gain": Interval(-0.02, -0.1, 0.06),
         "with_params": 0.3, "deviation": math.nan, "precision": NOTHING,
     }  # fmt: skip
     return Estimate(metric, guard, subset, ranks, **(given | others))

@@ -5,7 +5,12 @@ Candidates may be a sample of a population, in which each stands for several.
 """
 
 from anglenas.ranking._choice import precision_at, top_shares
-from anglenas.ranking._correlation import kendall_tau, kendall_tau_broken, spearman
+from anglenas.ranking._correlation import (
+    kendall_tau,
+    kendall_tau_broken,
+    spearman,
+    spearman_each,
+)
 from anglenas.ranking._expression import Expression, check_metrics
 from anglenas.ranking._front import pareto_front
 from anglenas.ranking._guard import GUARDED, guard, guard_columns
@@ -32,5 +37,6 @@ __all__ = [
     "precision_at",
     "ranks",
     "spearman",
+    "spearman_each",
     "top_shares",
 ]

@@ -5,9 +5,9 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from anglenas.errors import UsageError
-from anglenas.ranking._ranks import Floats, Ties, counts_of, ranks
+from anglenas.ranking._ranks import Floats, Ties, counts_of, place, ranks
 
-__all__ = ["kendall_tau", "kendall_tau_broken", "spearman"]
+__all__ = ["kendall_tau", "kendall_tau_broken", "spearman", "spearman_each"]
 
 
 def kendall_tau(x: ArrayLike, y: ArrayLike) -> float:
@@ -78,6 +78,41 @@ def spearman(x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> fl
         return float("nan")
     moments = np.cov(first, second, aweights=counts_of(weights, len(first)), ddof=0)
     return float(moments[0, 1] / np.sqrt(moments[0, 0] * moments[1, 1]))
+
+
+def spearman_each(x: ArrayLike, y: ArrayLike, weights: ArrayLike) -> Floats:
+    """Spearman's rho in each of several populations; see :func:`spearman`.
+
+    Args:
+        x: ``(N,)`` scores, or ``(B, N)`` those of each population; without NaN.
+        y: ``(N,)`` scores to agree with, without NaN.
+        weights: ``(B, N)``, how many candidates of each population each one stands for.
+
+    Returns:
+        ``(B,)``; NaN where all values of ``x`` or ``y`` are equal.
+
+    Example:
+        >>> weights = [[1, 1, 1, 1], [1, 1, 1, 9]]
+        >>> spearman_each([1, 2, 2, 3], [1, 2, 3, 4], weights).round(3).tolist()
+        [0.949, 0.997]
+    """
+    counts = np.asarray(weights, dtype=np.float64)
+    first, second = (
+        _centred(place(np.asarray(one, dtype=np.float64), counts, "average", None), counts)
+        for one in (x, y)
+    )
+    products = (counts * first * second).sum(axis=-1)
+    sizes = np.sqrt((counts * first**2).sum(axis=-1) * (counts * second**2).sum(axis=-1))
+    rho = np.full(len(counts), np.nan)
+    np.divide(products, sizes, out=rho, where=sizes > 0)
+    return rho
+
+
+def _centred(placed: Floats, counts: Floats) -> Floats:
+    means = (counts * placed).sum(axis=-1) / counts.sum(axis=-1)
+    centred = placed - means[..., None]
+    # Of equal ranks rounding would leave a little.
+    return np.where(np.ptp(placed, axis=-1)[..., None] == 0, 0.0, centred)
 
 
 def _ranked(

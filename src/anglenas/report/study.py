@@ -56,7 +56,7 @@ def _subset_sheet(study: Study, subset: str) -> Sheet:
         "ranks in": [one.ranks for one in estimates],
         "tau-b": [_interval(one.tau) for one in estimates],
         "tau, ties broken": [_interval(one.tau_broken) for one in estimates],
-        "Spearman": [_number(one.spearman) for one in estimates],
+        "Spearman": [_interval(one.spearman) for one in estimates],
         "over params": [_interval(one.gain, signed=True) for one in estimates],
         "tau-b with params": [_number(one.with_params) for one in estimates],
         "sd over seeds": [_number(one.deviation) for one in estimates],
@@ -186,7 +186,7 @@ def study_notes(study: Study) -> tuple[str, ...]:
         f"Intervals of 95 % from {study.replicates:,} replicates of the sample, drawn within "
         f"{'its strata' if study.strata else 'it'}: what would vary had other networks been drawn, "
         "not with other images and weights. Where every network was measured, that of tau with "
-        "ties broken is over orders of the ties. Spearman's rho and the picks have none. Empty "
+        "ties broken is over orders of the ties. Tau-b with params and the picks have none. Empty "
         "cells: of a part of the subset too few networks were measured."
     )
     ranks = (

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anglenas.numerics import derive
-from anglenas.ranking import Pairs, Sample, Ties, count_pairs, parse, precision_at, spearman
+from anglenas.ranking import Pairs, Sample, Ties, count_pairs, parse, precision_at, spearman_each
 from anglenas.study._subsets import Subset
 
 __all__ = ["Drawn", "Estimate", "Interval", "Ranking", "estimate"]
@@ -83,7 +83,7 @@ class Estimate:
     undefined: int
     tau: Interval
     tau_broken: Interval
-    spearman: float
+    spearman: Interval
     gain: Interval
     with_params: float
     deviation: float
@@ -224,7 +224,7 @@ def estimate(ranking: Ranking, subset: Subset, *, guard: str) -> Estimate:
         undefined=int(np.isneginf(ranking.point[0][0][members]).sum()),
         tau=tau,
         tau_broken=judged.broken() if enough else _NOTHING,
-        spearman=judged.spearman(members) if enough and len(subset.parts) == 1 else np.nan,
+        spearman=judged.spearman(members) if enough and len(subset.parts) == 1 else _NOTHING,
         gain=gain,
         with_params=judged.with_params() if enough else np.nan,
         deviation=deviation,
@@ -275,12 +275,20 @@ class _Judged:
         ]
         return sum(counted[1:], start=counted[0])
 
-    def spearman(self, members: Masks) -> float:
+    def spearman(self, members: Masks) -> Interval:
         """Spearman's rho, the mean over seeds."""
         drawn = self.ranking.drawn
-        truth, weights = drawn.truth[members], drawn.sample.weights[members]
-        found = [spearman(one[0][members], truth, weights) for one in self.ranking.point]
-        return float(np.mean(found))
+        value, varied = (
+            np.mean([
+                spearman_each(one[:, members], drawn.truth[members], weights[:, members])
+                for one in scores
+            ], axis=0)
+            for scores, weights in (
+                (self.ranking.point, drawn.sample.weights[None]),
+                (self.ranking.varied, drawn.replicates),
+            )
+        )  # fmt: skip
+        return Interval.of(float(value[0]), varied)
 
     def with_params(self) -> float:
         """Tau-b with params, the mean over seeds."""
