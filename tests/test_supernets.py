@@ -276,4 +276,4 @@ def test_drawings_show_every_operation_that_is_left():
     shown = sorted(normal.edges + reduction.edges)
     held = zip(supernet.layout.edges, supernet.operations, strict=True)
     assert shown == sorted((e.source, e.target, name) for e, names in held for name in names)
-    assert (normal.title, reduction.title) == ("normal cell", "reduce cell")
+    assert (normal.title, reduction.title) == ("normal cell", "reduction cell")
