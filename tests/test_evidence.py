@@ -152,7 +152,7 @@ def test_page_of_the_study_shows_the_tables_that_the_script_makes(dev_data, tmp_
     assert [process.wait(600) for process in running] == [0, 0]
     page = (EVIDENCE / "study.md").read_text()
     marked = re.findall(r"<!-- (\S+) (\S+) -->\n\n(.*?)\n\n<!-- end -->", page, re.DOTALL)
-    assert len(marked) == 6
+    assert len(marked) == 7
     for recipe, name, text in marked:
         assert text == (tmp_path / recipe / name).read_text().strip()
 
