@@ -108,7 +108,7 @@ def seeds_regions(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     table = read_table(accuracies, "cifar10_test", epochs="200")
     found = correlate(
         read_scores(scores, table), table, ["regions", "regions+params"],
-        subsets=("all", "top-1000"), strata=STRATA,
+        subsets=("all", "top-1000"), strata=STRATA, replicates=200, searches=1,
     )  # fmt: skip
     (out / "regions.md").write_text("\n".join(map(markdown, study_sheets(found)[:2])))
 

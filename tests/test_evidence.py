@@ -149,7 +149,7 @@ def test_page_of_the_study_shows_the_tables_that_the_script_makes(dev_data, tmp_
         subprocess.Popen([*command, "--recipe", recipe, "--out", tmp_path / recipe])
         for recipe in recipes
     ]
-    assert [process.wait(600) for process in running] == [0, 0]
+    assert [process.wait(1500) for process in running] == [0, 0]
     page = (EVIDENCE / "study.md").read_text()
     marked = re.findall(r"<!-- (\S+) (\S+) -->\n\n(.*?)\n\n<!-- end -->", page, re.DOTALL)
     assert len(marked) == 7
