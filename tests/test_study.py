@@ -1,6 +1,7 @@
 """Studies: scores beside a table, and estimates against SciPy, naive counts and known numbers."""
 
 import csv
+import gzip
 from dataclasses import replace
 from itertools import combinations, pairwise
 from math import comb
@@ -598,6 +599,24 @@ def test_picks_of_the_logged_run_are_found_again(benchmark):
     assert {round(one.best, 3) for one in found} == {94.045}
     with pytest.raises(DataError, match="loss@50 was not measured of all 100 networks of the run"):
         picks(scores, benchmark, metrics, seeds=[2])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_picks_of_a_run_do_not_depend_on_what_else_was_measured(benchmark, seed, tmp_path):
+    path = ROOT / "docs" / "evidence" / "study_paper_cifar10.csv.gz"
+    with gzip.open(path, "rt") as file:
+        rows = list(csv.DictReader(file))
+    with (tmp_path / "run.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row for row in rows if f"seed{seed}" in row["samples"].split())
+    asked = {"seeds": [seed], "guards": ["off", "score", "structure"]}
+    metrics = ["angle", "angle_loss+params", "z(angle)+z(tse)+z(log(params))"]
+    whole, alone = (
+        picks(read_scores([file], benchmark)[0], benchmark, metrics, **asked)
+        for file in (path, tmp_path / "run.csv")
+    )
+    assert whole == alone
 
 
 def test_places_tell_where_each_network_lands(benchmark):
