@@ -164,7 +164,7 @@ def _seconds(columns: Columns, metrics: Iterable[str]) -> dict[str, float]:
         for name, value in columns.facts.items()
         if name.startswith("seconds ")
     }
-    if "seconds" not in columns.texts:
+    if not any(columns.texts.get("seconds", ())):
         return told
     mean = float(np.nanmean(numbers(columns, "seconds")))
     return {name: mean for name in metrics if is_of_training(name)} | told
