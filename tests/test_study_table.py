@@ -4,7 +4,6 @@ import csv
 import gzip
 import json
 import sys
-import time
 import types
 from pathlib import Path
 
@@ -201,13 +200,11 @@ def test_a_file_of_suite_zero_that_is_none_is_refused(tmp_path):
 # The whole benchmark.
 
 
-def test_the_whole_benchmark_is_read_as_it_stands_and_soon(dev_data):
+def test_the_whole_benchmark_is_read_as_it_stands(dev_data):
     path = dev_data / "nasbench201.csv"
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    started = time.process_time()
     table = read_table(path, "cifar100_test")
-    assert time.process_time() - started < 0.5  # 0.12 s on a quiet core
     assert table.accuracy.tolist() == [float(row["cifar100_test"]) for row in rows]
     assert list(table.architectures) == [row["arch_str"] for row in rows]
     assert table.notices == ()
