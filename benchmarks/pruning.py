@@ -56,9 +56,9 @@ WAYS = {
     "angle_loss+params, change, 3 repeats": Way(
         "angle_loss+params", "prune,reading=change", "paper-pruning,repeats=3"
     ),
-    # Other supernets than TE-NAS's tiny one.
-    "angle_loss+params, 16 x 16": Way(
-        "angle_loss+params", recipe="paper-pruning,resolution=16,channels=8"
+    # Other supernets: as small as TE-NAS's, and wider ones.
+    "angle_loss+params, 3 channels, 32 x 32": Way(
+        "angle_loss+params", recipe="paper-pruning,resolution=32,channels=3"
     ),
     "angle_loss+params, 16 channels": Way("angle_loss+params", recipe="paper-pruning,channels=16"),
 }

@@ -1,11 +1,26 @@
 """Small parts that networks of several spaces are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, reduce
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from anglenas.networks._together import (
+    Rectified,
+    box_average,
+    each,
+    first_of,
+    normalised,
+    padded,
+    phases,
+    placed,
+    relaid,
+    stacked,
+    woven,
+)
 
 __all__ = [
     "Average",
@@ -16,6 +31,7 @@ __all__ = [
     "Rectifying",
     "ReluConvBn",
     "average",
+    "compute_together",
 ]
 
 _NARROW = 8
@@ -31,7 +47,8 @@ class BatchNorm(nn.BatchNorm2d):
         if not (x.is_cpu and is_last and x.shape[1] < _NARROW):
             return super().forward(x)
         # Channels first, a register holds pixels, of which there are many.
-        return super().forward(x.contiguous()).contiguous(memory_format=torch.channels_last)
+        first, last = torch.contiguous_format, torch.channels_last
+        return relaid(super().forward(relaid(x, first, last)), last, first)
 
 
 class DilatedDepthwise(nn.Conv2d):
@@ -60,20 +77,10 @@ class DilatedDepthwise(nn.Conv2d):
         if self.stride[0] == 2:
             return self._undilated(x[:, :, ::2, ::2])
         height, width = x.shape[2:]
-        even = F.pad(x, (0, width % 2, 0, height % 2))
-        phases = torch.cat([even[:, :, row::2, column::2] for row in (0, 1) for column in (0, 1)])
-        return _woven(self._undilated(phases))[:, :, :height, :width]
+        return woven(self._undilated(phases(x)))[:, :, :height, :width]
 
     def _undilated(self, x: torch.Tensor) -> torch.Tensor:
         return F.conv2d(x, self.weight, padding=self.kernel_size[0] // 2, groups=self.groups)
-
-
-def _woven(phases: torch.Tensor) -> torch.Tensor:
-    """Four maps of every second pixel, row by row, as one: ``(4 B, C, S, S) -> (B, C, 2S, 2S)``."""
-    channels, height, width = phases.shape[1:]
-    parts = phases.permute(0, 2, 3, 1).view(2, 2, -1, height, width, channels)
-    pixels = parts.permute(2, 3, 0, 4, 1, 5).reshape(-1, 2 * height, 2 * width, channels)
-    return pixels.permute(0, 3, 1, 2)
 
 
 class Rectifying(nn.Module):
@@ -85,6 +92,16 @@ class Rectifying(nn.Module):
 
     def activated(self, x: torch.Tensor) -> torch.Tensor:
         """The same for an input that the ReLU was already applied to."""
+        raise NotImplementedError
+
+    @classmethod
+    def together(cls, operations: Sequence[Self | None], x: Rectified) -> torch.Tensor:
+        """What alike operations make of one map: ``(B, E outputs, ...)``, and padding.
+
+        Args:
+            operations: One for each edge that leaves the map; zeros come where there is none.
+            x: The map, the ReLU applied.
+        """
         raise NotImplementedError
 
 
@@ -100,6 +117,14 @@ class ReluConvBn(Rectifying):
         """Convolution and BatchNorm."""
         return self.norm(self.conv(x))  # type: ignore[no-any-return]
 
+    @classmethod
+    def together(cls, operations: Sequence[Self | None], x: Rectified) -> torch.Tensor:
+        """Their kernels one behind another: ``(B, E outputs, ...)``, and padding."""
+        conv = first_of(operations).conv
+        weight = stacked(each(lambda one: one.conv.weight, operations))
+        wide = F.conv2d(x.value, weight, None, conv.stride, conv.padding)
+        return normalised(each(lambda one: one.norm, operations), wide)
+
 
 def average(x: torch.Tensor) -> torch.Tensor:
     """3x3 average pooling of stride 1 that counts no padding: ``(B, C, S, S)``, same shape."""
@@ -107,11 +132,23 @@ def average(x: torch.Tensor) -> torch.Tensor:
 
 
 class Average(nn.Module):
-    """:func:`average` as a module."""
+    """3x3 average pooling that counts no padding.
+
+    Args:
+        stride: 1 or 2.
+    """
+
+    def __init__(self, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, C, S, S)``, same shape."""
-        return average(x)
+        """``(B, C, S, S) -> (B, C, S / stride, S / stride)``."""
+        return F.avg_pool2d(x, 3, self.stride, padding=1, count_include_pad=False)
+
+    def summed(self, x: torch.Tensor) -> torch.Tensor:
+        """The same by sums of rows, which is quicker for few channels."""
+        return box_average(x)[:, :, :: self.stride, :: self.stride]
 
 
 class State:
@@ -163,6 +200,11 @@ class MixtureCell(nn.Module):
     Args:
         edges: By target and source: ``(source, target)`` and the operations on the edge.
         halves: Whether edges that leave an input halve the side.
+
+    Attributes:
+        together: Whether in training mode alike operations on one map are computed at once, rather
+            than one after another. The values are the same but for rounding; it is quicker, and
+            hooks of single operations do not run.
     """
 
     def __init__(
@@ -172,19 +214,85 @@ class MixtureCell(nn.Module):
         self.places = tuple(place for place, _ in edges)
         self.edges = nn.ModuleList(Mixture(operations) for _, operations in edges)
         self.halves = halves
+        self.together = False
 
     def forward(self, *inputs: torch.Tensor) -> list[torch.Tensor]:
         """The inputs ``(B, C, S, S)`` and all nodes; a node that nothing enters is zero."""
-        states = [State(x) for x in inputs]
-        for node in range(len(inputs), self.places[-1][1] + 1):
-            entering = [
-                edge(states[source])
-                for (source, target), edge in zip(self.places, self.edges, strict=True)
-                if target == node and len(edge.operations)  # type: ignore[arg-type]
-            ]
-            states.append(State(reduce(torch.add, entering) if entering else self._zero(inputs[0])))
-        return [state.value for state in states]
+        last = self.places[-1][1]
+        nodes = dict(enumerate(inputs))
+        for source in range(last + 1):
+            if source not in nodes:
+                nodes[source] = self._zero(inputs[0])
+            for target, mean in self._means(source, nodes[source]):
+                nodes[target] = nodes[target] + mean if target in nodes else mean
+        return [nodes[number] for number in range(last + 1)]
+
+    def _means(self, source: int, value: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        """What the edges that leave a node add to others, and to which."""
+        leaving = [
+            (target, edge)
+            for (start, target), edge in zip(self.places, self.edges, strict=True)
+            if start == source and len(edge.operations)  # type: ignore[arg-type]
+        ]
+        if not leaving:
+            return
+        targets, edges = zip(*leaving, strict=True)
+        if self.together and self.training:
+            yield from zip(targets, _means_together(value, edges), strict=True)
+            return
+        state = State(value)
+        for target, edge in leaving:
+            yield target, edge(state)
 
     def _zero(self, x: torch.Tensor) -> torch.Tensor:
         step = 2 if self.halves else 1
         return torch.zeros_like(x[:, :, ::step, ::step])
+
+
+def _means_together(x: torch.Tensor, edges: Sequence[Mixture]) -> Iterator[torch.Tensor]:
+    """The mixtures ``(B, C, S', S')`` of some edges that leave one map."""
+    rectified, channels = Rectified(F.relu(x), len(edges)), x.shape[1]
+    wide: list[torch.Tensor] = []  # blocks of channels of all edges, in their order, and padding
+    alone: list[list[torch.Tensor]] = [[] for _ in edges]
+    shared: list[tuple[torch.Tensor, list[int]]] = []
+    for operations in _by_name(edges):
+        held = [place for place, one in enumerate(operations) if one is not None]
+        first = operations[held[0]]
+        if not isinstance(first, Rectifying):  # without weights: the same for each edge
+            shared.append((first.summed(x) if isinstance(first, Average) else first(x), held))
+        elif len(held) == 1:
+            alone[held[0]].append(first.activated(rectified.value))
+        else:
+            wide.append(type(first).together(operations, rectified))
+    if shared:
+        wide.append(placed(shared, padded(len(edges) * channels)))
+    if wide:
+        for results, total in zip(alone, _split(reduce(torch.add, wide), channels), strict=False):
+            results.insert(0, total)  # what is left over is padding
+    for edge, results in zip(edges, alone, strict=True):
+        yield reduce(torch.add, results) / len(edge.operations)
+
+
+def _by_name(edges: Sequence[Mixture]) -> Iterator[list[Any]]:
+    """For the name of each operation, what every edge holds under it, or None."""
+    held: list[dict[str, nn.Module]] = [dict(edge.operations.items()) for edge in edges]
+    for name in dict.fromkeys(name for one in held for name in one):
+        yield [one.get(name) for one in held]
+
+
+def _split(x: torch.Tensor, channels: int) -> list[torch.Tensor]:
+    """Blocks of channels, in such a way that their gradients come together with channels last."""
+    blocks = torch.split(x.permute(0, 2, 3, 1), channels, dim=3)
+    return [block.permute(0, 3, 1, 2) for block in blocks]
+
+
+def compute_together(network: nn.Module) -> nn.Module:
+    """Let the supernet's cells in a network compute together what can be, for training.
+
+    Returns:
+        The network itself, changed in place; one without such cells as it is.
+    """
+    for module in network.modules():
+        if isinstance(module, MixtureCell):
+            module.together = True
+    return network

@@ -9,15 +9,30 @@ width ``C`` puts out ``4 C`` channels. A reduction cell doubles the width.
 pooling, as those that TE-NAS was evaluated with (chenwydj/DARTS_evaluation).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from anglenas.errors import SettingError
-from anglenas.networks._blocks import BatchNorm, DilatedDepthwise, Rectifying, ReluConvBn
+from anglenas.networks._blocks import (
+    Average,
+    BatchNorm,
+    DilatedDepthwise,
+    Rectifying,
+    ReluConvBn,
+)
 from anglenas.networks._config import NetworkConfig
+from anglenas.networks._together import (
+    Rectified,
+    depthwise,
+    each,
+    normalised,
+    pointwise,
+    stacked,
+)
 from anglenas.spaces.darts import INPUTS, NODES, Choice, Genotype
 
 __all__ = [
@@ -58,6 +73,25 @@ class _Depthwise(Rectifying):
         """All but the ReLU."""
         return self.norm(self.pointwise(self.depthwise(x)))  # type: ignore[no-any-return]
 
+    @classmethod
+    def together(cls, operations: Sequence[Self | None], x: Rectified) -> torch.Tensor:
+        """``(B, C, S, S) -> (B, n C, S / stride, S / stride)`` and padding."""
+        return cls._normalised(
+            operations, depthwise(each(lambda one: one.depthwise, operations), x)
+        )
+
+    @classmethod
+    def apart(cls, operations: Sequence[Self | None], x: torch.Tensor) -> torch.Tensor:
+        """All but the ReLU, each of channels of its own, of stride 1: padded, same shape."""
+        weight = stacked(each(lambda one: one.depthwise.weight, operations))
+        wide = F.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=len(weight))
+        return cls._normalised(operations, wide)
+
+    @classmethod
+    def _normalised(cls, operations: Sequence[Self | None], x: torch.Tensor) -> torch.Tensor:
+        mixed = pointwise(each(lambda one: one.pointwise, operations), x)
+        return normalised(each(lambda one: one.norm, operations), mixed)
+
 
 class _Separable(Rectifying):
     """Two depthwise separable convolutions, the stride in the first."""
@@ -70,6 +104,12 @@ class _Separable(Rectifying):
     def activated(self, x: torch.Tensor) -> torch.Tensor:
         """All but the first ReLU."""
         return self.second(self.first.activated(x))  # type: ignore[no-any-return]
+
+    @classmethod
+    def together(cls, operations: Sequence[Self | None], x: Rectified) -> torch.Tensor:
+        """``(B, C, S, S) -> (B, n C, S / stride, S / stride)`` and padding."""
+        first = _Depthwise.together(each(lambda one: one.first, operations), x)
+        return _Depthwise.apart(each(lambda one: one.second, operations), F.relu(first))
 
 
 class FactorizedReduce(Rectifying):
@@ -92,17 +132,19 @@ class FactorizedReduce(Rectifying):
         parts = [shifted] if self.even is None else [self.even(x[:, :, ::2, ::2]), shifted]
         return self.norm(torch.cat(parts, dim=1))  # type: ignore[no-any-return]
 
+    @classmethod
+    def together(cls, operations: Sequence[Self | None], x: Rectified) -> torch.Tensor:
+        """``(B, inputs, S, S) -> (B, E outputs, S / 2, S / 2)``, and padding."""
+        kernel = stacked(each(cls._kernel, operations))
+        wide = F.conv2d(x.both, kernel[:, :, None, None])
+        return normalised(each(lambda one: one.norm, operations), wide)
 
-class _Average(nn.Module):
-    """3x3 average pooling that counts no padding."""
-
-    def __init__(self, stride: int) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, C, S, S) -> (B, C, S / stride, S / stride)``."""
-        return F.avg_pool2d(x, 3, self.stride, padding=1, count_include_pad=False)
+    def _kernel(self) -> torch.Tensor:
+        """Of one convolution of the pixels that both read: ``(outputs, 2 inputs)``."""
+        odd = self.odd.weight.flatten(1)
+        if self.even is None:
+            return F.pad(odd, (odd.shape[1], 0))
+        return torch.block_diag(self.even.weight.flatten(1), odd)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Maximum(nn.Module):
@@ -134,14 +176,14 @@ OPERATIONS: Operations = {
     "sep_conv_5x5": lambda channels, stride: _Separable(channels, 5, stride),
     "dil_conv_3x3": lambda channels, stride: _Depthwise(channels, 3, stride, dilated=True),
     "dil_conv_5x5": lambda channels, stride: _Depthwise(channels, 5, stride, dilated=True),
-    "avg_pool_3x3": lambda channels, stride: _Average(stride),
+    "avg_pool_3x3": lambda channels, stride: Average(stride),
     "max_pool_3x3": lambda channels, stride: _Maximum(stride),
 }
 """The operations of DARTS: a module for a width and a stride."""
 
 TENAS_OPERATIONS: Operations = {
     **OPERATIONS,
-    "avg_pool_3x3": lambda channels, stride: _normalised(_Average(stride), channels),
+    "avg_pool_3x3": lambda channels, stride: _normalised(Average(stride), channels),
     "max_pool_3x3": lambda channels, stride: _normalised(_Maximum(stride), channels),
 }
 """The same with BatchNorm after each pooling."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas.networks._blocks import MixtureCell, ReluConvBn
+from anglenas.networks._blocks import BatchNorm, MixtureCell, ReluConvBn
 from anglenas.networks._config import NetworkConfig
 from anglenas.networks.darts import OPERATIONS, FactorizedReduce
 from anglenas.spaces.darts import INPUTS, NODES
@@ -77,7 +77,7 @@ class DartsSupernet(nn.Module):
         self.stem = (
             nn.Sequential(
                 nn.Conv2d(config.in_channels, width, 3, padding=1, bias=False),
-                nn.BatchNorm2d(width),
+                BatchNorm(width),
             )
             if stem
             else nn.Identity()

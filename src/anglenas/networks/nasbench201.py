@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas.networks._blocks import Average, MixtureCell, ReluConvBn, average
+from anglenas.networks._blocks import Average, BatchNorm, MixtureCell, ReluConvBn, average
 from anglenas.networks._config import NetworkConfig
 from anglenas.spaces import Form, Term
 from anglenas.spaces.nasbench201 import EDGES, NasBench201Architecture
@@ -185,7 +185,7 @@ class NasBench201Network(nn.Module):
         widths = [config.channels * factor for factor in (1, 2, 4)]
         self.stem = nn.Sequential(
             nn.Conv2d(config.in_channels, widths[0], 3, padding=1, bias=False),
-            nn.BatchNorm2d(widths[0]),
+            BatchNorm(widths[0]),
         )
         self.stages = nn.ModuleList(
             nn.Sequential(*(_cell(subject, width) for _ in range(config.cells))) for width in widths

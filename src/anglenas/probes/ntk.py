@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from anglenas.data import FewShot
+from anglenas.networks import compute_together
 from anglenas.probes._base import Metric, Record, Undefined
 from anglenas.probes._initialise import Draw, fan_in_normal
 from anglenas.probes._isolation import isolated, spread
@@ -167,7 +168,7 @@ class NtkProbe:
         """
         with isolated(network, batch, seed, self.name, draw=self.draw) as specimen:
             images = specimen.images[spread(_MOST_IMAGES, len(specimen.images))]
-            kernel = self.kernel(specimen.network, images)
+            kernel = self.kernel(compute_together(specimen.network), images)
         finite(kernel.sum().item(), "the neural tangent kernel")
         return {"eigenvalues": torch.linalg.eigvalsh(kernel).tolist()}
 

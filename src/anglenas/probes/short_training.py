@@ -22,6 +22,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from anglenas.data import Augmenter, FewShot, standard_padding
+from anglenas.networks import compute_together
 from anglenas.numerics import derive
 from anglenas.probes._base import Metric, Record, Undefined
 from anglenas.probes._isolation import Specimen, isolated
@@ -146,6 +147,7 @@ class ShortTraining:
         """
         with isolated(network, batch, seed, self.name, self.classifier) as specimen:
             classifier = _classifier(specimen, self.classifier)
+            compute_together(specimen.network)
             losses, cosines = _train(specimen, classifier, batch, recipe, seed)
         turning = None if classifier is None else cosines
         return {"iterations": recipe.iterations, "loss": losses, "cosine": turning}

@@ -8,7 +8,7 @@ import torch
 from distributed.system import MEMORY_LIMIT
 
 from anglenas.errors import SettingError
-from anglenas.networks import NetworkConfig, build_network
+from anglenas.networks import NetworkConfig, build_network, compute_together
 from anglenas.spaces import SearchSpace
 
 __all__ = ["check_memory", "training_memory"]
@@ -40,7 +40,7 @@ def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images
     """
     try:
         with torch.device("meta"):
-            network = build_network(space, text, config).train()
+            network = compute_together(build_network(space, text, config).train())
             batch = torch.zeros(images, config.in_channels, config.side, config.side)
         with _saved() as sizes:
             kept = network(batch)  # noqa: F841 - what is saved lives as long as the result
