@@ -1,14 +1,18 @@
 """Pruning: its rounds against TE-NAS's rules, how removals are ranked, whole searches."""
 
+import contextlib
 import csv
 import importlib
 import json
 import os
+import pty
+import re
 import shlex
 import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import time
 from collections import Counter
 from dataclasses import replace
@@ -18,8 +22,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from rich.console import Console
 
 import anglenas
+from anglenas.cli._progress import show_progress
+from anglenas.cli._supernets import supernet_view
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError, UsageError
 from anglenas.networks import NetworkConfig
 from anglenas.plugins import load
@@ -29,7 +36,13 @@ from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
 from anglenas.searching._ranked import Judge
 from anglenas.searching._readings import change, places_by_change, places_of_pruned
-from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET, Supernet
+from anglenas.spaces.supernets import (
+    DARTS_SUPERNET,
+    NASBENCH201_SUPERNET,
+    Edge,
+    Layout,
+    Supernet,
+)
 from anglenas.strategies import Request, Trial
 from anglenas.strategies.prune import PRUNE, PruneSearch, Round
 
@@ -231,9 +244,10 @@ def test_by_parameters_alone_it_ends_at_the_largest_cell():
 def test_removals_are_told_with_what_was_measured():
     seen = []
     found = search(on_progress=seen.append)
-    assert [(p.done, p.total) for p in seen if p.computed == seen[-1].computed] == [(54, 54)]
+    ended = [(p.done, p.total) for p in seen if p.computed == seen[-1].computed]
+    assert ended == [(54, 54)] * 2  # the last measurement, and the end
     assert seen[0].stage == "round 1 of 3: 4 operations on an edge, 3 stay"
-    assert seen[-1].stage == "round 3 of 3: 2 operations on an edge, 1 stays"
+    assert seen[-2].stage == "round 3 of 3: 2 operations on an edge, 1 stays"
     assert seen[-1].best is None
     assert found.computed == 2 * 54 + 1  # a training and a count each, and the result's count
     pruned = Counter(row["round"] for row in found.pruning if row["pruned"])
@@ -252,6 +266,33 @@ def test_removals_are_told_with_what_was_measured():
     edges = zip(NASBENCH201_SUPERNET.layout.edges, found.best.architecture.operations, strict=True)
     assert {(e.source, e.target, name) for e, name in edges}.isdisjoint(gone)
     assert len(gone) == 18
+
+
+def tried(rows):
+    """What was left on each edge as a round began that tried to remove all of it."""
+    left = {}
+    for row in rows:
+        left.setdefault((row["cell"], row["source"], row["target"]), []).append(row["operation"])
+    return left
+
+
+def held(supernet):
+    pairs = zip(supernet.layout.edges, supernet.operations, strict=True)
+    return {tuple(edge): list(left) for edge, left in pairs}
+
+
+def test_progress_tells_what_is_left_as_each_round_begins_and_at_the_end():
+    seen = []
+    found = search("params", recipe=None, on_progress=seen.append)
+    assert [p.done for p in seen if p.computed == 0] == [0]
+    for number in (1, 2, 3):
+        [left] = {p.supernet for p in seen if p.stage.startswith(f"round {number} of 3")}
+        assert held(left) == tried(row for row in found.pruning if row["round"] == number)
+    assert str(seen[-1].supernet) == str(found.best.architecture)
+    assert len({p.supernet for p in seen}) == 4
+    drawn = []
+    search("params", strategy="random", budget=1, on_progress=drawn.append)
+    assert [p.supernet for p in drawn] == [None]
 
 
 @pytest.mark.slow
@@ -431,6 +472,125 @@ def test_the_page_s_searches_run(tmp_path):
         words += ["--out", f"run{number}", "--store", "s.sqlite", "--workers", "0", "-q"]
         subprocess.run([SCRIPT, *words], cwd=tmp_path, check=True, capture_output=True)
         assert (tmp_path / f"run{number}" / "best.json").exists()
+
+
+# The view of what is left.
+
+SHORT = {
+    "skip": "skip_connect", "sep3": "sep_conv_3x3", "sep5": "sep_conv_5x5",
+    "dil3": "dil_conv_3x3", "dil5": "dil_conv_5x5", "avg3": "avg_pool_3x3", "max3": "max_pool_3x3",
+}  # fmt: skip
+
+
+def view(supernet, width):
+    console = Console(width=width)
+    with console.capture() as caught:
+        console.print(supernet_view(supernet, width))
+    return caught.get().splitlines()
+
+
+def read_view(lines):
+    """By cell, source and target what is left, of lines with any number of cells side by side."""
+    left, cells = {}, [""]
+    for line in lines:
+        if line.split()[1:2] == ["cell"]:
+            cells = re.findall(r"(\w+) cell", line)
+            continue
+        rows = re.split(r"\s+(?=\d>\d)", line)
+        for cell, row in zip(cells, rows, strict=True):
+            edge, *marks = row.split()
+            source, target = map(int, edge.split(">"))
+            left[cell, source, target] = [SHORT.get(one, one) for one in marks if one != "."]
+    return left
+
+
+def emptied(space, seed):
+    supernet = space.sample(np.random.default_rng(seed))
+    edge = seed % len(supernet.operations)
+    rest = supernet.operations[edge + 1 :]
+    return replace(supernet, operations=(*supernet.operations[:edge], (), *rest))
+
+
+@given(st.sampled_from([NASBENCH201_SUPERNET, DARTS_SUPERNET]), st.integers(0, 10**6))
+def test_the_view_shows_every_operation_that_is_left(space, seed):
+    supernet = emptied(space, seed)
+    for width, lines in ((80, {6, 15}), (60, {6, 30}), (190, {6, 15})):
+        shown = view(supernet, width)
+        assert len(shown) in lines
+        assert max(map(len, shown)) <= width
+        assert read_view(shown) == held(supernet)
+
+
+def test_columns_of_the_view_stay_where_nothing_is_left():
+    full, left = (view(one, 80) for one in (DARTS_SUPERNET.full(), emptied(DARTS_SUPERNET, 4)))
+    for whole, line in zip(full[1:], left[1:], strict=True):
+        for name in re.finditer(r"[a-z]+\d?", whole):
+            assert line[name.start() : name.end()].strip() in (name.group(), ".")
+    wide = view(DARTS_SUPERNET.full(), 190)
+    assert "sep_conv_3x3" in wide[1]
+
+
+def test_operations_with_alike_short_names_are_written_whole():
+    layout = Layout(("conv_3x3_relu", "conv_3x3_gelu"), (Edge("", 0, 1),))
+    narrow, wide = (view(Supernet(layout, (layout.operations,)), width) for width in (30, 40))
+    assert narrow[0].startswith("0>1 conv_3x3_relu conv_3x3")
+    assert wide == ["0>1 conv_3x3_relu conv_3x3_gelu"]
+
+
+def test_lines_have_one_view_a_round_and_one_at_the_end(capsys):
+    with show_progress(quiet=False) as report:
+        found = search("params", recipe=None, on_progress=report)
+    lines = capsys.readouterr().err.splitlines()
+    assert len([line for line in lines if "57 of 57 measured" in line]) == 1
+    starts = [k for k, line in enumerate(lines) if re.match("round . of 3|what is left", line)]
+    shown = [read_view(lines[k + 1 : k + 7]) for k in starts]
+    rounds = [tried(row for row in found.pruning if row["round"] == n) for n in (1, 2, 3)]
+    assert shown == [*rounds, held(NASBENCH201_SUPERNET.parse(str(found.best.architecture)))]
+    assert len([line for line in lines if re.match(r"\d>\d", line)]) == 4 * 6
+
+
+def screen(output):
+    """What stays on a terminal after rich's codes for a line up, an emptied line, and colours."""
+    lines, row = [""], 0
+    for code in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", output):
+        if code == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif code.endswith("A") and code[0] == "\x1b":
+            row -= int(code[2:-1])
+        elif code == "\x1b[2K":
+            lines[row] = ""
+        elif code[0] not in "\x1b\r":
+            lines[row] += code
+    return lines
+
+
+@pytest.mark.slow
+def test_on_a_terminal_every_view_stays_and_the_bar_does_not(tmp_path):
+    reading, writing = pty.openpty()
+    termios.tcsetwinsize(writing, (40, 80))
+    command = [SCRIPT, "search", "--strategy", "prune", "--rank", "params", "--workers", "0",
+               "--out", tmp_path / "run", "--store", tmp_path / "scores.sqlite"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writing, env={
+        **{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")},
+        "TERM": "xterm",
+    })  # fmt: skip
+    os.close(writing)
+    output = b""
+    with contextlib.suppress(OSError):  # a terminal ends so
+        while part := os.read(reading, 65536):
+            output += part
+    os.close(reading)
+    assert process.wait() == 0
+    lines = [line.rstrip() for line in screen(output.decode()) if line.strip()]
+    assert [line for line in lines if not re.match(r"\d>\d", line)] == [
+        "round 1 of 3: 4 operations on an edge, 3 stay",
+        "round 2 of 3: 3 operations on an edge, 2 stay",
+        "round 3 of 3: 2 operations on an edge, 1 stays",
+        "what is left at the end",
+    ]
+    assert len(lines) == 4 * 7
+    assert list(read_view(lines[-6:]).values()) == [["nor_conv_3x3"]] * 6
 
 
 # The command line.

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as Bar
 
     from anglenas.searching import Progress
+    from anglenas.spaces.supernets import Supernet
 
 __all__ = ["show_progress"]
 
@@ -32,7 +34,8 @@ def show_progress(*, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
         else:
             yield _LineShower(last)
     except KeyboardInterrupt:
-        done = f"{last[-1].done} candidates are measured and kept" if last else "Nothing is lost"
+        count = last[-1].done if last else 0
+        done = f"{count} candidates are measured and kept" if count else "Nothing is lost"
         print(f"\nStopped. {done}; the same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
 
@@ -88,15 +91,37 @@ class _Pace:
         return (progress.seconds - self._start.seconds) / (progress.done - self._start.done)
 
 
+class _Rounds:
+    """Prints what is left of a supernet that is pruned: once as a round begins, and at the end."""
+
+    def __init__(self, console: "Console | None" = None) -> None:
+        self._console = console
+        self._shown: Supernet | None = None
+
+    def __call__(self, progress: "Progress") -> None:
+        if progress.supernet is None or progress.supernet == self._shown:
+            return
+        from rich.console import Console
+
+        from anglenas.cli._supernets import supernet_view
+
+        console = self._console or Console(stderr=True)
+        console.print(progress.stage, style="bold", highlight=False, soft_wrap=True)
+        console.print(supernet_view(progress.supernet, console.width))
+        self._shown = progress.supernet
+
+
 class _BarShower:
     """Moves a bar; ranks for the best so far twice a second at most."""
 
     def __init__(self, bar: "Bar", last: list["Progress"]) -> None:
         self._bar, self._last, self._ranked, self._pace = bar, last, 0.0, _Pace()
         self._task = bar.add_task("", total=None, rate="starting", best="")
+        self._rounds = _Rounds(bar.console)
 
     def __call__(self, progress: "Progress") -> None:
         self._last[:] = [progress]
+        self._rounds(progress)
         fields: dict[str, Any] = {"rate": _rate(self._pace(progress))}
         if time.monotonic() - self._ranked > _SECONDS_BETWEEN_RANKINGS:
             fields["best"] = _best(progress)
@@ -109,17 +134,21 @@ class _LineShower:
 
     def __init__(self, last: list["Progress"]) -> None:
         self._last, self._printed, self._pace = last, 0.0, _Pace()
+        self._told, self._rounds = 0, _Rounds()
 
     def __call__(self, progress: "Progress") -> None:
         self._last[:] = [progress]
+        self._rounds(progress)
         pace = self._pace(progress)
         due = time.monotonic() - self._printed > _SECONDS_BETWEEN_LINES
-        if progress.done and (due or progress.done == progress.total):
+        # That all is measured is told once, though the end of pruning comes after it.
+        ended = progress.done == progress.total != self._told
+        if progress.done and (due or ended):
             total = f" of {progress.total}" if progress.total else ""
             parts = [f"{progress.done}{total} measured", _rate(pace), _left(progress, pace)]
             line = ", ".join(filter(None, parts))
             print("; ".join(filter(None, [line, _best(progress)])), file=sys.stderr, flush=True)
-            self._printed = time.monotonic()
+            self._printed, self._told = time.monotonic(), progress.done
 
 
 def _rate(pace: float | None) -> str:

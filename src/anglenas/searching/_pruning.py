@@ -17,7 +17,7 @@ from anglenas.searching._memory import check_memory, training_memory
 from anglenas.searching._plan import Measured, Plan, make_plan, proxy_config
 from anglenas.searching._ranked import Judge
 from anglenas.searching._readings import places_by_change, places_of_pruned
-from anglenas.spaces.supernets import SupernetSpace
+from anglenas.spaces.supernets import Supernet, SupernetSpace
 from anglenas.strategies import Request, Trial
 from anglenas.strategies.prune import PruneSearch, Reading, Removal, Round
 
@@ -32,9 +32,9 @@ __all__ = [
     "resolve",
 ]
 
-Report = Callable[[int, int, int, str], None]
+Report = Callable[[int, int, int, str, Supernet], None]
 """Takes the number of supernets measured, how many there are in all, how many measurements were
-made now, and what the round is."""
+made now, what the round is, and the supernet that it prunes."""
 
 
 def choose_supernets(strategy: PruneSearch, space: str) -> str:
@@ -186,7 +186,7 @@ class Pruning:
 
         Args:
             scorer: Who measures.
-            report: Called after every measurement.
+            report: Called as a round begins, after every measurement, and at the end.
 
         Raises:
             AnglenasError: A measurement failed, or no removal of a round has a score.
@@ -198,7 +198,8 @@ class Pruning:
         while isinstance(current, Round):
             before, number = len(self.history) + number * self.by_change, number + 1
             stage = f"round {number} of {len(planned)}: {current.title}"
-            tell = self._teller(report, before, total, stage)
+            tell = self._teller(report, before, total, stage, current.base)
+            tell(0)
             rows = self._judge(current, self._measure(current, scorer, tell))
             following = self.strategy.next_round(self.space, self.history)
             left = following.base if isinstance(following, Round) else following
@@ -207,10 +208,13 @@ class Pruning:
                 for row, removal in zip(rows, current.removals, strict=True)
             ]
             current = following
+        report(total, total, self.computed, "what is left at the end", current)
         return self.space.read(current)
 
-    def _teller(self, report: Report, before: int, total: int, stage: str) -> Callable[[int], None]:
-        return lambda done: report(before + done, total, self.computed, stage)
+    def _teller(
+        self, report: Report, before: int, total: int, stage: str, base: Supernet
+    ) -> Callable[[int], None]:
+        return lambda done: report(before + done, total, self.computed, stage, base)
 
     def _judge(self, current: Round, outcomes: Mapping[Task, Outcome]) -> list[dict[str, Any]]:
         """Add the removals of a round to the history; tell what was measured of them."""

@@ -45,6 +45,7 @@ from anglenas.searching._setup import (
     open_store,
     worker_count,
 )
+from anglenas.spaces.supernets import Supernet
 from anglenas.strategies import Request, Strategy, Trial
 from anglenas.strategies.prune import PruneSearch
 
@@ -58,12 +59,16 @@ _ROUND = 16  # proposals at once if time is the budget, so that few are made in 
 class Progress:
     """How far a search is; handed to the caller after every measurement.
 
+    A search that prunes hands it over as a round begins and at the end, too.
+
     Attributes:
         done: Candidates measured.
         total: Candidates to measure; ``None`` if time is the budget.
         seconds: Since the start.
         computed: Measurements made now, not read from the store.
         stage: What a search that goes on in rounds is at; empty for others.
+        supernet: What is left of a supernet that is pruned: the operations on each edge as the
+            round began, and at the end the last ones; ``None`` for other strategies.
     """
 
     done: int
@@ -72,6 +77,7 @@ class Progress:
     computed: int
     _best: Callable[[], Candidate | None] = field(repr=False, compare=False)
     stage: str = ""
+    supernet: Supernet | None = None
 
     @cached_property
     def best(self) -> Candidate | None:
@@ -148,7 +154,7 @@ def search(
         device: Where networks are measured: ``"cpu"``, ``"cuda"``, or one of several as
             ``"cuda:1"``. Two kinds of device have two sets of scores.
         store: File of the store of scores, or the store; by default the user's own.
-        on_progress: Called after every measurement.
+        on_progress: Called after every measurement; see :class:`Progress`.
 
     Raises:
         UsageError: Something asked for does not fit; its subclasses say what. A network that cannot
@@ -254,9 +260,10 @@ def _silent(progress: Progress) -> None:
 
 def _rounds_reporter(
     started: float, report: Callable[[Progress], None]
-) -> Callable[[int, int, int, str], None]:
-    def tell(done: int, total: int, computed: int, stage: str) -> None:
-        report(Progress(done, total, time.perf_counter() - started, computed, _nobody, stage))
+) -> Callable[[int, int, int, str, Supernet], None]:
+    def tell(done: int, total: int, computed: int, stage: str, left: Supernet) -> None:
+        seconds = time.perf_counter() - started
+        report(Progress(done, total, seconds, computed, _nobody, stage, left))
 
     return tell
 
