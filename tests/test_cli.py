@@ -19,6 +19,7 @@ from PIL import Image
 
 from anglenas.cli import main
 from anglenas.probes import metric_names
+from anglenas.recipe import PRESETS
 from anglenas.scoring import Store
 from anglenas.searching import search
 
@@ -472,6 +473,7 @@ def test_version_and_help(tmp_path: Path) -> None:
     assert subprocess.run(as_module, capture_output=True, check=True).stdout == b"0.1.0\n"
     ended = process(tmp_path, "search", "--help", COLUMNS="120")
     assert (ended.returncode, ended.stderr) == (0, "")
+    assert {f"'{name}'" for name in PRESETS} <= set(re.findall(r"'[\w-]+'", ended.stdout))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from rich.console import Console
 import anglenas
 from anglenas.cli._progress import show_progress
 from anglenas.cli._supernets import supernet_view
+from anglenas.data import from_arrays
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError, UsageError
 from anglenas.networks import NetworkConfig
 from anglenas.plugins import load
@@ -34,6 +35,7 @@ from anglenas.probes import find_metric
 from anglenas.recipe import preset
 from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
+from anglenas.searching._plan import draw_repeats
 from anglenas.searching._ranked import Judge
 from anglenas.searching._readings import change, places_by_change, places_of_pruned
 from anglenas.spaces.supernets import (
@@ -449,8 +451,8 @@ def test_the_page_has_the_sizes_and_recipes_that_there_are():
     for number, space in ((0, NASBENCH201_SUPERNET), (0, DARTS_SUPERNET), (2, DARTS_SUPERNET)):
         rounds = PruneSearch(number).planned(space)
         assert f"| {sum(len(one.removals) for one in rounds)} |\n" in PAGE
-    for space in (NASBENCH201_SUPERNET, DARTS_SUPERNET):
-        for name in (space.recipe, space.tenas_recipe):
+    for space, further in ((NASBENCH201_SUPERNET, ()), (DARTS_SUPERNET, ("tenas-darts-imagenet",))):
+        for name in (space.recipe, space.tenas_recipe, *further):
             [line] = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |")]
             recipe = preset(name)
             assert f"{recipe.channels} channel" in line
@@ -460,6 +462,20 @@ def test_the_page_has_the_sizes_and_recipes_that_there_are():
                 assert f"| {recipe.iterations} iterations, rate {recipe.lr} |" in line
             else:
                 assert f"| {recipe.classes}, three draws |" in line
+
+
+def test_the_recipe_for_imagenet_measures_as_tenas_does():
+    """24 images of as many classes, and 3 rounds of operations that leave 5, 3 and 1."""
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(256, size=(60, 40, 40, 3), dtype=np.uint8)
+    source = from_arrays(pixels, np.arange(60) % 30)
+    [batch, *_] = draw_repeats(source, preset("tenas-darts-imagenet"), seed=1)
+    assert batch.images.shape == (24, 3, 32, 32)
+    assert len(set(batch.labels.tolist())) == 24
+    titles = [one.title for one in PruneSearch(2).planned(DARTS_SUPERNET)][:3]
+    assert titles == [f"{a} operations on an edge, {b} stay" for a, b in ((7, 5), (5, 3))] + [
+        "3 operations on an edge, 1 stays"
+    ]
 
 
 @pytest.mark.slow

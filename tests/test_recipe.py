@@ -26,6 +26,17 @@ def test_presets_differ_from_paper_in_what_they_are_for():
     assert not PRESETS["draft"].calibrated
 
 
+@pytest.mark.parametrize(
+    ("name", "images", "channels"),
+    [("tenas", 72, 3), ("tenas-darts", 14, 1), ("tenas-darts-imagenet", 24, 1)],
+)
+def test_tenas_has_its_published_settings(name, images, channels):
+    """The batch sizes and networks of the released ``prune_launch.py``, of 32 x 32 pixels."""
+    recipe = PRESETS[name]
+    assert (recipe.classes, recipe.images_per_class, recipe.resolution) == (images, 1, 32)
+    assert (recipe.channels, recipe.cells, recipe.repeats) == (channels, 1, 3)
+
+
 @pytest.mark.parametrize("field", [f.name for f in fields(Recipe)])
 def test_fingerprint_changes_with_every_setting_and_with_nothing_else(field):
     others = {"name": "x", "calibrated": True, "sampling": "first", "augment": False}

@@ -105,9 +105,17 @@ PRESETS: dict[str, Recipe] = {
         # and see 32 x 32: that takes a third of the time.
         Recipe(name="paper-pruning", iterations=100, resolution=16, channels=4, cells=1),
         Recipe(name="paper-darts", lr=0.5, resolution=16, channels=4, cells=1),
-        # TE-NAS's own: 72 images (14 in DARTS) for the NTK, everything three times.
+        # TE-NAS's own: 72 images (14 in DARTS, 24 for ImageNet) for the NTK, all three times.
         Recipe(name="tenas", classes=72, images_per_class=1, channels=3, cells=1, repeats=3),
         Recipe(name="tenas-darts", classes=14, images_per_class=1, channels=1, cells=1, repeats=3),
+        Recipe(
+            name="tenas-darts-imagenet",
+            classes=24,
+            images_per_class=1,
+            channels=1,
+            cells=1,
+            repeats=3,
+        ),
     )
 }
 
