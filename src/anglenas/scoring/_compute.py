@@ -12,6 +12,7 @@ from anglenas.data import FewShot
 from anglenas.errors import NetworkError, SettingError, UsageError, WorkersError
 from anglenas.networks import NetworkConfig
 from anglenas.numerics import derive, single_thread
+from anglenas.plugins import resolve
 from anglenas.probes import Probe, Record, Undefined
 from anglenas.recipe import Recipe
 from anglenas.scoring._task import Context, Outcome, Task, load, plain
@@ -33,8 +34,8 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
         device: Where the network is put; probes bring the images there.
 
     Raises:
-        UsageError: The space or the probe does not exist, the subject is no architecture, or the
-            probe or builder says that its settings do not fit.
+        UsageError: The space, its builder or the probe does not exist, the subject is no
+            architecture, or the probe or builder says that its settings do not fit.
         WorkersError: The probe or the space has another version here than where the task was made.
     """
     started = time.perf_counter()
@@ -98,8 +99,7 @@ def _check_version(kind: str, name: str, here: int, asked: int) -> None:
 
 @cache
 def _builder(name: str) -> Any:
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
+    return resolve("builder", name)
 
 
 def _blank(config: NetworkConfig) -> FewShot:

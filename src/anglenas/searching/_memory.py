@@ -7,7 +7,7 @@ import psutil
 import torch
 from distributed.system import MEMORY_LIMIT
 
-from anglenas.errors import SettingError
+from anglenas.errors import AnglenasError, SettingError
 from anglenas.networks import NetworkConfig, build_network, compute_together
 from anglenas.spaces import SearchSpace
 
@@ -31,6 +31,9 @@ def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images
         config: Size of its network.
         images: Images in a batch.
 
+    Returns:
+        0 if it cannot be told: the network does not run like this. Measuring says what it is.
+
     >>> from anglenas.plugins import load
     >>> space = load("space", "nasbench201_supernet")
     >>> small = training_memory(space, str(space.full()), NetworkConfig(channels=4, cells=1), 10)
@@ -44,10 +47,10 @@ def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images
             batch = torch.zeros(images, config.in_channels, config.side, config.side)
         with _saved() as sizes:
             kept = network(batch)  # noqa: F841 - what is saved lives as long as the result
-    except RuntimeError as error:
-        if "overflow" not in str(error):
-            raise
-        return _MOST
+    except AnglenasError:
+        raise
+    except Exception as error:  # the network can be the user's: its code can raise anything
+        return _MOST if "overflow" in str(error) else 0
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
     return round(_MORE * (_COPIES * weights + sum(sizes.values())))
 

@@ -1,0 +1,184 @@
+"""The page on pruning shows supernets of one's own: their code is taken from there, and run."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from anglenas.errors import UsageError
+from anglenas.networks import NetworkConfig, build_network
+from anglenas.probes.counting import count_parameters
+from anglenas.searching import search
+from anglenas.searching._memory import training_memory
+from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.strategies.prune import PruneSearch
+
+PAGE = (Path(__file__).parents[1] / "docs" / "pruning.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+SCRIPT = Path(sys.executable).with_name("anglenas")
+SPY = """
+
+import multiprocessing, pathlib
+
+plain = build
+
+
+def build(supernet, config):
+    with pathlib.Path({log!r}).open("a") as file:
+        print(multiprocessing.parent_process() is not None, file=file)
+    return plain(supernet, config)
+"""
+
+
+def block(language: str, text: str) -> str:
+    [found] = [one for name, one in BLOCKS if name == language and text in one]
+    return found
+
+
+SOURCE = block("python", "# my_supernets.py")
+
+
+def names_of(source: str) -> dict[str, Any]:
+    """What a source defines, as it is without a file."""
+    namespace: dict[str, Any] = {"__name__": "my_supernets"}
+    exec(source, namespace)
+    return namespace
+
+
+def own(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> str:
+    """Write a module with supernets of NAS-Bench-201, and name them as a strategy."""
+    (folder / f"{name}.py").write_text(
+        "import dataclasses\nfrom anglenas.spaces.supernets import NASBENCH201_SUPERNET\n" + source
+        + "\nSPACE = dataclasses.replace("
+        f"NASBENCH201_SUPERNET, name='mine', builder='{name}:build')\n"
+    )  # fmt: skip
+    monkeypatch.syspath_prepend(str(folder))
+    return f"prune,supernet={name}:SPACE"
+
+
+def run(folder: Path, *command: str | Path) -> str:
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "ANGLENAS_STORE": str(folder / "scores.sqlite")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_network_is_what_the_page_says() -> None:
+    names = names_of(SOURCE)
+    assert names["SPACE"].builder == "my_supernets:build"
+    network = names["build"](DARTS_SUPERNET.full(), NetworkConfig(10, channels=3, in_channels=1))
+    assert network.stem[0].out_channels == 2 * 3
+    sides: list[int] = []
+    for cell in network.cells:
+        cell.register_forward_hook(lambda *call: sides.append(call[-1].shape[-1]))
+    network(torch.zeros(2, 1, 8, 8))
+    assert sides == [8, 4, 4]
+    assert network.classifier.in_features == 4 * 2 * 3
+    assert len([line for line in SOURCE.splitlines() if line.strip()]) < 10
+
+
+@pytest.mark.slow
+def test_the_command_and_the_code_find_the_same_with_workers(tmp_path: Path) -> None:
+    log = tmp_path / "built"
+    (tmp_path / "my_supernets.py").write_text(SOURCE + SPY.format(log=str(log)))
+    quick = "prune,number=6,supernet=my_supernets"  # one round of operations
+    changes = [("prune,supernet=my_supernets", quick), ("angle_loss+params", "params"),
+               ("photos/", "digits")]  # fmt: skip
+    command, code = block("console", "my_supernets"), block("python", "import anglenas\n")
+    for written, tried in changes:
+        command, code = command.replace(written, tried), code.replace(written, tried)
+    run(tmp_path, SCRIPT, *command.split()[2:], "--workers", "1", "--out", "run")
+    with (tmp_path / "run" / "pruning.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    planned = PruneSearch(6).planned(DARTS_SUPERNET)
+    assert len(rows) == sum(len(one.removals) for one in planned)
+    left = DARTS_SUPERNET.full().without(0, "skip_connect")
+    network = names_of(SOURCE)["build"](left, NetworkConfig(10, channels=1, in_channels=1))
+    assert rows[0]["params"] == str(count_parameters(network))
+    assert set(log.read_text().split()) == {"True"}  # built by the worker
+    # The same in Python: all is known.
+    before = log.read_text()
+    (tmp_path / "find.py").write_text(code + "    print(found.computed, found.best.values)\n")
+    best, computed = run(tmp_path, sys.executable, "find.py").splitlines()
+    assert computed.startswith("0 ")
+    assert log.read_text() == before
+    assert best in (tmp_path / "run" / "best.json").read_text()
+
+
+@pytest.mark.parametrize("rank", ["params", "angle"])
+@pytest.mark.parametrize(
+    ("name", "source", "message"),
+    [
+        ("no_builder", "", r"builder 'no_builder:build' cannot be imported \(AttributeError"),
+        ("wrong_builder", "def build(supernet): ...", r"TypeError: build\(\) takes 1 positional"),
+        ("failing_builder", "def build(*_): raise ValueError('no stem')", "ValueError: no stem"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, message: str, rank: str
+) -> None:
+    strategy = own(tmp_path, monkeypatch, name, source)
+    recipe = "paper-pruning,resolution=4,iterations=1"
+    with pytest.raises(UsageError if not source else Exception, match=message) as caught:
+        search(strategy=strategy, rank=rank, recipe=recipe, workers=0, store=":memory:")
+    assert type(caught.value).__module__ == "anglenas.errors"
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("supernet", "message"),
+    [
+        ("my_missing_file:SPACE", "No module named 'my_missing_file'"),
+        ("anglenas.spaces.supernets:NONE", "has no attribute 'NONE'"),
+        ("anglenas.spaces.supernets:DARTS_SUPERNET", "no architecture of 'nasbench201'"),
+        ("anglenas.spaces.darts:DARTS", "is no space of supernets"),
+    ],
+)
+def test_names_of_what_is_not_there_are_refused(supernet: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        search(strategy=f"prune,supernet={supernet}", rank="params", store=":memory:", workers=0)
+
+
+@pytest.mark.slow
+def test_a_network_that_cannot_run_without_memory_is_measured_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = """
+from torch import nn
+from anglenas.networks import nasbench201
+
+class Summing(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images) + 0 * images.sum().item()
+
+def build(supernet, config):
+    return Summing(nasbench201.build(supernet, config))
+"""
+    strategy = own(tmp_path, monkeypatch, "summing_supernets", source)
+    recipe = "paper-pruning,resolution=4,iterations=1,classes=2,images_per_class=1"
+    found = search(strategy=strategy, rank="angle", recipe=recipe, workers=0, store=":memory:")
+    assert len(found.pruning) == 54
+
+
+def test_memory_is_0_where_it_cannot_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(tmp_path, monkeypatch, "untold", "def build(supernet, config): raise RuntimeError('no')")
+    from untold import SPACE  # type: ignore[import-not-found]
+
+    text, config = str(NASBENCH201_SUPERNET.full()), NetworkConfig(10, 2, 1, side=8)
+    assert training_memory(SPACE, text, config, 10) == 0
+    assert training_memory(NASBENCH201_SUPERNET, text, config, 10) > 0
+    assert build_network(NASBENCH201_SUPERNET, text, config)
