@@ -2,9 +2,10 @@
 
     python benchmarks/speed_blocks.py [--networks 5]
 
-Supernets with random operations on each edge, as TE-NAS builds them, and networks of random DARTS
-cells. The plain way is a copy of the network with ``nn.BatchNorm2d`` and dilated ``nn.Conv2d``;
-layout, weights and images are the same.
+Supernets with all operations on each edge and with random ones, as TE-NAS builds them, and networks
+of random DARTS cells. The plain way is a copy of the network with ``nn.BatchNorm2d`` and dilated
+``nn.Conv2d``, whose operations are computed one after another; layout, weights and images are the
+same.
 """
 
 import argparse
@@ -15,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas.networks import NetworkConfig, build_network
+from anglenas.networks import NetworkConfig, build_network, compute_together
 from anglenas.networks._blocks import BatchNorm, DilatedDepthwise
 from anglenas.networks._layout import layout_of
 from anglenas.spaces import SearchSpace
 from anglenas.spaces.darts import DARTS
-from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET, SupernetSpace
 from timing import Pairs, headline, in_turns, row
 
 TORCHS = {BatchNorm: nn.BatchNorm2d, DilatedDepthwise: nn.Conv2d}
@@ -41,12 +42,23 @@ def iteration(network: nn.Module, images: torch.Tensor) -> None:
     F.cross_entropy(network(images), torch.arange(len(images)) % 10).backward()
 
 
-def times(space: SearchSpace, config: NetworkConfig, seed: int) -> tuple[float, float]:
-    """Seconds of torch's blocks and of ours, for a random architecture."""
-    ours = build_network(space, str(space.sample(np.random.default_rng(seed))), config)
+def drawn(space: SearchSpace, seed: int) -> str:
+    """A random architecture."""
+    return str(space.sample(np.random.default_rng(seed)))
+
+
+def whole(space: SupernetSpace, seed: int) -> str:
+    """The supernet with all operations."""
+    return str(space.full())
+
+
+def times(space: SearchSpace, text: str, config: NetworkConfig) -> tuple[float, float]:
+    """Seconds of torch's blocks and of ours."""
+    ours = build_network(space, text, config)
     layout = layout_of(ours)
     ours = ours.to(memory_format=layout)
     plain = plainly(ours)
+    compute_together(ours)
     images = torch.randn(IMAGES, config.in_channels, config.side, config.side)
     images = images.contiguous(memory_format=layout)
     for network in (plain, ours):
@@ -63,14 +75,17 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     print(headline("speed_blocks.py"), flush=True)
-    for space, channels, side in (
-        (NASBENCH201_SUPERNET, 3, 32),
-        (DARTS_SUPERNET, 4, 16),
-        (DARTS, 16, 32),
+    for work, space, choose, channels, side in (
+        ("all operations", NASBENCH201_SUPERNET, whole, 4, 16),
+        ("random operations", NASBENCH201_SUPERNET, drawn, 4, 16),
+        ("all operations", DARTS_SUPERNET, whole, 4, 16),
+        ("random operations", DARTS_SUPERNET, drawn, 4, 16),
+        ("random cells", DARTS, drawn, 16, 32),
     ):
         config = NetworkConfig(10, channels, 1, side=side)
-        pairs = Pairs(*zip(*(times(space, config, n) for n in range(given.networks)), strict=True))
-        print(row(f"`{space.name}`, C={channels}, {side} x {side}", pairs), flush=True)
+        found = [times(space, choose(space, n), config) for n in range(given.networks)]
+        title = f"`{space.name}`, {work}, C={channels}, {side} x {side}"
+        print(row(title, Pairs(*zip(*found, strict=True))), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,23 @@
 """Parts of networks that are computed another way than torch computes them, beside torch's."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from anglenas.networks._blocks import BatchNorm, DilatedDepthwise
+from anglenas.networks import NetworkConfig, build_network, compute_together
+from anglenas.networks._blocks import (
+    Average,
+    BatchNorm,
+    DilatedDepthwise,
+    MixtureCell,
+    ReluConvBn,
+)
+from anglenas.spaces.supernets import DARTS_SUPERNET, DARTS_SUPERNET_DEEP, NASBENCH201_SUPERNET
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 layouts = st.sampled_from(LAYOUTS)
@@ -59,3 +70,77 @@ def test_batch_norm_is_torchs(channels, side, layout, training):
 def test_gradients_can_be_differentiated_again(part):
     images = torch.randn(2, 3, 4, 4).double().contiguous(memory_format=torch.channels_last)
     assert torch.autograd.gradgradcheck(part.double(), images.requires_grad_())
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    place=st.sampled_from([NASBENCH201_SUPERNET, DARTS_SUPERNET, DARTS_SUPERNET_DEEP]),
+    channels=st.sampled_from([1, 2, 3, 5, 8]),
+    side=st.integers(5, 8),
+    layout=layouts,
+    empty=st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=12)
+def test_operations_computed_together_are_those_computed_one_by_one(
+    seed, place, channels, side, layout, empty
+):
+    """Values, gradients and running statistics, also where an edge holds nothing."""
+    supernet, edge = place.sample(np.random.default_rng(seed)), empty % len(place.layout.edges)
+    for name in supernet.operations[edge]:
+        supernet = supernet.without(edge, name)
+    config = NetworkConfig(3, channels, 1, side=side)
+    apart = build_network(place, str(supernet), config).double().to(memory_format=layout)
+    with torch.no_grad():
+        for parameter in apart.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))  # scales and biases that tell apart
+    together = compute_together(copy.deepcopy(apart))
+    images = torch.randn(4, 3, side, side).double().contiguous(memory_format=layout)
+    for one, other in zip(passed(apart, images), passed(together, images), strict=True):
+        torch.testing.assert_close(one, other)
+    for name, value in apart.state_dict().items():
+        torch.testing.assert_close(together.state_dict()[name], value)
+    torch.testing.assert_close(apart.eval()(images), together.eval()(images))
+
+
+def test_hooks_of_single_operations_do_not_run_while_they_are_computed_together():
+    network = build_network(
+        NASBENCH201_SUPERNET, str(NASBENCH201_SUPERNET.full()), NetworkConfig(3, 2, 1, side=8)
+    )
+    ran = []
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d) and "operations" in name:
+            module.register_forward_hook(lambda *_, name=name: ran.append(name))
+    network(torch.randn(4, 3, 8, 8))
+    assert len(ran) == len(set(ran)) == 3 * 6 * 2  # stages, edges, convolutions
+    # Alone on its kind are the two that leave the last node before the output.
+    compute_together(network)(torch.randn(4, 3, 8, 8))
+    assert len(ran) == 3 * 6 * 2 + 3 * 2
+
+
+def passed_through(function, images):
+    """The output, and the gradient of the input."""
+    images = images.detach().requires_grad_()
+    output = function(images)
+    return output, *torch.autograd.grad(output.square().sum(), [images])
+
+
+@given(channels=st.integers(1, 5), height=st.integers(1, 6), width=st.integers(1, 6),
+       stride=st.sampled_from([1, 2]), layout=layouts)  # fmt: skip
+@settings(deadline=None)
+def test_average_pooling_by_sums_of_rows_is_torchs(channels, height, width, stride, layout):
+    images = torch.randn(2, channels, height, width).double().contiguous(memory_format=layout)
+    module = Average(stride)
+    ours, torchs = (passed_through(way, images) for way in (module.summed, module))
+    for one, other in zip(ours, torchs, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_gradients_of_what_is_computed_together_can_be_differentiated_again():
+    cell = MixtureCell([
+        ((0, 1), {"pool": Average(), "conv": ReluConvBn(2, 2, 3)}),
+        ((0, 2), {"pool": Average(), "conv": ReluConvBn(2, 2, 3)}),
+        ((1, 2), {"conv": ReluConvBn(2, 2, 1)}),
+    ]).double()  # fmt: skip
+    cell.together = True
+    x = torch.randn(3, 2, 4, 4).double().contiguous(memory_format=torch.channels_last)
+    assert torch.autograd.gradgradcheck(lambda x: cell(x)[-1], x.requires_grad_())

@@ -44,7 +44,7 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(B, C, S, S)``, same shape and layout."""
         is_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-        if not (x.is_cpu and is_last and x.shape[1] < _NARROW):
+        if not (self.training and x.is_cpu and is_last and x.shape[1] < _NARROW):
             return super().forward(x)
         # Channels first, a register holds pixels, of which there are many.
         first, last = torch.contiguous_format, torch.channels_last

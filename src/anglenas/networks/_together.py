@@ -93,12 +93,18 @@ def woven(parts: torch.Tensor) -> torch.Tensor:
 
 
 class _Relaid(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(
-        context: Any, x: torch.Tensor, layout: torch.memory_format, back: torch.memory_format
+        x: torch.Tensor, layout: torch.memory_format, back: torch.memory_format
     ) -> torch.Tensor:
-        context.layouts = back, layout
         return x.contiguous(memory_format=layout)
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        _, layout, back = inputs
+        context.layouts = back, layout
 
     @staticmethod
     def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
@@ -238,8 +244,10 @@ def placed(parts: Sequence[tuple[torch.Tensor, Sequence[int]]], width: int) -> t
 class _Box(torch.autograd.Function):
     """Sums over the 3x3 neighbours, which are their own adjoint."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(context: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(x: torch.Tensor) -> torch.Tensor:
         batch, channels, height, width = x.shape
         # A row of pixels and channels is one run of numbers, whose neighbours lie C apart.
         runs = x.permute(0, 2, 3, 1).reshape(batch, height, width * channels)
@@ -250,6 +258,10 @@ class _Box(torch.autograd.Function):
         sums[:, 1:] += rows[:, :-1]
         sums[:, :-1] += rows[:, 1:]
         return sums.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        pass
 
     @staticmethod
     def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:
