@@ -19,6 +19,10 @@ Numbers = NDArray[np.int64]
 _MANY = 2000
 """From here on n log n steps are faster than n ** 2."""
 
+_FEW = 1 / 50
+"""So many replicates, as a part of many candidates, take n log n steps each in the time that making
+a matrix of pairs takes."""
+
 _BLOCK = 256
 """Rows of a matrix of pairs that are made at a time."""
 
@@ -113,7 +117,8 @@ def count_pairs(
     ranked = stats.rankdata(np.where(np.isnan(rows), -np.inf, rows)[:, chosen], axis=1)
     if sample.is_census:
         return _count_all(ranked, truth[chosen])
-    drawn = _Chosen(truth[chosen], sample.strata[chosen], sample.pair_factors, counts[:, chosen])
+    places = stats.rankdata(truth[chosen])
+    drawn = _Chosen(places, sample.strata[chosen], sample.pair_factors, counts[:, chosen])
     shape = (max(len(ranked), len(counts)),)
     return Pairs(*(
         np.broadcast_to(sums, shape)
@@ -123,7 +128,10 @@ def count_pairs(
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """Candidates whose pairs are counted: ``(m,)`` of some strata, weights ``(B, m)`` or (1, m)."""
+    """Candidates whose pairs are counted: ``(m,)`` of some strata, weights ``(B, m)`` or (1, m).
+
+    Truths are ranks, like the scores, so that what differs does by half a rank at least.
+    """
 
     truth: Floats
     strata: Numbers
@@ -152,9 +160,10 @@ class _Chosen:
 
     def agreement(self, ranked: Floats) -> Floats:
         """``(B,)`` pairs ordered alike, minus pairs ordered oppositely."""
-        if len(ranked) == 1 < len(self.weights):
+        many, replicates = len(self.truth) > _MANY, len(self.weights)
+        if len(ranked) == 1 < replicates and not (many and replicates < len(self.truth) * _FEW):
             return self._agreement_with_one(ranked[0])
-        if len(self.truth) > _MANY:
+        if many:
             return self._agreement_sorted(ranked)
         return self._agreement_one_by_one(ranked)
 
@@ -170,7 +179,7 @@ class _Chosen:
         """How pairs are ordered by truth, 1, 0 or -1, times the factor of their stratum."""
         same = self.strata[first, None] == self.strata[rest]
         factors = np.where(same, self.factors[self.strata[first], None], 1.0)
-        return np.asarray(factors * np.sign(self.truth[rest] - self.truth[first, None]))
+        return np.asarray(factors * _signs_of(self.truth[rest] - self.truth[first, None]))
 
     def _agreement_with_one(self, ranked: Floats) -> Floats:
         """The same ranks with many weights: products of matrices, a block of rows at a time."""
@@ -178,7 +187,7 @@ class _Chosen:
         total = np.zeros(len(weights))
         for start in range(0, len(ranked), _BLOCK):
             first, rest = slice(start, start + _BLOCK), slice(None)
-            signs = self._signs(first, rest) * np.sign(ranked - ranked[first, None])
+            signs = self._signs(first, rest) * _signs_of(ranked - ranked[first, None])
             total += (weights[:, first] * (weights @ signs.T.astype(np.float32))).sum(axis=1)
         return total / 2
 
@@ -192,8 +201,8 @@ class _Chosen:
         total = np.zeros(count)
         for place in range(len(self.truth) - 1):
             rest = slice(place + 1, None)
-            ordered = ranked[:, rest] - ranked[:, place : place + 1]
-            np.multiply(np.sign(ordered, out=ordered), weights[:, rest], out=ordered)
+            ordered = _signs_of(ranked[:, rest] - ranked[:, place : place + 1])
+            ordered *= weights[:, rest]
             total += weights[:, place] * (ordered @ signs[place, rest])
         return total
 
@@ -210,6 +219,14 @@ class _Chosen:
             ])  # fmt: skip
 
         return self._sums(of)
+
+
+def _signs_of(differences: NDArray[Any]) -> NDArray[Any]:
+    """Signs of differences of ranks, in place: faster than ``numpy.sign``, and exactly the same."""
+    np.add(differences, differences, out=differences)  # half a rank is the smallest one
+    np.minimum(differences, 1, out=differences)
+    np.maximum(differences, -1, out=differences)
+    return differences
 
 
 def _count_all(ranked: Floats, truth: Floats) -> Pairs:
