@@ -6,10 +6,6 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
-# Most tests compute in one thread. Of two processes, one that is done takes over what the other one
-# has not begun.
-PYTEST := $(BIN)/pytest -n 2 --dist worksteal
-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -33,10 +29,11 @@ test: .venv/installed-dev ## check style, types and layers, and run the quick te
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
+# One process: slow tests start workers of their own, and wait for what takes its time.
 test-all: .venv/installed-dev ## run every test, the slow ones too
-	$(PYTEST) --durations=15
+	$(BIN)/pytest --durations=15
 
 bench: .venv/installed ## run the benchmarks that need no data of yours
 	@set -e; for name in forms throughput metrics_together; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
