@@ -136,7 +136,7 @@ def table(scores: Path, accuracies: Path, random: Sequence[str]) -> Iterator[str
     samples = dict(one.split("=", 1) for one in random)
     for images in dict.fromkeys(row["images"] for row in rows):
         truth = {cell: float(row[f"{images}_test"]) for cell, row in known.items()}
-        yield f"| {images} | n | accuracy | each | CPU s |"
+        yield f"| {images} | n | accuracy | each | seconds |"
         yield "|---|---|---|---|---|"
         for way in dict.fromkeys(row["way"] for row in rows):
             mine = [row for row in rows if (row["images"], row["way"]) == (images, way)]
