@@ -48,7 +48,6 @@ def _bar() -> "Bar":
         Progress,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
     from rich.text import Text
 
@@ -66,8 +65,8 @@ def _bar() -> "Bar":
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        # rich's own column forgets what is 30 s old, so slow candidates would never have a time.
+        TextColumn("{task.fields[left]}"),
         console=Console(stderr=True),
         transient=True,
     )
@@ -116,13 +115,14 @@ class _BarShower:
 
     def __init__(self, bar: "Bar", last: list["Progress"]) -> None:
         self._bar, self._last, self._ranked, self._pace = bar, last, 0.0, _Pace()
-        self._task = bar.add_task("", total=None, rate="starting", best="")
+        self._task = bar.add_task("", total=None, rate="starting", left="", best="")
         self._rounds = _Rounds(bar.console)
 
     def __call__(self, progress: "Progress") -> None:
         self._last[:] = [progress]
         self._rounds(progress)
-        fields: dict[str, Any] = {"rate": _rate(self._pace(progress))}
+        pace = self._pace(progress)
+        fields: dict[str, Any] = {"rate": _rate(pace), "left": _left(progress, pace)}
         if time.monotonic() - self._ranked > _SECONDS_BETWEEN_RANKINGS:
             fields["best"] = _best(progress)
             self._ranked = time.monotonic()
