@@ -256,7 +256,7 @@ def test_removals_are_told_with_what_was_measured():
     assert pruned == {1: 6, 2: 6, 3: 6}
     assert found.pruning[0].keys() == {
         "round", "cell", "source", "target", "operation", "angle", "loss", "params", "seconds",
-        "place", "pruned",
+        "status", "place", "pruned",
     }  # fmt: skip
     for row in found.pruning:
         rivals = [other for other in found.pruning if all(
@@ -425,21 +425,87 @@ def test_memory_grows_with_images_and_pixels():
     assert (sizes[10, 32] - weights) / (sizes[10, 16] - weights) == pytest.approx(4, rel=0.05)
 
 
-@pytest.mark.slow
-def test_a_failure_stops_the_search_with_what_was_measured_kept(monkeypatch):
-    pruning = importlib.import_module("anglenas.searching._pruning")
-    real = pruning.Pruning._measure
+def own_supernets(folder, monkeypatch, name, condition, cell="NASBENCH201_SUPERNET"):
+    """Name supernets that cannot be built where a condition on ``supernet`` holds."""
+    (folder / f"{name}.py").write_text(f"""
+import dataclasses
+from anglenas.networks import nasbench201
+from anglenas.spaces.supernets import {cell}
 
-    def failing(self, current, scorer, report):
-        outcomes = real(self, current, scorer, report)
-        one = next(iter(outcomes))
-        failed = replace(outcomes[one], status="failed: worker died", record=None)
-        monkeypatch.setattr(type(scorer), "outcomes", lambda *_: iter([failed]))
-        return real(self, current, scorer, report)
+def build(supernet, config):
+    if {condition}:
+        raise ValueError("no such cell")
+    return nasbench201.build(supernet, config)
 
-    monkeypatch.setattr(pruning.Pruning, "_measure", failing)
-    with pytest.raises(AnglenasError, match=r"worker died.*the same search goes on"):
-        search()
+SPACE = dataclasses.replace({cell}, name="mine", builder="{name}:build")
+""")
+    monkeypatch.syspath_prepend(str(folder))
+    return f"prune,supernet={name}:SPACE"
+
+
+@pytest.mark.parametrize("reading", ["pruned", "change"])
+def test_a_removal_that_cannot_be_measured_goes_last_and_the_search_goes_on(
+    tmp_path, monkeypatch, reading
+):
+    """By parameters the first edge would lose its skip first; it fails, and so it stays."""
+    name = f"lacking_{reading}"
+    strategy = own_supernets(tmp_path, monkeypatch, name, "not supernet.holds(0, 'skip_connect')")
+    found = search("params", recipe=None, strategy=f"{strategy},reading={reading}")
+    assert found.best.architecture.operations == ("skip_connect", *["nor_conv_3x3"] * 5)
+    failed = [row for row in found.pruning if row["status"] != "ok"]
+    assert [row["status"] for row in failed] == ["failed: ValueError: no such cell"] * 3
+    assert [(row["round"], row["place"]) for row in failed] == [(1, 24), (2, 18), (3, 12)]
+    assert {(row["operation"], row["params"], row["pruned"]) for row in failed} == {
+        ("skip_connect", None, False)
+    }
+    assert any(remark.startswith("3 removals were pruned last") for remark in found.remarks)
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "reading", "what"),
+    [
+        ("none_built", "True", "pruned", "Not one supernet of a round could be measured"),
+        ("no_base", "supernet == SPACE.full()", "change", "compared with of a round could not be"),
+    ],
+)
+def test_a_round_without_any_measurement_or_its_base_tells_the_reason(
+    tmp_path, monkeypatch, name, condition, reading, what
+):
+    strategy = own_supernets(tmp_path, monkeypatch, name, condition)
+    with pytest.raises(
+        AnglenasError, match=rf"{what}.*ValueError: no such cell\).*time limit.*the same search"
+    ):
+        search("params", recipe=None, strategy=f"{strategy},reading={reading}")
+
+
+def test_a_repeat_that_failed_is_no_change_of_the_others():
+    """A failure may be the machine's: a mean without it would depend on where it was measured."""
+    failed = Measured({"ntk": None}, {"ntk": None}, {"ntk": "failed: worker died"})
+    base = (measured(100.0, 50.0),) * 2
+    left = [(measured(50.0, 50.0), failed), (measured(120.0, 50.0),) * 2]
+    assert places_by_change("ntk", base, left, METRICS[:1]).tolist() == [0.0, 1.0]
+
+
+def test_what_failed_is_measured_again_by_the_same_search(tmp_path, monkeypatch):
+    scorer = importlib.import_module("anglenas.scoring._scorer").Scorer
+    real, store = scorer.outcomes, tmp_path / "scores.sqlite"
+    lacking = str(NASBENCH201_SUPERNET.full().without(0, "skip_connect"))
+
+    def failing(self, tasks, batches):
+        for outcome in real(self, tasks, batches):
+            if outcome.task.subject == lacking:
+                outcome = replace(outcome, status="failed: worker died", record=None)
+                self.store.put_many([outcome])
+            yield outcome
+
+    with monkeypatch.context() as patched:
+        patched.setattr(scorer, "outcomes", failing)
+        broken = search("params", recipe=None, store=store)
+    mended = search("params", recipe=None, store=store)
+    assert mended.computed > 0
+    assert [row["status"] for row in broken.pruning].count("failed: worker died") == 1
+    assert {row["status"] for row in mended.pruning} == {"ok"}
+    assert mended.best.architecture == search("params", recipe=None).best.architecture
 
 
 # The page.

@@ -189,7 +189,8 @@ class Pruning:
             report: Called as a round begins, after every measurement, and at the end.
 
         Raises:
-            AnglenasError: A measurement failed, or no removal of a round has a score.
+            AnglenasError: No removal of a round could be measured or has a score, or the supernet
+                that changes are related to could not be measured.
         """
         planned = self.strategy.planned(self.space)
         total = sum(len(one.removals) + self.by_change for one in planned)
@@ -218,6 +219,7 @@ class Pruning:
 
     def _judge(self, current: Round, outcomes: Mapping[Task, Outcome]) -> list[dict[str, Any]]:
         """Add the removals of a round to the history; tell what was measured of them."""
+        self._refuse_failures(current, outcomes)
         supernets = [removal.supernet for removal in current.removals]
         measured = [self.plan.read(one, outcomes) for one in supernets]
         if self.by_change:
@@ -236,6 +238,23 @@ class Pruning:
         best_first = len(supernets) - placed
         return [self._row(*one) for one in zip(current.removals, measured, best_first, strict=True)]
 
+    def _refuse_failures(self, current: Round, outcomes: Mapping[Task, Outcome]) -> None:
+        """One supernet that fails is ranked last; without the base, or any other, nothing is."""
+        base = self._failure(current.base, outcomes) if self.by_change else ""
+        failures = [self._failure(one.supernet, outcomes) for one in current.removals]
+        if base or all(failures):
+            what = "The supernet that the others are compared with" if base else "Not one supernet"
+            raise AnglenasError(
+                f"{what} of a round could {'not ' * bool(base)}be measured ({base or failures[0]});"
+                " give a longer time limit if it took too long, or else mend what the reason names,"
+                " and the same search goes on from there, with what was measured kept."
+            )
+
+    def _failure(self, supernet: Supernet, outcomes: Mapping[Task, Outcome]) -> str:
+        """Why a supernet could not be measured; empty if it could."""
+        measured = (outcomes[task] for task in self.plan.tasks(supernet))
+        return next((one.status for one in measured if not one.final), "")
+
     def _row(self, removal: Removal, measured: Measured, place: float) -> dict[str, Any]:
         edge = self.space.layout.edges[removal.edge]
         by_probe = {metric.probe: measured.seconds[metric.name] for metric in self.plan.metrics}
@@ -244,6 +263,7 @@ class Pruning:
             "operation": removal.operation,
             **measured.values,
             "seconds": sum(by_probe.values()),
+            "status": measured.status,
             "place": int(place),
         }
 
@@ -257,11 +277,6 @@ class Pruning:
         stored = {one.task for one in scorer.store.get_many(wanted).values() if one.final}
         outcomes: dict[Task, Outcome] = {}
         for outcome in scorer.outcomes(wanted, self.plan.batches):
-            if not outcome.final:
-                raise AnglenasError(
-                    f"A supernet could not be measured ({outcome.status}); what was measured is "
-                    "kept, and the same search goes on from there."
-                )
             outcomes[outcome.task] = outcome
             self.computed += outcome.task not in stored
             report(sum(all(task in outcomes for task in group) for group in groups))

@@ -64,13 +64,20 @@ def places_by_change(
         AnglenasError: No removal has a score.
     """
     columns = {
-        metric.name: np.array([change(_values(base, metric), _values(one, metric)) for one in left])
-        for metric in metrics
+        metric.name: np.array([_change_of(base, one, metric) for one in left]) for metric in metrics
     }
     directions = {metric.name: metric.higher_is_better for metric in metrics}
     scores = parse(rank).evaluate(columns, directions, ties="dense")
     statuses = [one.status for repeats in (base, *left) for one in repeats]
     return _places(rank, scores, columns, directions, statuses)
+
+
+def _change_of(base: Repeats, left: Repeats, metric: Metric) -> float:
+    """NaN also where a repeat failed: the next run, or another machine, may well measure it."""
+    reasons = [one.reasons.get(metric.name, "") for one in (*base, *left)]
+    if any(reason.startswith("failed: ") for reason in reasons):
+        return float("nan")
+    return change(_values(base, metric), _values(left, metric))
 
 
 def _values(repeats: Repeats, metric: Metric) -> list[float | None]:

@@ -106,7 +106,7 @@ class Found:
         computed: How many measurements were made now, not read from the store.
         pruning: If supernets were pruned: a row for each removal that was tried, with the metrics
             of the supernet that was left, the seconds they took (outside of every comparison),
-            the place in its round, and whether it was made.
+            the status, the place in its round, and whether it was made.
     """
 
     candidates: tuple[Candidate, ...]
@@ -176,11 +176,17 @@ class Found:
         behind = sum(one.guarded for one in self.candidates)
         failed = sum(not one.scored for one in self.candidates)
         partial = sum(one.scored and one.status != "ok" for one in self.candidates)
+        unmeasured = sum(row["status"].startswith("failed: ") for row in self.pruning)
         remarks = [*self.notices]
         if self.pruning:
             remarks.append(
                 f"Pruning ended with this network after {len(self.pruning)} removals were tried in "
                 f"{self.pruning[-1]['round']} rounds; pruning.csv lists them."
+            )
+        if unmeasured:
+            remarks.append(
+                f"{unmeasured} removals were pruned last, because what was left of the supernet "
+                "could not be measured; their status says why."
             )
         if behind:
             remarks.append(
