@@ -180,10 +180,28 @@ def test_changes_are_rounded_as_tenas_rounds_them(pairs):
 
 
 def test_changes_without_meaning():
-    assert np.isnan(change([1.0, None], [1.0, 1.0]))
     assert np.isnan(change([1.0], [None]))
+    assert np.isnan(change([None], [1.0]))
     assert np.isnan(change([0.0], [1.0]))
+    assert np.isnan(change([0.0, None], [1.0, 1.0]))
     assert change([-2.0], [-1.0]) == 0.5  # it has risen
+
+
+without = st.sampled_from([(None, 1.0), (1.0, None), (None, None), (0.0, 1.0)])
+
+
+@given(values, st.lists(st.tuples(st.integers(0, 8), without), max_size=4))
+def test_repeats_without_a_change_are_left_out(pairs, others):
+    mixed = list(pairs)
+    for place, pair in others:
+        mixed.insert(place, pair)
+    assert change(*zip(*mixed, strict=True)) == change(*zip(*pairs, strict=True))
+
+
+def test_one_undefined_repeat_of_the_base_does_not_end_the_search():
+    base = [measured(None, 50.0), measured(100.0, 50.0), measured(100.0, 50.0)]
+    left = [[measured(90.0, 50.0)] * 3, [measured(None, 50.0), *[measured(80.0, 50.0)] * 2]]
+    assert places_by_change("ntk+regions", base, left, METRICS).tolist() == [0.0, 1.0]
 
 
 def measured(ntk, regions):

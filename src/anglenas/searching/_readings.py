@@ -27,22 +27,25 @@ def change(before: Sequence[float | None], after: Sequence[float | None]) -> flo
     Each repeat's ``(after - before) / |before|`` is rounded to three decimals, and their mean to
     three significant digits (``prune_func_rank`` of VITA-Group/TENAS; its sign is the other one).
 
+    A repeat in which a value is undefined, or is related to 0, is left out: one of the base would
+    else leave no removal with a change. (TE-NAS's code goes on with 1e5 for an NTK that it cannot
+    compute.)
+
     Args:
         before: The metric of the supernet with the operation, by repeat.
         after: Without it.
 
     Returns:
-        NaN where a value is undefined, or there is nothing to relate it to.
+        NaN if no repeat is left.
 
     >>> change([2.0, 4.0], [1.0, 3.0])
     -0.375
+    >>> change([2.0, None], [1.0, 3.0])
+    -0.5
     """
-    relative = []
-    for a, b in zip(before, after, strict=True):
-        if a is None or b is None or a == 0:
-            return float("nan")
-        relative.append(round((b - a) / abs(a), _DIGITS))
-    return float(f"{np.mean(relative):.{_DIGITS}g}")
+    pairs = zip(before, after, strict=True)
+    relative = [round((b - a) / abs(a), _DIGITS) for a, b in pairs if a and b is not None]
+    return float(f"{np.mean(relative):.{_DIGITS}g}") if relative else float("nan")
 
 
 def places_by_change(
