@@ -25,6 +25,19 @@ def test_page_of_picks_shows_the_table_that_the_script_makes(dev_data):
     assert table in (EVIDENCE / "random_search_picks.md").read_text()
 
 
+@pytest.mark.slow
+def test_page_of_pruning_shows_the_tables_that_the_script_makes(dev_data):
+    images = ("cifar10", "cifar100")
+    command = [
+        sys.executable, ROOT / "benchmarks" / "pruning.py", "table", EVIDENCE / "pruning.csv",
+        "--accuracies", dev_data / "nasbench201.csv",
+        *(f"--random={name}={EVIDENCE / f'study_paper_{name}.csv.gz'}" for name in images),
+    ]  # fmt: skip
+    tables = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert [table.count("\n|") > 4 for table in tables.split("\n\n") if table] == [True, True]
+    assert tables in (EVIDENCE / "pruning.md").read_text()
+
+
 AT = (10, 20, 30, 40, 50)
 
 

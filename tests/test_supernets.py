@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from anglenas.errors import ArchitectureError, SettingError, UsageError
-from anglenas.networks import NetworkConfig, build_network
+from anglenas.networks import NetworkConfig, build_network, compute_together
 from anglenas.networks import darts as darts_networks
 from anglenas.networks.nasbench201 import build
 from anglenas.probes._initialise import initialise
@@ -151,19 +153,58 @@ def test_weights_do_not_depend_on_what_else_is_left(space):
     assert all(torch.equal(value, weights[name]) for name, value in others.items())
 
 
-@pytest.mark.parametrize("space", SPACES)
-def test_what_is_pruned_is_neither_held_nor_computed(space):
-    supernet = only(space, lambda edge: ("skip_connect",))
-    network = build_network(space, str(supernet), SMALL)
-    assert count_parameters(network) < count_parameters(
-        build_network(space, str(space.full()), SMALL)
-    )
-    ran = []
-    for name, module in network.named_modules():
-        if "operations" in name:
-            module.register_forward_hook(lambda *_, name=name: ran.append(name))
-    network(torch.randn(2, 3, 8, 8))
-    assert all("skip_connect" in name for name in ran)
+class Kernels(TorchDispatchMode):
+    """Notes the shapes of the weights of all convolutions that run."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function is torch.ops.aten.convolution.default:
+            self.shapes.append(tuple(args[1].shape))
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(
+    ("space", "side", "pruned"),
+    [(NASBENCH201_SUPERNET, 3, "nor_conv_3x3"), (DARTS_SUPERNET, 5, "5x5")],
+)
+def test_what_is_pruned_is_neither_held_nor_computed(space, side, pruned, together):
+    """Without an operation on all edges, none of its kernels is convolved with; nor on one edge."""
+    full = space.full()
+    supernets = {
+        "full": full,
+        "without": only(
+            space, lambda edge: tuple(n for n in space.layout.operations if pruned not in n)
+        ),
+    }
+    counts = {}
+    for name, supernet in supernets.items():
+        network = build_network(space, str(supernet), SMALL)
+        if together:
+            compute_together(network)
+        with Kernels() as kernels:
+            network(torch.randn(4, 3, 8, 8))
+        counts[name] = sum(shape[-1] == side for shape in kernels.shapes)
+    others = 5 if space is NASBENCH201_SUPERNET else 0  # stem and reductions
+    assert counts["without"] == others < counts["full"]
+    less = build_network(space, str(supernets["without"]), SMALL)
+    assert count_parameters(less) < count_parameters(build_network(space, str(full), SMALL))
+
+
+@pytest.mark.parametrize("edge", range(6))
+def test_an_operation_less_is_so_many_multiplications_less(edge):
+    def flops(supernet):
+        network = build_network(NASBENCH201_SUPERNET, str(supernet), SMALL)
+        with FlopCounterMode(display=False) as counter:
+            network(torch.randn(4, 3, 8, 8))
+        return counter.get_total_flops()
+
+    full = NASBENCH201_SUPERNET.full()
+    saved = flops(full) - flops(full.without(edge, "nor_conv_3x3"))
+    assert saved == sum(2 * 9 * (2 * k) ** 2 * (8 // k) ** 2 * 4 for k in (1, 2, 4))
 
 
 @pytest.mark.parametrize("index", [0, 1462, 9930])

@@ -43,8 +43,9 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(B, C, S, S)``, same shape and layout."""
-        is_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-        if not (self.training and x.is_cpu and is_last and x.shape[1] < _NARROW):
+        if not (self.training and x.is_cpu and x.shape[1] < _NARROW):
+            return super().forward(x)
+        if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
             return super().forward(x)
         # Channels first, a register holds pixels, of which there are many.
         first, last = torch.contiguous_format, torch.channels_last
@@ -169,9 +170,16 @@ class State:
         """The result of an operation; one without weights is computed once for its name."""
         if isinstance(operation, Rectifying):
             return operation.activated(self._relu)
+        if _has_state(operation):
+            return operation(self.value)  # type: ignore[no-any-return]
         if name not in self._results:
             self._results[name] = operation(self.value)
         return self._results[name]
+
+
+def _has_state(operation: nn.Module) -> bool:
+    """Whether it is not the same for every edge."""
+    return any(True for _ in (*operation.parameters(), *operation.buffers()))
 
 
 class Mixture(nn.Module):
@@ -203,8 +211,8 @@ class MixtureCell(nn.Module):
 
     Attributes:
         together: Whether in training mode alike operations on one map are computed at once, rather
-            than one after another. The values are the same but for rounding; it is quicker, and
-            hooks of single operations do not run.
+            than one after another. It is quicker, and hooks of single operations do not run. Values
+            of one pass are the same but for rounding, from which long trainings drift apart.
     """
 
     def __init__(
@@ -258,7 +266,10 @@ def _means_together(x: torch.Tensor, edges: Sequence[Mixture]) -> Iterator[torch
     for operations in _by_name(edges):
         held = [place for place, one in enumerate(operations) if one is not None]
         first = operations[held[0]]
-        if not isinstance(first, Rectifying):  # without weights: the same for each edge
+        if not isinstance(first, Rectifying) and _has_state(first):
+            for place in held:
+                alone[place].append(operations[place](x))
+        elif not isinstance(first, Rectifying):  # the same for each edge
             shared.append((first.summed(x) if isinstance(first, Average) else first(x), held))
         elif len(held) == 1:
             alone[held[0]].append(first.activated(rectified.value))

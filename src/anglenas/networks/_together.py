@@ -110,6 +110,11 @@ class _Relaid(torch.autograd.Function):
     def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         return relaid(gradient, *context.layouts), None, None
 
+    @staticmethod
+    def jvp(context: Any, tangent: torch.Tensor, *_: None) -> torch.Tensor:
+        back, layout = context.layouts
+        return relaid(tangent, layout, back)
+
 
 def relaid(x: torch.Tensor, layout: torch.memory_format, back: torch.memory_format) -> torch.Tensor:
     """The same numbers in another layout, and their gradient in the former one.
@@ -266,6 +271,10 @@ class _Box(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, gradient: torch.Tensor) -> torch.Tensor:
         return _Box.apply(gradient)  # type: ignore[no-any-return, no-untyped-call]
+
+    @staticmethod
+    def jvp(context: Any, tangent: torch.Tensor) -> torch.Tensor:
+        return _Box.apply(tangent)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def box_average(x: torch.Tensor) -> torch.Tensor:

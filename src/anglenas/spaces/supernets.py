@@ -279,6 +279,7 @@ NASBENCH201_SUPERNET = SupernetSpace(
         edges=tuple(Edge("", source, target) for source, target in nasbench201.EDGES),
     ),
     read=_read_nasbench201,
+    version=2,
 )
 """Supernets of NAS-Bench-201; entry point ``nasbench201_supernet`` of ``anglenas.spaces``."""
 
@@ -313,6 +314,7 @@ DARTS_SUPERNET = SupernetSpace(
     edges_kept=2,
     recipe="paper-darts",
     tenas_recipe="tenas-darts",
+    version=2,
 )
 """Supernets of DARTS in TE-NAS's small network: normal cells and one reduction cell; entry point
 ``darts_supernet``."""
