@@ -29,7 +29,7 @@ from anglenas.cli._progress import show_progress
 from anglenas.cli._supernets import supernet_view
 from anglenas.data import from_arrays
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError, UsageError
-from anglenas.networks import NetworkConfig
+from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
 from anglenas.probes import find_metric
 from anglenas.recipe import preset
@@ -420,16 +420,71 @@ def test_a_supernet_that_does_not_fit_the_memory_is_refused_before_anything_is_m
     assert not store.exists()
     with pytest.raises(SettingError, match=r"such as --recipe paper-pruning,channels=500000000\.$"):
         search(recipe="paper-pruning,channels=1000000000", store=store)
-    check_memory(10**6, 2, "10 images", "fast")
+    check_memory(10**6, 2, "train", "fast")
     with pytest.raises(SettingError, match=r"in each of 2 workers.*fewer channels.*fewer workers"):
-        check_memory(10**15, 2, "10 images", "fast")
+        check_memory(10**15, 2, "train", "fast")
 
 
-def test_what_is_not_trained_needs_no_memory_for_it(monkeypatch):
-    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", 1)
+def test_what_is_not_trained_needs_memory_for_its_weights_alone(monkeypatch):
+    network = build_network(
+        NASBENCH201_SUPERNET, str(NASBENCH201_SUPERNET.full()), NetworkConfig(10, 2, 1, side=4)
+    )
+    copies = 4 * sum(weight.nbytes for weight in network.parameters())
+    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", int(1.02 * copies))
     with pytest.raises(SettingError, match="To train the supernet on 100 images"):
         search("angle")
     assert set(search("params").best.architecture.operations) == {"nor_conv_3x3"}
+    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", int(0.98 * copies))
+    with pytest.raises(SettingError, match="To build the supernet takes about"):
+        search("params")
+
+
+PEAK = """
+import resource
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from anglenas.data import from_arrays
+from anglenas.networks import build_network
+from anglenas.numerics import single_thread
+from anglenas.probes import find_probe
+from anglenas.recipe import preset
+from anglenas.searching._memory import training_memory
+from anglenas.searching._plan import draw_repeats, proxy_config
+from anglenas.spaces.supernets import NASBENCH201_SUPERNET as SPACE
+
+source = from_arrays(np.zeros((100, 16, 16, 3), dtype=np.uint8), np.arange(100) % 10)
+
+
+def batch_and_config(recipe):
+    [batch] = draw_repeats(source, recipe, seed=1)
+    return batch, proxy_config(batch, recipe)
+
+
+def peak(recipe):
+    batch, config = batch_and_config(recipe)
+    with single_thread():
+        network = build_network(SPACE, str(SPACE.full()), config)
+        find_probe("short_training").measure(network, batch, recipe, 1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+small = preset("paper-pruning", iterations=1, channels=1, resolution=4)
+large = replace(small, channels=32, resolution=16)
+base = peak(small)  # whatever is imported and set up at the first training
+estimate = training_memory(SPACE, str(SPACE.full()), batch_and_config(large)[1], 100)
+print(estimate, peak(large) - base)
+"""
+
+
+@pytest.mark.slow
+def test_a_training_s_memory_is_estimated_above_its_peak_and_not_far_above():
+    done = subprocess.run([sys.executable, "-c", PEAK], check=True, capture_output=True, text=True)
+    estimate, peak = map(int, done.stdout.split())
+    assert peak > 200e6  # large enough that what else a process takes does not count
+    assert peak <= estimate <= 4 * peak
 
 
 def test_memory_grows_with_images_and_pixels():

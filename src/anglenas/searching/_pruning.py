@@ -169,17 +169,19 @@ class Pruning:
         return found
 
     def fits_memory(self, workers: int) -> None:
-        """Make sure that the largest supernet can be trained in each of some workers at once.
+        """Make sure that the largest supernet can be measured in each of some workers at once.
+
+        What trains nothing makes the weights all the same.
 
         Raises:
             SettingError: It cannot; tells which settings to change.
         """
-        if not any(find_probe(metric.probe).uses_images for metric in self.plan.metrics):
-            return
-        full, side = str(self.space.full()), self.config.side
-        needed = training_memory(self.space, full, self.config, self.images)
+        trained = any(find_probe(metric.probe).uses_images for metric in self.plan.metrics)
+        full, images, side = str(self.space.full()), self.images * trained, self.config.side
+        needed = training_memory(self.space, full, self.config, images)
         less = f"{self.recipe.rstrip('*')},channels={max(self.config.channels // 2, 1)}"
-        check_memory(needed, workers, f"{self.images} images of {side} x {side} pixels", less)
+        on = f"train the supernet on {images} images of {side} x {side} pixels"
+        check_memory(needed, workers, on if trained else "build the supernet", less)
 
     def run(self, scorer: Scorer, report: Report) -> Any:
         """The architecture that is left.
