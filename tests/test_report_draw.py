@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, Polygon
 
 from anglenas.errors import SettingError
 from anglenas.report import draw_cells, save_figure
@@ -20,6 +20,7 @@ from anglenas.report._style import FAINT, INK, KINDS, MUTED, PAPER, kind_of, lab
 from anglenas.spaces import CellGraph, OptionTable
 from anglenas.spaces.darts import DARTS as DARTS_SPACE
 from anglenas.spaces.darts import Genotype
+from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
 
 NB201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 DARTS = ("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "skip_connect",
@@ -224,6 +225,85 @@ def test_nothing_meets_in_published_cells(dev_data, name):
         assert shown.count(label_of(operation)) == sum(
             op == operation for op, _ in genotype.normal + genotype.reduce
         )
+
+
+# Supernets: many operations on an edge.
+
+
+def stacks(figure):
+    """The operations in each frame, from the top, and the frames."""
+    texts, boxes, nodes = drawn_boxes(figure)
+    renderer = figure.canvas.get_renderer()
+    faint = [p for p in figure.axes[0].patches if isinstance(p, FancyBboxPatch)
+             and matplotlib.colors.to_hex(p.get_edgecolor()) == FAINT
+             and p.get_linewidth() <= 1]  # fmt: skip
+    frames = [patch.get_window_extent(renderer) for patch in faint]
+    placed = sorted(zip(texts, boxes, strict=True), key=lambda pair: -pair[1].y0)
+    held = [[t.get_text() for t, box in placed if overlap(box, frame)] for frame in frames]
+    for one, other in itertools.combinations([*frames, *nodes], 2):
+        assert not overlap(one, other)
+    for one, other in itertools.combinations(boxes, 2):
+        assert not overlap(one, other)
+    for box in boxes:
+        around = [frame for frame in frames if overlap(box, frame)]
+        assert all(f.x0 < box.x0 and box.x1 < f.x1 for f in around)
+        assert all(f.y0 < box.y0 and box.y1 < f.y1 for f in around)
+    return held
+
+
+def arrowheads(figure):
+    return sum(type(patch) is Polygon for patch in figure.axes[0].patches)
+
+
+def test_the_full_darts_supernet_has_one_line_an_edge_that_names_every_operation():
+    """196 lines, one for each operation, would take long to lay out, and nobody could read them."""
+    figure = draw_cells(DARTS_SUPERNET.graphs(DARTS_SUPERNET.full()))
+    assert arrowheads(figure) == 28
+    operations = [label_of(name) for name in DARTS_SUPERNET.layout.operations]
+    assert stacks(figure) == [operations] * 28
+    colours = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    for name in DARTS_SUPERNET.layout.operations:
+        assert colours[label_of(name)] == kind_of(name).light
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pruned_supernets_name_what_is_left_and_nothing_meets(seed):
+    rng = np.random.default_rng(seed)
+    supernet = NASBENCH201_SUPERNET.sample(rng)
+    for name in NASBENCH201_SUPERNET.layout.operations:
+        supernet = supernet.without(seed, name)
+    figure = draw_cells(NASBENCH201_SUPERNET.graphs(supernet))
+    assert arrowheads(figure) == 6
+    wanted = [[label_of(name) for name in held] for held in supernet.operations if len(held) > 1]
+    assert stacks(figure) == wanted
+    single = [label_of(held[0]) for held in supernet.operations if len(held) == 1]
+    shown = [text for text in texts_of(figure) if text not in ("cell", "0", "1", "2", "3")]
+    assert sorted(shown) == sorted([*itertools.chain(*wanted), *single])
+
+
+def test_nothing_meets_labels_of_several_lines():
+    rng = random.Random(5)
+    for _ in range(5):
+        graph = darts_cell(rng)
+        labels = [op and "\n".join(["sep conv 3x3"] * rng.randint(1, 7)) for *_, op in graph.edges]
+        layout = arrange(graph, labels, lambda text: 5.5 * len(text))
+        check_layout(graph, layout)
+        for label, box in zip(labels, layout.labels, strict=True):
+            assert not label or box.height >= 11 * len(label.split("\n"))  # type of 9 points
+            assert not label or box.width < 5.5 * len("sep conv 3x3") + 10
+
+
+def test_a_line_is_black_only_if_the_kinds_of_its_operations_differ():
+    edges = (
+        (0, 1, "sep_conv_3x3"), (0, 1, "sep_conv_5x5"), (0, 2, "avg_pool_3x3"), (0, 2, "none"),
+        (1, 2, "skip_connect"), (1, 2, "max_pool_3x3"), (0, 3, ""), (0, 3, ""), (2, 3, ""),
+    )  # fmt: skip
+    figure = draw_cells([CellGraph("", ("in", "x", "y", "out"), edges, (0,), 3)])
+    heads = [patch for patch in figure.axes[0].patches if type(patch) is Polygon]
+    assert [matplotlib.colors.to_hex(head.get_facecolor()) for head in heads] == [
+        kind_of("sep_conv_3x3").light, kind_of("avg_pool_3x3").light, INK, MUTED, MUTED,
+    ]  # fmt: skip
+    assert stacks(figure) == [["sep conv 3x3", "sep conv 5x5"], ["skip", "max pool 3x3"]]
 
 
 TABLE = OptionTable(

@@ -18,13 +18,15 @@ from scipy.optimize import lsq_linear
 
 from anglenas.spaces import CellGraph
 
-__all__ = ["Box", "Layout", "Point", "arrange"]
+__all__ = ["LINE_HEIGHT", "Box", "Layout", "Point", "arrange"]
 
 Point = tuple[float, float]
 _Array = NDArray[np.float64]
 
 _NODE_HEIGHT = 24.0
 _LABEL_HEIGHT = 15.0
+LINE_HEIGHT = 12.0
+"""Between two lines of a label."""
 _EDGE_HEIGHT = 4.0
 _GAP = 9.0
 _PORT = 8.0  # between two edges at one side of a node
@@ -138,8 +140,8 @@ def arrange(graph: CellGraph, labels: Sequence[str], measure: Callable[[str], fl
 
     Args:
         graph: The cell.
-        labels: What to write on each edge; an empty text needs no room.
-        measure: Width of a text.
+        labels: What to write on each edge, in one line or several; an empty text needs no room.
+        measure: Width of a text of one line.
     """
     plan = _plan(graph, labels, measure)
     ranks = _order(plan)
@@ -188,10 +190,15 @@ def _plan(graph: CellGraph, labels: Sequence[str], measure: Callable[[str], floa
         first = len(items)
         for column in spans[edge]:
             named = chosen.get(edge) == column
-            width = measure(labels[edge]) + 8 if named else 0.0
-            items.append(_Item(column, width, _LABEL_HEIGHT if named else _EDGE_HEIGHT))
+            width, height = _label_size(labels[edge], measure) if named else (0.0, _EDGE_HEIGHT)
+            items.append(_Item(column, width, height))
         ways.append((start, *range(first, len(items)), end))
     return _Plan(tuple(items), tuple(ways))
+
+
+def _label_size(label: str, measure: Callable[[str], float]) -> tuple[float, float]:
+    lines = label.split("\n")
+    return max(map(measure, lines)) + 8, _LABEL_HEIGHT + LINE_HEIGHT * (len(lines) - 1)
 
 
 def _node_height(graph: CellGraph, node: int) -> float:
@@ -385,13 +392,14 @@ def _sides(plan: _Plan, heights: list[float], ports: _Ports) -> list[Point]:
 
 
 def _gutter(plan: _Plan, column: int, heights: list[float], ports: _Ports) -> float:
-    """Steep edges get more way."""
+    """Steep edges get more way; beside labels of many lines they are steeper than elsewhere."""
     climbs = [
         abs(heights[a] + ports[a, b][0] - heights[b] - ports[a, b][1])
         for a, b in plan.gutters[column]
     ]
     least, most = _GUTTER
-    return min(max(least, 0.6 * max(climbs, default=0.0)), most)
+    tallest = max((item.height for item in plan.items if not item.node), default=0.0)
+    return min(max(least, 0.6 * max(climbs, default=0.0)), max(most, tallest))
 
 
 def _place(plan: _Plan, heights: list[float], ports: _Ports) -> Layout:

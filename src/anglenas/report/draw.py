@@ -3,7 +3,7 @@
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 
-from anglenas.report._layout import Box, Layout, Point, arrange
+from anglenas.report._layout import LINE_HEIGHT, Box, Layout, Point, arrange
 from anglenas.report._render import blank, settings
 from anglenas.report._style import (
     FAINT,
@@ -48,11 +48,35 @@ _CAPTION = font(8.5)
 
 
 @dataclass(frozen=True)
+class _Line:
+    """Operations that lead from one node to another, drawn as one line."""
+
+    start: int
+    end: int
+    operations: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What people call the operations."""
+        return tuple(printable(label_of(operation)) for operation in self.operations)
+
+    @property
+    def label(self) -> str:
+        """The operations below each other; empty if there is nothing to read."""
+        return "\n".join(self.texts) if any(self.texts) else ""
+
+    @property
+    def passes(self) -> bool:
+        """Whether anything passes."""
+        return self.operations != ("none",)
+
+
+@dataclass(frozen=True)
 class _Cell:
-    """A cell with its layout, and what is written on its edges."""
+    """A cell with its layout, and the lines that stand for its edges."""
 
     graph: CellGraph
-    labels: tuple[str, ...]
+    lines: tuple[_Line, ...]
     layout: Layout
 
     @property
@@ -108,7 +132,9 @@ def draw_cells(
 
     An operation's colour tells its kind. ``none`` passes nothing on and is a faint dashed line
     without a label; what cannot be reached, or leads nowhere, because of it is faint too. Edges
-    that only gather results (operation ``""``) are grey.
+    that only gather results (operation ``""``) are grey. Operations that join the same two nodes,
+    as in a supernet, are one line that names them below each other; it is black if their kinds
+    differ.
 
     Of a table of options, those that were chosen are filled.
 
@@ -175,9 +201,24 @@ def _part(graph: Drawing) -> _Part:
 
 
 def _cell(graph: CellGraph) -> _Cell:
-    operations = [operation for _, _, operation in graph.edges]
-    labels = tuple(printable(label_of(operation)) for operation in operations)
-    return _Cell(graph, labels, arrange(graph, labels, _measure))
+    lines = _lines(graph)
+    edges = tuple((line.start, line.end, line.label) for line in lines)
+    layout = arrange(replace(graph, edges=edges), [line.label for line in lines], _measure)
+    return _Cell(graph, lines, layout)
+
+
+def _lines(graph: CellGraph) -> tuple[_Line, ...]:
+    """One line for all operations between two nodes: with one for each, few supernets would fit.
+
+    What gathers results stays apart. Beside another operation, ``none`` has nothing to tell.
+    """
+    joined: dict[tuple[int, int, bool], list[str]] = {}
+    for start, end, operation in graph.edges:
+        joined.setdefault((start, end, bool(operation)), []).append(operation)
+    return tuple(
+        _Line(start, end, tuple(name for name in names if name != "none") or ("none",))
+        for (start, end, _), names in joined.items()
+    )
 
 
 def _measure(text: str) -> float:
@@ -296,11 +337,11 @@ def _draw_option(axes: Axes, text: str, box: Box, filled: bool, colour: str) -> 
 def _draw_cell(axes: Axes, cell: _Cell, left: float, bottom: float) -> None:
     layout = cell.layout.moved(left + (cell.width - cell.layout.width) / 2, bottom)
     live = _live(cell.graph)
-    for k, edge in enumerate(cell.graph.edges):
-        colour, box = _colour(edge, live), layout.labels[k]
-        _draw_edge(axes, layout.routes[k], edge[2], colour)
-        if box and edge[2] != "none":
-            _draw_label(axes, cell.labels[k], box, MUTED if colour == FAINT else colour)
+    for line, route, box in zip(cell.lines, layout.routes, layout.labels, strict=True):
+        alive = line.passes and {line.start, line.end} <= live
+        _draw_edge(axes, route, line, _colour(line.operations) if alive else FAINT)
+        if box and line.passes:
+            _draw_label(axes, line, box, alive=alive)
     ends = {*cell.graph.inputs, cell.graph.output}
     for node, (name, box) in enumerate(zip(cell.graph.nodes, layout.nodes, strict=True)):
         colour = INK if node in ends | live else FAINT
@@ -318,11 +359,10 @@ def _live(graph: CellGraph) -> set[int]:
     return reached & leading
 
 
-def _colour(edge: tuple[int, int, str], live: set[int]) -> str:
-    start, end, operation = edge
-    if operation == "none" or not {start, end} <= live:
-        return FAINT
-    return kind_of(operation).light if operation else MUTED
+def _colour(operations: Sequence[str]) -> str:
+    """The colour of their kind; black for several kinds."""
+    colours = {kind_of(operation).light if operation else MUTED for operation in operations}
+    return colours.pop() if len(colours) == 1 else INK
 
 
 def _curve(route: Sequence[Point]) -> Path:
@@ -339,13 +379,12 @@ def _curve(route: Sequence[Point]) -> Path:
     return Path(vertices, codes)
 
 
-def _draw_edge(axes: Axes, route: Sequence[Point], operation: str, colour: str) -> None:
+def _draw_edge(axes: Axes, route: Sequence[Point], line: _Line, colour: str) -> None:
     """A line in a casing of paper colour, so that crossing lines are told apart."""
-    none = operation == "none"
-    width = 1.1 if none or not operation else 1.7
-    style, order = ((0, (3, 3)), 0.5) if none else ("solid", 1)
+    width = 1.7 if line.passes and any(line.operations) else 1.1
+    style, order = ("solid", 1) if line.passes else ((0, (3, 3)), 0.5)
     curve = _curve(route)
-    if not none:
+    if line.passes:
         axes.add_patch(PathPatch(curve, fc="none", ec=PAPER, lw=width + 3, capstyle="butt"))
     axes.add_patch(
         PathPatch(curve, fc="none", ec=colour, lw=width, ls=style, capstyle="butt", zorder=order)
@@ -355,9 +394,15 @@ def _draw_edge(axes: Axes, route: Sequence[Point], operation: str, colour: str) 
     axes.add_patch(Polygon(corners, closed=True, fc=colour, ec="none", zorder=order))
 
 
-def _draw_label(axes: Axes, text: str, box: Box, colour: str) -> None:
-    axes.add_patch(_round(box, 4, fc=PAPER, ec="none", zorder=3))
-    _text(axes, box.x, box.y, text, _LABEL, colour, centre=True)
+def _draw_label(axes: Axes, line: _Line, box: Box, *, alive: bool) -> None:
+    """Each operation in its own colour; a frame holds several together."""
+    several = len(line.operations) > 1
+    axes.add_patch(_round(box, 4, fc=PAPER, ec=FAINT if several else "none", zorder=3))
+    y = box.y + LINE_HEIGHT * (len(line.operations) - 1) / 2
+    for operation, text in zip(line.operations, line.texts, strict=True):
+        colour = _colour([operation]) if alive else MUTED
+        _text(axes, box.x, y, text, _LABEL, colour, centre=True)
+        y -= LINE_HEIGHT
 
 
 def _draw_node(axes: Axes, name: str, box: Box, colour: str, *, filled: bool) -> None:
