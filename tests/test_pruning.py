@@ -32,7 +32,7 @@ from anglenas.errors import AnglenasError, SettingError, UnknownNameError, Usage
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
 from anglenas.probes import find_metric
-from anglenas.recipe import preset
+from anglenas.recipe import Recipe, preset, read_recipe
 from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
 from anglenas.searching._plan import draw_repeats
@@ -418,11 +418,60 @@ def test_a_supernet_that_does_not_fit_the_memory_is_refused_before_anything_is_m
     with pytest.raises(SettingError, match=r"of 8 x 8 pixels takes about .* TB|about .* GB"):
         search(recipe="paper-pruning,channels=20000", store=store)
     assert not store.exists()
-    with pytest.raises(SettingError, match=r"such as --recipe paper-pruning,channels=500000000\.$"):
-        search(recipe="paper-pruning,channels=1000000000", store=store)
-    check_memory(10**6, 2, "train", "fast")
+    size, recipe = NetworkConfig(10), preset("fast")
+    check_memory(lambda _: 10**6, size, 2, "train", recipe)
     with pytest.raises(SettingError, match=r"in each of 2 workers.*fewer channels.*fewer workers"):
-        check_memory(10**15, 2, "train", "fast")
+        check_memory(lambda _: 10**15, size, 2, "train", recipe)
+
+
+def refusal(monkeypatch, free, recipe):
+    """What a search says that has so many bytes."""
+    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", free)
+    with pytest.raises(SettingError) as caught:
+        search("angle", recipe=recipe)
+    return str(caught.value)
+
+
+def bytes_of(recipe):
+    config = NetworkConfig(
+        recipe.classes, recipe.channels, recipe.cells, side=min(recipe.resolution, 8)
+    )
+    images = recipe.classes * recipe.images_per_class
+    return training_memory(NASBENCH201_SUPERNET, str(NASBENCH201_SUPERNET.full()), config, images)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("paper-pruning,channels=64,repeats=2,augment=no,lr=0.15", {"channels": 4}),
+        ("paper-pruning,channels=1000000,images_per_class=8", {"channels": 7}),
+        ("paper-pruning,channels=1,images_per_class=90", {"resolution": 4}),
+        ("paper-pruning,channels=6,images_per_class=90", {"channels": 1, "resolution": 4}),
+    ],
+)
+def test_the_recipe_that_a_refusal_recommends_fits_and_keeps_what_was_given(
+    monkeypatch, given, expected
+):
+    """The digits have 8 x 8 pixels."""
+    recipe = read_recipe(given)
+    wanted = replace(recipe, **expected)
+    free = bytes_of(wanted) * 1.2  # not enough for twice the width, or the side
+    message = refusal(monkeypatch, int(free), given)
+    advised = read_recipe(re.search(r"such as --recipe (\S+)\.$", message)[1])
+    assert advised.settings() == wanted.settings()
+    assert advised.repeats == recipe.repeats
+    assert bytes_of(advised) <= free < bytes_of(recipe)
+    assert bytes_of(replace(advised, channels=2 * advised.channels)) > free
+
+
+def test_a_refusal_names_no_recipe_that_there_is_not(monkeypatch):
+    lower = "fewer channels, cells or images, or a smaller resolution."
+    assert refusal(monkeypatch, 1, "paper-pruning,channels=4").endswith(lower)
+    for recipe in (Recipe(channels=64), replace(preset("paper"), name="mine", channels=64)):
+        assert refusal(monkeypatch, bytes_of(replace(recipe, channels=16)), recipe).endswith(lower)
+    recipe = replace(preset("paper"), channels=64)
+    message = refusal(monkeypatch, bytes_of(replace(recipe, channels=16)), recipe)
+    assert message.endswith("such as --recipe paper.")
 
 
 def test_what_is_not_trained_needs_memory_for_its_weights_alone(monkeypatch):

@@ -1,7 +1,8 @@
 """How much memory a training takes, before it takes it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psutil
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from anglenas.errors import AnglenasError, SettingError
 from anglenas.networks import NetworkConfig, build_network, compute_together
+from anglenas.recipe import PRESETS, Recipe
 from anglenas.spaces import SearchSpace
 
 __all__ = ["check_memory", "training_memory"]
@@ -81,26 +83,74 @@ def _saved() -> Iterator[dict[int, int]]:
         yield sizes
 
 
-def check_memory(needed: int, workers: int, what: str, less: str) -> None:
+def check_memory(
+    estimate: Callable[[NetworkConfig], int],
+    config: NetworkConfig,
+    workers: int,
+    what: str,
+    recipe: Recipe,
+) -> None:
     """Make sure that a measurement fits into the memory of this machine, once for each worker.
 
     Args:
-        needed: Bytes of one.
+        estimate: Bytes of one, by the size of the network; 0 if they cannot be told.
+        config: The size.
         workers: How many run at once.
         what: What it does with the supernet, in words.
-        less: A recipe that takes less.
+        recipe: Where the size comes from.
 
     Raises:
         SettingError: It does not; tells which settings to change.
     """
     free = min(psutil.virtual_memory().available, MEMORY_LIMIT)
-    if needed * workers > free:
-        raise SettingError(
-            f"To {what} takes about {_gigabytes(needed)}"
-            f"{f' in each of {workers} workers' if workers > 1 else ''}, and {_gigabytes(free)} "
-            "are free; give the recipe fewer channels, cells or images, or a smaller resolution, "
-            f"such as --recipe {less}{', or use fewer workers' if workers > 1 else ''}."
-        )
+    needed = estimate(config)
+    if needed * workers <= free:
+        return
+    less = _smaller(recipe, config, lambda one: 0 < estimate(one) * workers <= free)
+    raise SettingError(
+        f"To {what} takes about {_gigabytes(needed)}"
+        f"{f' in each of {workers} workers' if workers > 1 else ''}, and {_gigabytes(free)} "
+        "are free; give the recipe fewer channels, cells or images, or a smaller resolution"
+        f"{f', such as --recipe {less}' if less else ''}"
+        f"{', or use fewer workers' if workers > 1 else ''}."
+    )
+
+
+def _smaller(
+    recipe: Recipe, config: NetworkConfig, fits: Callable[[NetworkConfig], bool]
+) -> str | None:
+    """The text of the largest recipe that fits: of fewer channels, then of one and fewer pixels.
+
+    ``None`` if there is none, or no preset that it is a change of.
+    """
+    base = PRESETS.get(recipe.name.removesuffix("*"))
+    widths = list(_halves(config.channels, least=1))
+    narrow = widths[-1] if widths else config.channels
+    # Smaller images are never enlarged, so that the side to begin with is theirs.
+    sides = _halves(config.side, least=4)
+    sizes = [(one, recipe.resolution, replace(config, channels=one)) for one in widths]
+    sizes += [(narrow, one, replace(config, channels=narrow, side=one)) for one in sides]
+    fitting = (one for one in sizes if fits(one[-1]))
+    if base is None or (found := next(fitting, None)) is None:
+        return None
+    return _text(replace(recipe, channels=found[0], resolution=found[1]), base)
+
+
+def _halves(number: int, least: int) -> Iterator[int]:
+    while (number := number // 2) >= least:
+        yield number
+
+
+def _text(recipe: Recipe, base: Recipe) -> str:
+    """What :func:`anglenas.recipe.read_recipe` reads as a recipe that is a change of a preset."""
+    given = recipe.settings() | {"repeats": recipe.repeats}
+    changed = {name: value for name, value in given.items() if value != getattr(base, name)}
+    switches = {True: "yes", False: "no"}
+    written = (
+        f"{name}={switches[value] if isinstance(value, bool) else value}"
+        for name, value in changed.items()
+    )
+    return ",".join([base.name, *written])
 
 
 def _gigabytes(size: int) -> str:

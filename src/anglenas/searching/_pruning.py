@@ -139,7 +139,7 @@ class Pruning:
         config: Size of their networks.
         images: Images in a batch.
         judge: How supernets are ranked, if not by changes.
-        recipe: Name of the recipe.
+        recipe: How they are measured.
 
     Attributes:
         computed: Measurements made now, not read from the store.
@@ -152,7 +152,7 @@ class Pruning:
     config: NetworkConfig
     images: int
     judge: Judge
-    recipe: str
+    recipe: Recipe
     computed: int = 0
     history: list[Trial] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -178,10 +178,14 @@ class Pruning:
         """
         trained = any(find_probe(metric.probe).uses_images for metric in self.plan.metrics)
         full, images, side = str(self.space.full()), self.images * trained, self.config.side
-        needed = training_memory(self.space, full, self.config, images)
-        less = f"{self.recipe.rstrip('*')},channels={max(self.config.channels // 2, 1)}"
         on = f"train the supernet on {images} images of {side} x {side} pixels"
-        check_memory(needed, workers, on if trained else "build the supernet", less)
+        check_memory(
+            lambda config: training_memory(self.space, full, config, images),
+            self.config,
+            workers,
+            on if trained else "build the supernet",
+            self.recipe,
+        )
 
     def run(self, scorer: Scorer, report: Report) -> Any:
         """The architecture that is left.
@@ -310,5 +314,5 @@ def make_pruning(
         config=config,
         images=len(batches[0].images),
         judge=judge,
-        recipe=recipe.name,
+        recipe=recipe,
     )
