@@ -413,6 +413,83 @@ def test_spaces_without_supernets_and_unknown_names_are_refused():
         search("angel+params", recipe=None)
 
 
+FOREIGN = """
+import dataclasses
+from anglenas.networks import nasbench201
+from anglenas.spaces.choices import ChoiceSpace
+from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces.supernets import NASBENCH201_SUPERNET
+
+def build(choices, config):
+    return nasbench201.build(NASBENCH201.parse(f"|{choices['op']}~0|+|none~0|none~1|+"
+                                               "|none~0|none~1|nor_conv_3x3~2|"), config)
+
+WIDTHS = ChoiceSpace("widths", {"op": ("nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")}, build)
+
+
+def read_cell(supernet):
+    return NASBENCH201.parse(str(supernet))
+
+
+def read_choice(supernet):
+    return WIDTHS.parse(f"op={supernet.operations[0][0]}")
+
+
+def read_text(supernet):
+    return str(supernet)
+
+
+def read_nothing(supernet):
+    raise KeyError("no such edge")
+
+
+CELL, CHOICE, TEXT, NOTHING = (
+    dataclasses.replace(NASBENCH201_SUPERNET, read=read)
+    for read in (read_cell, read_choice, read_text, read_nothing)
+)
+"""
+
+
+@pytest.fixture
+def foreign(tmp_path, monkeypatch):
+    (tmp_path / "foreign_supernets.py").write_text(FOREIGN)
+    monkeypatch.delitem(sys.modules, "foreign_supernets", raising=False)  # that of another folder
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("space", "supernet", "message"),
+    [
+        ("foreign_supernets:WIDTHS", "nasbench201_supernet",
+         "use the strategy random or evolution"),
+        ("nasbench201", "foreign_supernets:CHOICE",
+         "leave out supernet=foreign_supernets:CHOICE"),
+        ("nasbench201", "foreign_supernets:TEXT", "is another one there"),
+        ("nasbench201", "foreign_supernets:NOTHING", "KeyError: 'no such edge'"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("foreign")
+def test_supernets_of_another_space_are_refused_before_anything_is_measured(
+    tmp_path, space, supernet, message
+):
+    store = tmp_path / "scores.sqlite"
+    with pytest.raises(SettingError, match="is no architecture of") as caught:
+        search("params", space, strategy=f"prune,supernet={supernet}", recipe=None, store=store)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not store.exists()
+
+
+@pytest.mark.usefixtures("foreign")
+def test_supernets_that_are_read_in_one_s_own_way_are_pruned():
+    best = {}
+    for space, supernet in (("nasbench201", "CELL"), ("foreign_supernets:WIDTHS", "CHOICE")):
+        strategy = f"prune,number=3,supernet=foreign_supernets:{supernet}"
+        best[supernet] = search("params", space, strategy=strategy, recipe=None).best.architecture
+    assert set(best["CELL"].operations) == {"nor_conv_3x3"}
+    assert best["CHOICE"]["op"] == "nor_conv_3x3"
+
+
 def test_a_supernet_that_does_not_fit_the_memory_is_refused_before_anything_is_measured(tmp_path):
     store = tmp_path / "scores.sqlite"
     with pytest.raises(SettingError, match=r"of 8 x 8 pixels takes about .* TB|about .* GB"):

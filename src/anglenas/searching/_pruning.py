@@ -41,8 +41,7 @@ def choose_supernets(strategy: PruneSearch, space: str) -> str:
     """Name of the supernets that are pruned in order to search a space.
 
     Raises:
-        UsageError: The space has none, or there is no such space of supernets, or what is left of
-            them is no architecture of the space.
+        UsageError: The space has none, or there is no such space of supernets.
     """
     own = getattr(load("space", space), "supernet", "")
     name = strategy.supernet or own
@@ -54,11 +53,32 @@ def choose_supernets(strategy: PruneSearch, space: str) -> str:
     supernets = load("space", name)
     if not isinstance(supernets, SupernetSpace):
         raise SettingError(f"{name!r} is no space of supernets; leave out supernet={name}.")
-    if own and supernets.read is not load("space", own).read:
-        raise SettingError(
-            f"What is left of {name!r} is no architecture of {space!r}; leave out supernet={name}."
-        )
     return str(name)
+
+
+def _check_result(strategy: PruneSearch, space: str) -> None:
+    """Make sure, before anything is measured, that pruning ends in the space that is searched.
+
+    Raises:
+        SettingError: What is left of the supernets is no architecture of the space.
+    """
+    name, searched = strategy.supernet, load("space", space)
+    supernets: SupernetSpace = load("space", name)
+    left = strategy.example(supernets)
+    try:
+        architecture = supernets.read(left)
+        if searched.parse(str(architecture)) == architecture:
+            return
+        reason = f"{str(architecture)!r} is another one there"
+    except Exception as error:  # both can be the user's: their code can raise anything
+        reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    own = getattr(searched, "supernet", "")
+    way_out = "use the strategy random or evolution"
+    if own and own != name:
+        way_out = f"leave out supernet={name}"
+    raise SettingError(
+        f"What is left of {name!r} is no architecture of {space!r} ({reason}); {way_out}."
+    )
 
 
 def refuse_limits(limits: Mapping[str, object]) -> None:
@@ -101,7 +121,8 @@ def resolve(strategy: PruneSearch, space: str, expression: Expression) -> PruneS
     """The strategy with every setting as it is used, so that its name tells how it was pruned.
 
     Raises:
-        SettingError: Changes of metrics cannot be ranked by the expression.
+        SettingError: Changes of metrics cannot be ranked by the expression, or what is left of the
+            supernets is no architecture of the space.
     """
     supernets = choose_supernets(strategy, space)
     by_change = reads_changes(strategy, expression)
@@ -113,7 +134,9 @@ def resolve(strategy: PruneSearch, space: str, expression: Expression) -> PruneS
     number = strategy.number or load("space", supernets).number
     reading: Reading = "change" if by_change else "pruned"
     name = f"prune,number={number},reading={reading},supernet={supernets}"
-    return replace(strategy, number=number, reading=reading, supernet=supernets, name=name)
+    resolved = replace(strategy, number=number, reading=reading, supernet=supernets, name=name)
+    _check_result(resolved, space)
+    return resolved
 
 
 @dataclass(frozen=True)

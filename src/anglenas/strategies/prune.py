@@ -108,12 +108,19 @@ class PruneSearch:
 
         Their sizes and titles do not depend on scores.
         """
+        return self._played(space)[0]
+
+    def example(self, space: SupernetSpace) -> Supernet:
+        """What is left after the rounds that are planned: one of the possible results."""
+        return self._played(space)[1]
+
+    def _played(self, space: SupernetSpace) -> tuple[list[Round], Supernet]:
         found: list[Round] = []
         history: list[Trial] = []
         while isinstance(current := self.next_round(space, history), Round):
             found.append(current)
             history += [Trial(0, removal.supernet, 0.0) for removal in current.removals]
-        return found
+        return found, current
 
     def _replay(
         self, space: SupernetSpace, history: Sequence[Trial]
