@@ -1,16 +1,22 @@
 """``anglenas paper``: the published figures, made again."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
+import torch
 
-from anglenas.cli import main
+import anglenas
+from anglenas.cli import _paper, main
 from anglenas.networks import make_network
-from anglenas.spaces.darts import DARTS
+from anglenas.searching import Found
+from anglenas.spaces.darts import DARTS, Genotype
 
 TINY = ("--recipe", "paper,resolution=8,channels=2,cells=1,iterations=1", "--workers", "0")
 
@@ -44,6 +50,90 @@ def test_cells_need_images(run: Run, tmp_path: Path) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert "give --cifar10, --imagenet or both" in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+# Number, rank and images of each figure in the supplement, and how TE-NAS prunes for such images.
+PRUNED = [
+    (3, "angle_loss", "prune,number=3", "cifar.tar"),
+    (4, "angle_loss+params", "prune,number=3", "cifar.tar"),
+    (5, "angle_loss", "prune,number=2", "imagenet/train"),
+    (6, "angle_loss+params", "prune,number=2", "imagenet/train"),
+]
+DRAWN = [(number, rank, "random", data) for number, rank, _, data in PRUNED]
+CIFAR10, IMAGENET = ("--cifar10", "cifar.tar"), ("--imagenet", "imagenet/train")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((*CIFAR10, *IMAGENET), PRUNED),
+        (CIFAR10, PRUNED[:2]),
+        (IMAGENET, PRUNED[2:]),
+        ((*CIFAR10, *IMAGENET, "--strategy", "random"), DRAWN),
+    ],
+)
+def test_each_figure_has_the_search_that_was_published(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], expected: list[Any]
+) -> None:
+    asked, told = [], []
+
+    def search(space: str, data: str, **settings: Any) -> SimpleNamespace:
+        assert (space, settings["recipe"], settings["seed"]) == ("darts", None, 7)
+        asked.append((settings["rank"], settings["strategy"], data))
+        best = SimpleNamespace(architecture="a cell")
+        return SimpleNamespace(rank=settings["rank"], data=data, best=best)
+
+    monkeypatch.setattr("anglenas.searching.search", search)
+    monkeypatch.setattr(_paper, "_result", lambda figure, _: {"figure": figure.number})
+    monkeypatch.setattr(_paper, "_write", lambda *given: told.append(given[1].number))
+    assert run("paper", "cells", *arguments, "--seed", "7", "-q").code == 0
+    assert [(number, *one) for number, one in zip(told, asked, strict=True)] == expected
+
+
+@pytest.fixture(scope="module")
+def found() -> Found:
+    """Two cells of the DARTS space, of which the larger is the better."""
+    return searched("darts", strategy="random", budget=2)
+
+
+def searched(space: str, **settings: Any) -> Found:
+    return anglenas.search(space, "digits", rank="params", workers=0, store=":memory:", **settings)
+
+
+def result(found: Found) -> dict[str, Any]:
+    """What cells.json tells of it; the networks have sizes, but no weights."""
+    with torch.device("meta"):
+        return _paper._result(_paper._CELLS[0], found)
+
+
+def test_a_pruned_cell_is_told_with_all_removals_and_their_seconds(found: Found) -> None:
+    """The run itself may have taken the measurements from the store, and measures one cell."""
+    rows = searched("nasbench201", strategy="prune").pruning
+    rows = tuple({**row, "seconds": 1000 * row["seconds"]} for row in rows)  # above all rounding
+    told = result(replace(found, pruning=rows, seconds=1e9, candidates=found.candidates[:1]))
+    assert told["candidates"] == 24 + 18 + 12  # 6 edges, that hold 4, 3 and 2 operations
+    assert told["seconds"] == round(math.fsum(row["seconds"] for row in rows))
+    assert told["seconds"] > 0
+
+
+def test_other_cells_are_told_with_the_candidates_and_seconds_of_the_run(found: Found) -> None:
+    told = result(replace(found, seconds=12.6))
+    assert (told["candidates"], told["seconds"]) == (2, 13)
+    assert (told["figure"], told["rank"], told["strategy"]) == (3, "params", "random")
+
+
+@pytest.mark.parametrize("name", ["DARTS_V1", "DARTS_V2", "TENAS_cifar10", "TENAS_imagenet"])
+def test_published_cells_have_their_published_sizes(
+    dev_data: Path, found: Found, name: str
+) -> None:
+    facts = json.loads((dev_data / "darts_genotypes.json").read_text())[name]
+    genotype = Genotype(*(tuple(map(tuple, facts[cell])) for cell in ("normal", "reduce")))
+    told = result(replace(found, candidates=(replace(found.best, architecture=genotype),)))
+    counts = facts["parameters"]
+    assert told["parameters"] == {
+        "cifar10": counts["cifar_C36_L20"], "imagenet": counts["imagenet_C48_L14"],
+    }  # fmt: skip
+    assert DARTS.parse(told["genotype"]) == genotype
 
 
 @pytest.mark.slow
