@@ -150,6 +150,8 @@ def test_settings_that_make_no_sense_are_refused():
         PruneSearch(number=-1)
     with pytest.raises(SettingError, match="auto, pruned or change"):
         PruneSearch(reading="other")
+    with pytest.raises(UnknownNameError, match="no strategy setting named 'concurrency'"):
+        search("params", strategy="prune,concurrency=3")
     with pytest.raises(UsageError, match="needs supernets"):
         PRUNE.propose(Request(load("space", "nasbench201"), [], 1, np.random.default_rng, bool))
 

@@ -9,7 +9,7 @@ their edges alone, as in DARTS, edges that lead into a node compete in the same 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from anglenas.errors import SettingError, UsageError
 from anglenas.ranking import order
@@ -79,7 +79,7 @@ class PruneSearch:
     reading: Reading = "auto"
     supernet: str = ""
     name: str = "prune"
-    concurrency: int | None = 10_000  # a round, however large
+    concurrency: ClassVar[int | None] = 10_000  # a round, however large, so that it is no setting
 
     def __post_init__(self) -> None:
         if self.number < 0:
