@@ -335,6 +335,32 @@ def test_reading_by_change_measures_the_supernet_of_each_round_too():
     assert len(found.pruning) == 54
 
 
+@pytest.mark.parametrize(
+    ("space", "strategy"),
+    [
+        ("nasbench201", "prune,number=3,reading=pruned"),
+        ("nasbench201", "prune,reading=change"),
+        pytest.param("darts", "prune,number=6,reading=change", marks=pytest.mark.slow),
+    ],
+)
+def test_seconds_are_those_of_every_supernet_once(monkeypatch, space, strategy):
+    """In DARTS, what a round of edges begins with has been a candidate of the one before."""
+    scorer = importlib.import_module("anglenas.scoring._scorer").Scorer
+    real, spent = scorer.outcomes, {}
+
+    def spy(self, tasks, batches):
+        for outcome in real(self, tasks, batches):
+            spent[outcome.task] = outcome.seconds
+            yield outcome
+
+    monkeypatch.setattr(scorer, "outcomes", spy)
+    found = search("params", space, strategy=strategy, recipe=None)
+    supernets = f"{space}_supernet"
+    expected = sum(took for task, took in spent.items() if task.context.space == supernets)
+    assert found.pruning_seconds == pytest.approx(expected)
+    assert (found.base_seconds > 0) == strategy.endswith("change")
+
+
 def test_logarithms_of_changes_are_refused_before_anything_is_measured(tmp_path):
     for rank, strategy in (("z(angle)+z(log(params))", "prune,reading=change"),
                            ("z(log(params))", "prune")):  # fmt: skip

@@ -151,7 +151,7 @@ def _result(figure: _Figure, found: "Found") -> dict[str, object]:
         "repeats": found.recipe.repeats,
         "seed": found.seed,
         "candidates": len(found.pruning or found.candidates),
-        "seconds": round(sum(row["seconds"] for row in found.pruning) or found.seconds),
+        "seconds": round(found.pruning_seconds or found.seconds),
         "parameters": {
             "cifar10": _size("darts", str(found.best.architecture), 10),
             "imagenet": _size("darts_imagenet", str(found.best.architecture), 1000),

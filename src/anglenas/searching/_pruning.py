@@ -168,6 +168,7 @@ class Pruning:
         computed: Measurements made now, not read from the store.
         history: The removals so far, each with its place in its round.
         rows: The same as values for a table.
+        base_seconds: How long the supernets took that changes are related to and have no row.
     """
 
     strategy: PruneSearch
@@ -179,6 +180,7 @@ class Pruning:
     computed: int = 0
     history: list[Trial] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    base_seconds: float = 0.0
 
     @property
     def by_change(self) -> bool:
@@ -230,7 +232,9 @@ class Pruning:
             stage = f"round {number} of {len(planned)}: {current.title}"
             tell = self._teller(report, before, total, stage, current.base)
             tell(0)
-            rows = self._judge(current, self._measure(current, scorer, tell))
+            outcomes = self._measure(current, scorer, tell)
+            self.base_seconds += self._seconds_of_base(current, outcomes)
+            rows = self._judge(current, outcomes)
             following = self.strategy.next_round(self.space, self.history)
             left = following.base if isinstance(following, Round) else following
             self.rows += [
@@ -266,6 +270,12 @@ class Pruning:
         self.history += [Trial(first + k, one, placed[k]) for k, one in enumerate(supernets)]
         best_first = len(supernets) - placed
         return [self._row(*one) for one in zip(current.removals, measured, best_first, strict=True)]
+
+    def _seconds_of_base(self, current: Round, outcomes: Mapping[Task, Outcome]) -> float:
+        """0 if it was tried itself before, as where edges of a node compete, and has a row."""
+        if not self.by_change or current.base in {trial.architecture for trial in self.history}:
+            return 0.0
+        return sum(outcomes[task].seconds for task in self.plan.tasks(current.base))
 
     def _refuse_failures(self, current: Round, outcomes: Mapping[Task, Outcome]) -> None:
         """One supernet that fails is ranked last; without the base, or any other, nothing is."""

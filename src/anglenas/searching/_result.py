@@ -107,6 +107,8 @@ class Found:
         pruning: If supernets were pruned: a row for each removal that was tried, with the metrics
             of the supernet that was left, the seconds they took (outside of every comparison),
             the status, the place in its round, and whether it was made.
+        base_seconds: How long the supernets took that have no row, because the others are compared
+            with them.
     """
 
     candidates: tuple[Candidate, ...]
@@ -126,11 +128,17 @@ class Found:
     seconds: float
     computed: int
     pruning: tuple[Mapping[str, Any], ...] = ()
+    base_seconds: float = 0.0
 
     @property
     def best(self) -> Candidate:
         """The candidate of rank 1; see whether it is ``scored``, for all may have failed."""
         return self.candidates[0]
+
+    @property
+    def pruning_seconds(self) -> float:
+        """How long all measurements of the supernets took that were pruned, whenever that was."""
+        return math.fsum(row["seconds"] for row in self.pruning) + self.base_seconds
 
     @property
     def table(self) -> list[dict[str, Any]]:

@@ -226,7 +226,8 @@ def search(
         run.until(budget)
     found = run.found(source, locate(data), recipe, notices_of(batches), _given(**limits))
     if pruning:
-        return replace(found, rank=rank, pruning=tuple(pruning.rows))
+        rows, seconds = tuple(pruning.rows), pruning.base_seconds
+        return replace(found, rank=rank, pruning=rows, base_seconds=seconds)
     refuse_if_none_fits(run.measured.values())
     return found
 
