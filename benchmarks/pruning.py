@@ -96,7 +96,7 @@ def search(
         "seed": seed,
         "index": NASBENCH201.index(found.best.architecture),
         "architecture": found.best.architecture,
-        "seconds": round(sum(row["seconds"] for row in found.pruning), 1),
+        "seconds": round(found.pruning_seconds, 1),
         "measurements": found.computed,
         "wall": round(found.seconds, 1),
     }
