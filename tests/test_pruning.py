@@ -637,7 +637,7 @@ print(estimate, peak(large) - base)
 def test_a_training_s_memory_is_estimated_above_its_peak_and_not_far_above():
     done = subprocess.run([sys.executable, "-c", PEAK], check=True, capture_output=True, text=True)
     estimate, peak = map(int, done.stdout.split())
-    assert peak > 200e6  # large enough that what else a process takes does not count
+    assert peak > 100e6  # large enough that what else a process takes does not count
     assert peak <= estimate <= 4 * peak
 
 
