@@ -102,7 +102,7 @@ PRESETS: dict[str, Recipe] = {
         Recipe(name="draft", calibrated=False, resolution=16, iterations=10, cells=1),
         # Of supernets. Iterations and learning rates are the paper's; what its supernets were is
         # not known. Ours have 4 channels (2 in DARTS) and see 16 x 16 pixels, where TE-NAS's have 3
-        # (1 in DARTS) and see 32 x 32: that takes a third of the time.
+        # (1 in DARTS) and see 32 x 32: there are a quarter of the pixels to compute.
         Recipe(name="paper-pruning", iterations=100, resolution=16, channels=4, cells=1),
         Recipe(name="paper-darts", lr=0.5, resolution=16, channels=2, cells=1),
         # TE-NAS's own: 72 images (14 in DARTS, 24 for ImageNet) for the NTK, all three times.
