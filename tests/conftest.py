@@ -23,6 +23,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _DEV_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come last and one after another: they start workers, and wait for them."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.xdist_group("slow"))
+
+
 @pytest.fixture(scope="session")
 def dev_data() -> Path:
     """The folder with benchmark tables and image subsets, too large for the repository."""
