@@ -32,9 +32,9 @@ test: .venv/installed-dev ## check style, types and layers, and run the quick te
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
-# Slow tests start workers of their own, so they run one after another (tests/conftest.py).
+# The slow ones run one after another, since they start workers of their own (tests/conftest.py).
 test-all: .venv/installed-dev ## run every test, the slow ones too
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations=15
+	$(BIN)/pytest -n 2 --durations=15
 
 bench: .venv/installed ## run the benchmarks that need no data of yours
 	@set -e; for name in forms throughput metrics_together; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done

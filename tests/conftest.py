@@ -1,7 +1,9 @@
 """What all tests share: development data, where it is to be had, and how Hypothesis draws."""
 
+import fcntl
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +25,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _DEV_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests come last and one after another: they start workers, and wait for them."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-    for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.xdist_group("slow"))
+    """Slow tests come last, when no quick one waits for them."""
+    items.sort(key=_is_slow)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """A slow test runs alone, whatever the number of processes: it starts workers of its own."""
+    with Path(__file__).open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX if _is_slow(item) else fcntl.LOCK_SH)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(held, fcntl.LOCK_UN)  # what the test has forked may hold the file
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,9 @@ def empty_venv(interpreter: str | Path, folder: Path) -> Path:
 
 def install(bin_folder: Path, *requirements: str | Path) -> None:
     pip = (sys.executable, "-m", "pip", "--python", bin_folder / "python", "install", "--quiet")
-    # Hardly a module of what is installed is imported; compiling all takes longer than unpacking.
-    run(*pip, "--no-compile", "--constraint", ROOT / "constraints.txt", *requirements, cwd=bin_folder)
+    # Few modules of what is installed are imported; compiling all takes longer than unpacking.
+    options = ("--no-compile", "--constraint", ROOT / "constraints.txt")
+    run(*pip, *options, *requirements, cwd=bin_folder)
 
 
 def is_interpreter(command: str | Path, version: str) -> bool:
