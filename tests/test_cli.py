@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from anglenas import plugins
 from anglenas.cli import main
 from anglenas.probes import metric_names
 from anglenas.recipe import PRESETS
@@ -235,6 +237,31 @@ def test_draw_both_cells_of_a_genotype(run: Run, tmp_path: Path) -> None:
     assert run("draw", text, "--space", "darts", "--out", "cells.svg").code == 0
     svg = (tmp_path / "cells.svg").read_text()
     assert all(f"<!-- {title} cell -->" in svg for title in ("normal", "reduction"))
+
+
+def test_draw_points_at_the_mistake_in_a_text_of_another_space(run: Run) -> None:
+    cell = "[('sep_conv_3x3', 0), ('skip', 1)]"
+    ended = run("draw", f"Genotype(normal={cell})")
+    refused(ended, "There is no operation 'skip'; DARTS has ", lines=3)
+    text, caret = ended.err.splitlines()[1:]
+    assert text[len(caret) - 1 :].startswith("'skip'")
+
+
+def test_draw_asks_for_a_folder_that_is_there(run: Run) -> None:
+    refused(run("draw", "runs/typo"), "There is no folder 'runs/typo'; give the folder that")
+
+
+def test_draw_survives_a_space_that_raises_anything(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(EntryPoint):
+        def load(self) -> Any:
+            raise KeyError("broken")
+
+    registered = {"broken": Broken("broken", "nowhere:SPACE", "anglenas.spaces")}
+    spaces = {**plugins._registered("space"), **registered}
+    monkeypatch.setattr(plugins, "_registered", lambda kind: spaces)
+    refused(run("draw", "|none|"), "Expected '~' here", lines=3)
 
 
 def test_draw_a_run(run: Run, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_each_figure_has_the_search_that_was_published(
     def search(space: str, data: str, **settings: Any) -> SimpleNamespace:
         assert (space, settings["recipe"], settings["seed"]) == ("darts", None, 7)
         asked.append((settings["rank"], settings["strategy"], data))
-        best = SimpleNamespace(architecture="a cell")
+        best = SimpleNamespace(architecture="a cell", scored=True)
         return SimpleNamespace(rank=settings["rank"], data=data, best=best)
 
     monkeypatch.setattr("anglenas.searching.search", search)
@@ -88,6 +88,29 @@ def test_each_figure_has_the_search_that_was_published(
     monkeypatch.setattr(_paper, "_write", lambda *given: told.append(given[1].number))
     assert run("paper", "cells", *arguments, "--seed", "7", "-q").code == 0
     assert [(number, *one) for number, one in zip(told, asked, strict=True)] == expected
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[7]", '[{"number": 3}]', "[" * 10**5])
+def test_a_file_that_is_in_the_way_is_kept(run: Run, tmp_path: Path, content: str) -> None:
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "cells.json").write_text(content)
+    ended = run("paper", "cells", *CIFAR10)
+    if content == "{}":
+        assert "'cifar.tar'" in ended.err  # it tells of nothing, and nothing is lost
+    else:
+        assert "choose another folder with --out" in ended.err
+    assert (ended.code, (tmp_path / "cells" / "cells.json").read_text()) == (2, content)
+
+
+def test_a_search_that_scores_nothing_draws_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    best = SimpleNamespace(architecture="a cell", scored=False, status="failed: no")
+    monkeypatch.setattr("anglenas.searching.search", lambda *_, **__: SimpleNamespace(best=best))
+    ended = run("paper", "cells", *CIFAR10, "-q")
+    assert (ended.code, ended.out) == (1, "")
+    assert "No candidate for figure 3 could be scored (failed: no)" in ended.err
+    assert list((tmp_path / "cells").iterdir()) == []
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +173,9 @@ def test_cells_are_searched_drawn_and_told(run: Run, tmp_path: Path) -> None:
     written = {path.name for path in (tmp_path / "cells").iterdir()}
     assert written == {*drawings, *folders, "cells.json"}
     assert (tmp_path / "cells" / "figure6" / "best.json").exists()
+    again = run("paper", "cells", *images[2:], "--strategy", "random", "--budget", "2", *TINY, "-q")
+    assert (again.code, again.err) == (0, "")
+    assert json.loads((tmp_path / "cells" / "cells.json").read_text()) == results
     for one in results:
         assert one["genotype"] in ended.out
         assert str(DARTS.parse(one["genotype"])) == one["genotype"]

@@ -254,6 +254,13 @@ def search(rank="angle_loss+params", space="nasbench201", recipe=TINY, **setting
     return anglenas.search(space, "digits", rank=rank, recipe=recipe, **given)
 
 
+def test_changes_are_ranked_without_guard_by_dense_ranks_and_a_run_says_so():
+    found = search("params", recipe=None, guard=True)
+    assert (found.guard, found.ties) == (False, "dense")
+    with pytest.raises(SettingError, match="leave out ties='broken'"):
+        search("params", recipe=None, ties="broken")
+
+
 def test_by_parameters_alone_it_ends_at_the_largest_cell():
     found = search("params", recipe=None)
     assert set(found.best.architecture.operations) == {"nor_conv_3x3"}

@@ -18,6 +18,7 @@ from anglenas.networks import darts as darts_networks
 from anglenas.networks.nasbench201 import build
 from anglenas.probes._initialise import initialise
 from anglenas.probes.counting import count_parameters
+from anglenas.spaces import live_operations
 from anglenas.spaces.darts import DARTS, OPERATIONS
 from anglenas.spaces.nasbench201 import EDGES, NASBENCH201
 from anglenas.spaces.supernets import (
@@ -314,7 +315,25 @@ def test_training_reaches_every_weight():
 def test_drawings_show_every_operation_that_is_left():
     supernet = drawn(DARTS_SUPERNET, 3)
     normal, reduction = DARTS_SUPERNET.graphs(supernet)
-    shown = sorted(normal.edges + reduction.edges)
+    shown = sorted(edge for edge in normal.edges + reduction.edges if edge[2])
     held = zip(supernet.layout.edges, supernet.operations, strict=True)
     assert shown == sorted((e.source, e.target, name) for e, names in held for name in names)
     assert (normal.title, reduction.title) == ("normal cell", "reduction cell")
+
+
+def test_every_node_of_a_drawn_darts_cell_leads_to_its_output():
+    """A node that no other one takes is live all the same, unlike in NAS-Bench-201."""
+    genotype = DARTS.sample(np.random.default_rng(0))
+    held = {
+        (cell, place // 2 + 2, source): (name,)
+        for cell in ("normal", "reduce")
+        for place, (name, source) in enumerate(getattr(genotype, cell))
+    }
+    layout = DARTS_SUPERNET.layout
+    last = Supernet(layout, tuple(held.get((e.cell, e.target, e.source), ()) for e in layout.edges))
+    assert DARTS_SUPERNET.read(last) == genotype
+    for graph, same in zip(DARTS_SUPERNET.graphs(last), DARTS.graphs(genotype), strict=True):
+        assert live_operations(graph) == live_operations(same)
+        passing = [edge for edge in graph.edges if edge[2] != "none"]
+        assert sorted(passing) == sorted(same.edges)
+        assert (graph.inputs, graph.output) == (same.inputs, same.output)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from anglenas.cli._options import Space
-from anglenas.errors import AnglenasError, SettingError
+from anglenas.errors import SettingError
 
 __all__ = ["draw"]
 
@@ -34,23 +34,42 @@ def draw(
 
 
 def _parsed(searched: Any, name: str, text: str) -> Any:
-    """The architecture; a text of another space is told to be one."""
+    """The architecture; a text of another space is told to be one.
+
+    Of a text that no space takes, the mistake is shown that stands furthest to the right: the other
+    spaces did not even get there.
+    """
     from anglenas.errors import ArchitectureError
-    from anglenas.plugins import load, names
+    from anglenas.plugins import names
 
     try:
         return searched.parse(text)
-    except ArchitectureError:
-        for other in names("space"):
-            try:
-                load("space", other).parse(text)
-            except (AnglenasError, ValueError):
-                continue
+    except ArchitectureError as error:
+        refusals = {other: _refusal(other, text) for other in names("space")}
+        for other, refusal in refusals.items():
+            if refusal is None:
+                raise SettingError(
+                    f"The text is no architecture of {name!r} but one of {other!r}; add --space "
+                    f"{other}."
+                ) from None
+        if os.sep in text and not set(text) & set("|([="):
             raise SettingError(
-                f"The text is no architecture of {name!r} but one of {other!r}; add --space "
-                f"{other}."
+                f"There is no folder {text!r}; give the folder that a search printed, or the text "
+                "of an architecture."
             ) from None
-        raise
+        mistakes = [one for one in refusals.values() if isinstance(one, ArchitectureError)]
+        raise max([error, *mistakes], key=lambda one: one.position) from None
+
+
+def _refusal(space: str, text: str) -> Exception | None:
+    """Why a text is no architecture of a space; ``None`` if it is one."""
+    from anglenas.plugins import load
+
+    try:
+        load("space", space).parse(text)
+    except Exception as error:  # the code of a space can be anybody's, and raise anything
+        return error
+    return None
 
 
 def _best(folder: Path, space: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from anglenas.cli._options import (
 )
 from anglenas.cli._paper_study import figure1, figure2, picks, table1
 from anglenas.cli._progress import show_progress
-from anglenas.errors import SettingError
+from anglenas.errors import AnglenasError, SettingError
 
 if TYPE_CHECKING:
     from anglenas.searching import Found
@@ -88,8 +88,9 @@ def cells(
     For each set of images that is given, cells are searched by angle_loss and by
     angle_loss+params. Each search is drawn as SVG, PNG and PDF, and has a folder as any run has;
     cells.json holds the genotypes, the seconds that were spent on measuring (of all processes
-    together), and the sizes of the networks that the cells make. A search of the DARTS space takes
-    hours; what was measured is kept, and the same command goes on where it stopped.
+    together; of a search that does not prune, those that it took), and the sizes of the networks
+    that the cells make. A search of the DARTS space takes hours; what was measured is kept, and the
+    same command goes on where it stopped.
 
     Example:
 
@@ -103,7 +104,7 @@ def cells(
         "budget": budget, "recipe": recipe, "seed": seed, "workers": workers,
         "scheduler": scheduler, "time_limit": time_limit, "device": device, "store": store,
     }  # fmt: skip
-    results = []
+    results = _earlier(out / "cells.json")
     for figure, data in figures:
         with show_progress(quiet=quiet) as on_progress:
             # Importing takes a moment, in which Ctrl-C may come already.
@@ -113,14 +114,31 @@ def cells(
             folder = prepare_folder(out)
             found = search("darts", data, rank=figure.rank, strategy=strategy or figure.strategy,
                            on_progress=on_progress, **settings)  # type: ignore[arg-type]  # fmt: skip
-        results.append(_result(figure, found))
-        _write(folder, figure, found, results)
+        if not found.best.scored:
+            raise AnglenasError(f"No candidate for figure {figure.number} could be scored "
+                                f"({found.best.status}); mend what the reason names.")  # fmt: skip
+        results[figure.number] = _result(figure, found)
+        _write(folder, figure, found, [results[number] for number in sorted(results)])
         print(f"Figure {figure.number}, {found.rank}, {found.data}: {found.best.architecture}")
     print(out)
 
 
 for command in (table1, figure1, figure2, picks, cells):
     paper.command(help=flowing(command.__doc__ or ""))(command)
+
+
+def _earlier(file: Path) -> dict[int, dict[str, object]]:
+    """What a file tells of figures that were made before, which may not be made again now."""
+    import json
+
+    try:
+        return {int(one["figure"]): dict(one) for one in json.loads(file.read_text())}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise SettingError(
+            f"{str(file)!r} tells of no figures ({error}); choose another folder with --out."
+        ) from error
 
 
 def _write(

@@ -43,8 +43,8 @@ def search(
         typer.Option(
             metavar="NAME[,...]",
             help="'random', 'exhaustive', 'evolution', or 'prune' (takes operations away from a "
-            "supernet until a cell is left). Settings can be changed: 'evolution,population=50', "
-            "'prune,number=2,reading=change'.",
+            "supernet until a cell is left; takes no budget, minutes or limits). Settings can be "
+            "changed: 'evolution,population=50', 'prune,number=2,reading=change'.",
         ),
     ] = "random",
     rank: Annotated[

@@ -48,7 +48,8 @@ def _print_ranked(console: Console, found: Found, top: int) -> None:
     def line(cells: Sequence[str]) -> str:
         return "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
-    title = f"{found.data}: the best of {len(found.candidates)} by {found.rank}"
+    how = "what pruning left" if found.pruning else f"the best of {len(found.candidates)}"
+    title = f"{found.data}: {how} by {found.rank}"
     console.print(f"[bold]{escape(title)}[/]\n[dim]{line(header)}[/]", highlight=False)
     for row, one in zip(rows, found.candidates, strict=False):
         status = "" if one.status == "ok" else f"  ({one.status})"

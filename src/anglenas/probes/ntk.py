@@ -41,7 +41,10 @@ __all__ = [
 ]
 
 TE_NAS_RANK = "ntk + regions"
-"""The metric of TE-NAS as a whole: the sum of the ranks of trainability and expressivity."""
+"""The metric of TE-NAS as a whole: the sum of the ranks of trainability and expressivity.
+
+Both have weights drawn by fan-in, like those of all other metrics; ``tenas`` draws those of the NTK
+by fan-out, as the authors' pruning means to."""
 
 _MOST_IMAGES = 72
 """The batch of TE-NAS on NAS-Bench-201; of more images, so many evenly spaced ones are taken."""

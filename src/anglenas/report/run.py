@@ -99,7 +99,7 @@ def report_of(found: Found, command: str = "") -> RunReport:
         data_facts={
             "classes": len(found.class_names),
             "strategy": found.strategy,
-            "candidates": len(found.candidates),
+            ("removals" if found.pruning else "candidates"): len(found.pruning or found.candidates),
             "trivial-network guard": found.guard,
         },
     )

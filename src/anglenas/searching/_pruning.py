@@ -26,6 +26,7 @@ __all__ = [
     "Pruning",
     "choose_supernets",
     "default_recipe",
+    "judge_supernets",
     "make_pruning",
     "reads_changes",
     "refuse_limits",
@@ -137,6 +138,22 @@ def resolve(strategy: PruneSearch, space: str, expression: Expression) -> PruneS
     resolved = replace(strategy, number=number, reading=reading, supernet=supernets, name=name)
     _check_result(resolved, space)
     return resolved
+
+
+def judge_supernets(strategy: PruneSearch, judge: Judge) -> Judge:
+    """How supernets are ranked: as asked for, or their changes as in TE-NAS.
+
+    Raises:
+        SettingError: Changes are ranked, and ties are to be broken.
+    """
+    if strategy.reading != "change":
+        return judge
+    if judge.ties == "broken":
+        raise SettingError(
+            "Pruning by changes gives equal ones a dense rank, as TE-NAS does; leave out "
+            "ties='broken', or use reading=pruned."
+        )
+    return replace(judge, guard=False, ties="dense")
 
 
 @dataclass(frozen=True)

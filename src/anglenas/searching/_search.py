@@ -30,6 +30,7 @@ from anglenas.searching._plan import (
 from anglenas.searching._pruning import (
     Given,
     default_recipe,
+    judge_supernets,
     make_pruning,
     refuse_limits,
     resolve,
@@ -188,6 +189,8 @@ def search(
         columns = [*metrics, "params"]  # what is left is not judged by what pruned it
     recipe = choose_recipe(recipe, standard)
     judge = Judge(rank, guard, ties, seed, recipe.iterations)
+    if isinstance(chosen, PruneSearch):
+        judge = judge_supernets(chosen, judge)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     target = _target(space_name, source, batches[0], _given(channels=channels, cells=cells))
     plan = make_plan(space_name, columns, batches, target, recipe, seed, device)

@@ -51,10 +51,13 @@ class Layout:
     Attributes:
         operations: What an edge can hold.
         edges: All edges: cell by cell, and in a cell by target and source.
+        gathers: Whether a cell gives on what all of its nodes have, as in DARTS, rather than what
+            the last one has.
     """
 
     operations: tuple[str, ...]
     edges: tuple[Edge, ...]
+    gathers: bool = False
 
 
 @dataclass(frozen=True)
@@ -231,7 +234,7 @@ class SupernetSpace:
         """Each cell with an edge for every operation that is left, for drawing."""
         held = zip(self.layout.edges, architecture.operations, strict=True)
         cells = groupby(held, key=lambda pair: pair[0].cell)
-        return tuple(_graph(name, list(cell)) for name, cell in cells)
+        return tuple(_graph(name, list(cell), self.layout.gathers) for name, cell in cells)
 
     def is_trivial(self, architecture: Supernet) -> bool:
         """Whether nothing but skips is left."""
@@ -251,7 +254,7 @@ def _openings(layout: Layout) -> Iterator[str]:
         before = edge
 
 
-def _graph(name: str, held: list[tuple[Edge, tuple[str, ...]]]) -> CellGraph:
+def _graph(name: str, held: list[tuple[Edge, tuple[str, ...]]], gathers: bool) -> CellGraph:
     """Nodes are numbered as they are in texts; those that no edge enters are inputs."""
     targets = sorted({edge.target for edge, _ in held})
     inputs = tuple(range(targets[0]))
@@ -262,7 +265,11 @@ def _graph(name: str, held: list[tuple[Edge, tuple[str, ...]]]) -> CellGraph:
     )
     names = tuple(map(str, range(targets[-1] + 1)))
     title = {"": "cell", "reduce": "reduction cell"}.get(name, f"{name} cell")
-    return CellGraph(title, names, edges, inputs, targets[-1])
+    if not gathers:
+        return CellGraph(title, names, edges, inputs, targets[-1])
+    output = targets[-1] + 1
+    ends = tuple((node, output, "") for node in targets)
+    return CellGraph(title, (*names, "c_{k}"), edges + ends, inputs, output)
 
 
 def _read_nasbench201(supernet: Supernet) -> nasbench201.NasBench201Architecture:
@@ -308,6 +315,7 @@ DARTS_SUPERNET = SupernetSpace(
             for target in range(darts.INPUTS, darts.INPUTS + darts.NODES)
             for source in range(target)
         ),
+        gathers=True,
     ),
     read=_read_darts,
     number=3,
