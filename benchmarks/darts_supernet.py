@@ -2,10 +2,11 @@
 
     python benchmarks/darts_supernet.py [--iterations 3] [--side 16]
 
-Prints a table: seconds of an iteration of training (100 images, forward and backward) of the
-supernet with 7, 4 and 1 operations on each edge, for several widths, and the memory estimated
-before a search starts. Which operations are left is random; times are means over three draws. The
-last column adds the 332 candidates of a search of 50 iterations.
+Prints a table: seconds of a candidate, which is 50 iterations of training (100 images, forward and
+backward) of the supernet with 7, 4 and 1 operations on each edge, for several widths, and the
+memory estimated before a search starts. Which operations are left is random; a time is the mean
+over three draws, with the lowest and the highest, of as many iterations as are given. The last
+column adds up the 332 candidates of a search.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from anglenas.strategies.prune import PRUNE
 from timing import seconds
 
 WIDTHS = (1, 2, 4, 8)
-IMAGES, DRAWS = 100, 3
+IMAGES, DRAWS, ITERATIONS = 100, 3, 50
 
 
 def with_operations(count: int, draw: int) -> Supernet:
@@ -39,6 +40,12 @@ def with_operations(count: int, draw: int) -> Supernet:
         for held, some in zip(full.operations, chosen, strict=True)
     )
     return replace(full, operations=left)
+
+
+def trainings(count: int, channels: int, side: int, iterations: int) -> list[float]:
+    """Seconds of a training of each of some supernets with so many operations on an edge."""
+    supernets = [with_operations(count, draw) for draw in range(DRAWS)]
+    return [ITERATIONS * iteration(one, channels, side, iterations) for one in supernets]
 
 
 def iteration(supernet: Supernet, channels: int, side: int, iterations: int) -> float:
@@ -77,19 +84,14 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     with single_thread():
         for channels in WIDTHS:
-            times = [
-                statistics.mean(
-                    iteration(with_operations(count, draw), channels, given.side, given.iterations)
-                    for draw in range(DRAWS)
-                )
-                for count in (7, 4, 1)
-            ]
             config = NetworkConfig(10, channels, 1, side=given.side)
             memory = training_memory(DARTS_SUPERNET, str(DARTS_SUPERNET.full()), config, IMAGES)
-            whole = 50 * sum(
-                n * t for n, t in zip((*sizes[:2], sum(sizes[2:])), times, strict=True)
-            )
-            cells = [f"{time:.3f}" for time in times]
+            times = [
+                trainings(count, channels, given.side, given.iterations) for count in (7, 4, 1)
+            ]
+            numbers = (*sizes[:2], sum(sizes[2:]))
+            whole = sum(n * statistics.mean(t) for n, t in zip(numbers, times, strict=True))
+            cells = [f"{statistics.mean(t):.1f} ({min(t):.1f} to {max(t):.1f})" for t in times]
             print(f"| {channels} | {' | '.join(cells)} | {memory / 1e6:.0f} | {whole / 3600:.1f} |",
                   flush=True)  # fmt: skip
 
