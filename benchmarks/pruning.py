@@ -1,19 +1,22 @@
-r"""Pruning where the truth is known: NAS-Bench-201 with its accuracies.
+r"""What pruning ends with: NAS-Bench-201, where the truth is known, and the cells of DARTS.
 
     python benchmarks/pruning.py measure --data cifar10=cifar10.npz --data cifar100=cifar100.npz \
         --seeds 4 --store scores.sqlite --out docs/evidence/pruning.csv
     python benchmarks/pruning.py table docs/evidence/pruning.csv --accuracies nasbench201.csv \
         --random cifar10=docs/evidence/study_paper_cifar10.csv.gz
+    python benchmarks/pruning.py cells docs/evidence/cells.json
 
 ``measure`` prunes once for each set of images, way and seed, and appends a row to the file. A row
 that is there is not made again, and a search that was stopped goes on from the store, so the same
 command may be run until it is through. ``table`` looks up the accuracy of what pruning ended with,
-beside the published one of TE-NAS and the picks of random search.
+beside the published one of TE-NAS and the picks of random search. ``cells`` makes a table of what
+``anglenas paper cells`` wrote.
 """
 
 import argparse
 import csv
 import gzip
+import json
 import os
 import statistics
 import sys
@@ -173,8 +176,20 @@ def picks(scores: Path, accuracies: Path, images: str) -> Iterator[str]:
             yield line(f"100 random networks, best by `{rank}`", [one.accuracy for one in found])
 
 
+def cells(file: Path) -> Iterator[str]:
+    """Lines of a Markdown table of searched cells: what they cost, and how large networks are."""
+    yield "| figure | images | ranked by | removals | CPU min | parameters, CIFAR-10 | ImageNet |"
+    yield "|---|---|---|---|---|---|---|"
+    for one in json.loads(file.read_text()):
+        small, large = (one["parameters"][name] / 1e6 for name in ("cifar10", "imagenet"))
+        yield (
+            f"| {one['figure']} | {one['data']} | `{one['rank']}` | {one['candidates']} "
+            f"| {one['seconds'] / 60:.0f} | {small:.2f} M | {large:.2f} M |"
+        )
+
+
 def main() -> None:
-    """Run one of the two commands."""
+    """Run one of the commands."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -190,11 +205,15 @@ def main() -> None:
     second.add_argument("scores", type=Path)
     second.add_argument("--accuracies", type=Path, required=True)
     second.add_argument("--random", action="append", default=[], metavar="NAME=SCORES")
+    third = commands.add_parser("cells")
+    third.add_argument("file", type=Path)
     arguments = vars(parser.parse_args())
-    if arguments.pop("command") == "measure":
+    command = arguments.pop("command")
+    if command == "measure":
         measure(**arguments)
     else:
-        sys.stdout.writelines(line + "\n" for line in table(**arguments))
+        lines = table(**arguments) if command == "table" else cells(**arguments)
+        sys.stdout.writelines(line + "\n" for line in lines)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
+
+from anglenas.spaces.darts import DARTS
 
 ROOT = Path(__file__).parents[1]
 EVIDENCE = ROOT / "docs" / "evidence"
@@ -36,6 +39,21 @@ def test_page_of_pruning_shows_the_tables_that_the_script_makes(dev_data):
     tables = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert [table.count("\n|") > 4 for table in tables.split("\n\n") if table] == [True, True]
     assert tables in (EVIDENCE / "pruning.md").read_text()
+
+
+@pytest.mark.slow
+def test_page_of_pruning_shows_the_searched_cells():
+    command = [sys.executable, ROOT / "benchmarks" / "pruning.py", "cells", EVIDENCE / "cells.json"]
+    table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    page = (EVIDENCE / "pruning.md").read_text()
+    assert table in page
+    found = json.loads((EVIDENCE / "cells.json").read_text())
+    assert [one["figure"] for one in found] == [3, 4, 5, 6]
+    for one in found:
+        assert one["genotype"] == str(DARTS.parse(one["genotype"]))
+        assert one["genotype"] in page
+        assert f"(darts_figure{one['figure']}.png)" in page
+        assert (EVIDENCE / f"darts_figure{one['figure']}.svg").exists()
 
 
 AT = (10, 20, 30, 40, 50)
