@@ -32,10 +32,12 @@ from anglenas.errors import AnglenasError, SettingError, UnknownNameError, Usage
 from anglenas.networks import NetworkConfig, build_network
 from anglenas.plugins import load
 from anglenas.probes import find_metric
+from anglenas.ranking import parse
 from anglenas.recipe import Recipe, preset, read_recipe
 from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
 from anglenas.searching._plan import draw_repeats
+from anglenas.searching._pruning import default_recipe
 from anglenas.searching._ranked import Judge
 from anglenas.searching._readings import change, places_by_change, places_of_pruned
 from anglenas.spaces.supernets import (
@@ -376,6 +378,23 @@ def test_logarithms_of_changes_are_refused_before_anything_is_measured(tmp_path)
         ):
             search(rank, strategy=strategy, store=tmp_path / "scores.sqlite")
     assert not (tmp_path / "scores.sqlite").exists()
+
+
+@pytest.mark.parametrize("reading", ["auto", "pruned", "change"])
+@pytest.mark.parametrize(
+    ("space", "rank", "recipe"),
+    [
+        ("nasbench201", "angle_loss+params", "paper-pruning"),
+        ("nasbench201", "tenas", "tenas"),
+        ("nasbench201", "params", "tenas"),
+        ("darts", "angle_loss", "paper-darts"),
+        ("darts", "ntk+regions", "tenas-darts"),
+    ],
+)
+def test_the_default_recipe_is_that_of_the_metrics_however_they_are_read(
+    space, rank, recipe, reading
+):
+    assert default_recipe(PruneSearch(reading=reading), space, parse(rank)) == recipe
 
 
 def test_fields_of_a_recipe_change_the_one_of_the_supernets():

@@ -106,16 +106,18 @@ def refuse_limits(limits: Mapping[str, object]) -> None:
 def reads_changes(strategy: PruneSearch, expression: Expression) -> bool:
     """Whether metrics are read by their change; see :data:`anglenas.strategies.prune.Reading`."""
     if strategy.reading == "auto":
-        probes = {find_metric(name).probe for name in expression.metrics}
-        return "short_training" not in probes
+        return not _trains(expression)
     return strategy.reading == "change"
 
 
+def _trains(expression: Expression) -> bool:
+    return any(find_metric(name).probe == "short_training" for name in expression.metrics)
+
+
 def default_recipe(strategy: PruneSearch, space: str, expression: Expression) -> str:
-    """The recipe of a pruning search for which none is given."""
+    """The recipe of a pruning search for which none is given: that of its metrics."""
     supernets: SupernetSpace = load("space", choose_supernets(strategy, space))
-    by_change = reads_changes(strategy, expression)
-    return supernets.tenas_recipe if by_change else supernets.recipe
+    return supernets.recipe if _trains(expression) else supernets.tenas_recipe
 
 
 def resolve(strategy: PruneSearch, space: str, expression: Expression) -> PruneSearch:
