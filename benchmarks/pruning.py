@@ -52,7 +52,8 @@ WAYS = {
     "tenas": Way("tenas"),
     "ntk+regions": Way("ntk+regions"),
     "tenas, as released": Way(f"{TENAS}NTK_AS_RELEASED+{TENAS}REGIONS_AS_RELEASED"),
-    # The other reading of a short training: by its change from the supernet that is not pruned.
+    # The other reading of a short training: by its change from the supernet that is not pruned,
+    # without guard and with dense ranks, as TE-NAS reads its metrics.
     "angle_loss, change": Way("angle_loss", "prune,reading=change"),
     "angle_loss+params, change": Way("angle_loss+params", "prune,reading=change"),
     "angle_loss+params, 3 repeats": Way("angle_loss+params", recipe="paper-pruning,repeats=3"),
