@@ -27,6 +27,7 @@ from rich.console import Console
 import anglenas
 from anglenas.cli._progress import show_progress
 from anglenas.cli._supernets import supernet_view
+from anglenas.cli._tables import print_found
 from anglenas.data import from_arrays
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError, UsageError
 from anglenas.networks import NetworkConfig, build_network
@@ -34,6 +35,7 @@ from anglenas.plugins import load
 from anglenas.probes import find_metric
 from anglenas.ranking import parse
 from anglenas.recipe import Recipe, preset, read_recipe
+from anglenas.report import report_of
 from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
 from anglenas.searching._plan import draw_repeats
@@ -205,7 +207,7 @@ def test_repeats_without_a_change_are_left_out(pairs, others):
 def test_one_undefined_repeat_of_the_base_does_not_end_the_search():
     base = [measured(None, 50.0), measured(100.0, 50.0), measured(100.0, 50.0)]
     left = [[measured(90.0, 50.0)] * 3, [measured(None, 50.0), *[measured(80.0, 50.0)] * 2]]
-    assert places_by_change("ntk+regions", base, left, METRICS).tolist() == [0.0, 1.0]
+    assert places_by_change(TENAS, base, left, METRICS).tolist() == [0.0, 1.0]
 
 
 def measured(ntk, regions):
@@ -215,6 +217,7 @@ def measured(ntk, regions):
 
 
 METRICS = (find_metric("ntk"), find_metric("regions"))
+TENAS = Judge("ntk+regions", guard=False, ties="dense")
 
 
 @given(
@@ -227,7 +230,7 @@ def test_places_are_those_of_tenas(candidates):
     """Sum of dense ranks, the first candidate to be pruned having the highest place."""
     base = (measured(100.0, 50.0),)
     left = [(measured(*candidate),) for candidate in candidates]
-    placed = places_by_change("ntk+regions", base, left, METRICS)
+    placed = places_by_change(TENAS, base, left, METRICS)
 
     ntk = [(100.0 - k) / 100.0 for k, _ in candidates]  # higher goes first
     lr = [(50.0 - r) / 50.0 for _, r in candidates]  # lower goes first
@@ -243,9 +246,9 @@ def test_places_are_those_of_tenas(candidates):
 def test_removals_without_a_value_go_last_and_none_at_all_is_an_error():
     base = (measured(100.0, 50.0),)
     left = [(measured(None, 60.0),), (measured(120.0, 10.0),)]
-    assert places_by_change("ntk+regions", base, left, METRICS).tolist() == [0.0, 1.0]
+    assert places_by_change(TENAS, base, left, METRICS).tolist() == [0.0, 1.0]
     with pytest.raises(AnglenasError, match=r"scored by ntk\+regions \(undefined: no\)"):
-        places_by_change("ntk+regions", base, left[:1], METRICS)
+        places_by_change(TENAS, base, left[:1], METRICS)
 
 
 # Whole searches.
@@ -259,8 +262,17 @@ def search(rank="angle_loss+params", space="nasbench201", recipe=TINY, **setting
 def test_changes_are_ranked_without_guard_by_dense_ranks_and_a_run_says_so():
     found = search("params", recipe=None, guard=True)
     assert (found.guard, found.ties) == (False, "dense")
+    assert report_of(found).data_facts["trivial-network guard"] is False
     with pytest.raises(SettingError, match="leave out ties='broken'"):
         search("params", recipe=None, ties="broken")
+
+
+def test_a_run_tells_of_removals_and_not_of_one_candidate(capsys):
+    found = search("params", recipe=None)
+    facts = report_of(found).data_facts
+    assert (facts["removals"], "candidates" in facts) == (24 + 18 + 12, False)
+    print_found(found, Path("report.html"), top=1, costs=[])
+    assert "digits: what pruning left by params" in capsys.readouterr().out
 
 
 def test_by_parameters_alone_it_ends_at_the_largest_cell():
@@ -739,7 +751,10 @@ def test_a_repeat_that_failed_is_no_change_of_the_others():
     failed = Measured({"ntk": None}, {"ntk": None}, {"ntk": "failed: worker died"})
     base = (measured(100.0, 50.0),) * 2
     left = [(measured(50.0, 50.0), failed), (measured(120.0, 50.0),) * 2]
-    assert places_by_change("ntk", base, left, METRICS[:1]).tolist() == [0.0, 1.0]
+    assert places_by_change(replace(TENAS, rank="ntk"), base, left, METRICS[:1]).tolist() == [
+        0.0,
+        1.0,
+    ]
 
 
 def test_what_failed_is_measured_again_by_the_same_search(tmp_path, monkeypatch):

@@ -1,15 +1,18 @@
 """Training recipes: every published number, epoch by epoch."""
 
 import math
+from importlib.metadata import EntryPoint
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anglenas import plugins
 from anglenas.errors import SettingError, UnknownNameError
 from anglenas.evaluation import (
     TRAINING_PRESETS,
+    Subject,
     TrainingRecipe,
     drop_path_rate,
     learning_rate,
@@ -155,3 +158,17 @@ def test_texts_change_fields() -> None:
 def test_wrong_texts_are_refused(text: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         read_training_recipe(text)
+
+
+def test_a_cell_of_another_space_is_refused_whatever_a_foreign_space_raises(monkeypatch):
+    class Broken(EntryPoint):
+        def load(self):
+            raise KeyError("broken")
+
+    registered = {"broken": Broken("broken", "nowhere:SPACE", "anglenas.spaces")}
+    spaces = registered | plugins._registered("space")
+    monkeypatch.setattr(plugins, "_registered", lambda kind: spaces)
+    cell = "|none~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|"
+    subject = Subject("nasbench201", cell, NetworkConfig(num_classes=3))
+    with pytest.raises(SettingError, match="trains networks of the space 'darts'"):
+        subject.resized(TRAINING_PRESETS["darts-cifar10"])

@@ -276,7 +276,7 @@ class Pruning:
         measured = [self.plan.read(one, outcomes) for one in supernets]
         if self.by_change:
             placed = places_by_change(
-                self.judge.rank,
+                self.judge,
                 self.plan.read_repeats(current.base, outcomes),
                 [self.plan.read_repeats(one, outcomes) for one in supernets],
                 self.plan.metrics,

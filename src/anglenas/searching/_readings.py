@@ -49,16 +49,16 @@ def change(before: Sequence[float | None], after: Sequence[float | None]) -> flo
 
 
 def places_by_change(
-    rank: str, base: Repeats, left: Sequence[Repeats], metrics: Sequence[Metric]
+    judge: Judge, base: Repeats, left: Sequence[Repeats], metrics: Sequence[Metric]
 ) -> Floats:
     """A place for each removal, by the changes of the metrics; the highest goes first.
 
     A metric's change has the metric's own direction: TE-NAS takes away what lowers the condition
-    number of the NTK and what raises the number of regions. Equal changes share a dense rank. (In
-    its code, changes that agree in three significant digits but not beyond get different ranks.)
+    number of the NTK and what raises the number of regions. (In its code, changes that agree in
+    three significant digits but not beyond get different ranks.)
 
     Args:
-        rank: The rank expression.
+        judge: How to rank; its guard knows metrics, not their changes, and is not asked.
         base: What was measured of the supernet with all of the operations.
         left: What was measured of each supernet that lacks one.
         metrics: The metrics.
@@ -70,9 +70,9 @@ def places_by_change(
         metric.name: np.array([_change_of(base, one, metric) for one in left]) for metric in metrics
     }
     directions = {metric.name: metric.higher_is_better for metric in metrics}
-    scores = parse(rank).evaluate(columns, directions, ties="dense")
+    scores = judge.scores(columns, directions)
     statuses = [one.status for repeats in (base, *left) for one in repeats]
-    return _places(rank, scores, columns, directions, statuses)
+    return _places(judge.rank, scores, columns, directions, statuses)
 
 
 def _change_of(base: Repeats, left: Repeats, metric: Metric) -> float:
