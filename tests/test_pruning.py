@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -134,15 +134,24 @@ def test_what_is_left_is_what_tenas_leaves(space, number, seed):
     assert left == te_nas(space, number, score)
 
 
-@given(st.integers(0, 53), st.integers(0, 10**6))
-def test_proposals_are_a_function_of_the_history(done, seed):
-    rng = np.random.default_rng(seed)
-    _, _, history = play(PRUNE, NASBENCH201_SUPERNET, lambda *_: float(rng.integers(9)))
+@pytest.mark.parametrize(
+    ("space", "ends"),
+    [
+        (NASBENCH201_SUPERNET, [24, 42, 54]),
+        (DARTS_SUPERNET, [196, 308, 311, 315, 320, 323, 327, 332]),  # the last six prune edges
+    ],
+)
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_proposals_are_a_function_of_the_history(space, ends, data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
+    done = data.draw(st.sampled_from(ends)) - data.draw(st.integers(1, 3))
+    _, _, history = play(PRUNE, space, lambda *_: float(rng.integers(9)))
     request = Request(
-        space=NASBENCH201_SUPERNET, history=history[:done], count=100,
+        space=space, history=history[:done], count=1000,
         stream=np.random.default_rng, admits=lambda _: True,
     )  # fmt: skip
-    size = next(end for end in (24, 42, 54) if done < end) - done
+    size = next(end for end in ends if done < end) - done
     proposed = PRUNE.propose(request)
     assert list(proposed) == [trial.architecture for trial in history[done : done + size]]
     assert PRUNE.propose(replace(request, count=1)) == proposed[:1]
