@@ -26,13 +26,7 @@ from anglenas.searching._plan import (
     refuse_if_none_fits,
     repeat_seed,
 )
-from anglenas.searching._setup import (
-    choose_recipe,
-    choose_space,
-    open_data,
-    open_executor,
-    open_store,
-)
+from anglenas.searching._setup import choose_recipe, choose_space, open_data, open_scorer
 
 __all__ = ["score", "score_architectures", "score_many"]
 
@@ -149,13 +143,10 @@ def score_many(
     parse = load("space", name).parse
     parsed = [parse(str(one)) for one in architectures]
     batches = draw_repeats(source, recipe, seed, strict=strict)
-    with (
-        open_store(store) as opened,
-        open_executor(workers, scheduler, time_limit, device) as executor,
-    ):
+    with open_scorer(store, workers, scheduler, time_limit, device) as scorer:
         measured = score_architectures(
             parsed, name, len(source.class_names), batches, metrics, recipe, seed,
-            Scorer(opened, executor), device=device, on_progress=on_progress,
+            scorer, device=device, on_progress=on_progress,
         )  # fmt: skip
     notices = (*notices_of(batches), *recipe.caution)
     return [replace(one, notices=notices) for one in measured]

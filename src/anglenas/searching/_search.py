@@ -29,6 +29,7 @@ from anglenas.searching._plan import (
 )
 from anglenas.searching._pruning import (
     Given,
+    Pruning,
     default_recipe,
     judge_supernets,
     make_pruning,
@@ -42,8 +43,7 @@ from anglenas.searching._setup import (
     choose_space,
     choose_strategy,
     open_data,
-    open_executor,
-    open_store,
+    open_scorer,
     worker_count,
 )
 from anglenas.spaces.supernets import Supernet
@@ -168,66 +168,42 @@ def search(
     [1, 2]
     """
     started, seed = time.perf_counter(), int(seed)
-    limits = {
-        "budget": budget,
-        "minutes": minutes,
-        "max_params": max_params,
-        "max_flops": max_flops,
-        "max_latency_ms": max_latency_ms,
-    }
     _check_budget(budget, minutes)
+    limits = _given(
+        budget=budget,
+        minutes=minutes,
+        max_params=max_params,
+        max_flops=max_flops,
+        max_latency_ms=max_latency_ms,
+    )
     source = open_data(data, flip)
     space_name, chosen, expression = choose_space(space), choose_strategy(strategy), parse(rank)
-    needed = [*expression.metrics, *_companions(expression)]
-    timed = [] if max_latency_ms is None else ["latency"]
-    columns = [*needed, *metrics, *timed, "params"]
-    standard = "fast"
+    pruner, standard = None, "fast"
     if isinstance(chosen, PruneSearch):
         refuse_limits(limits)
         standard = default_recipe(chosen, space_name, expression)
-        chosen = resolve(chosen, space_name, expression)
-        columns = [*metrics, "params"]  # what is left is not judged by what pruned it
+        pruner = chosen = resolve(chosen, space_name, expression)
     recipe = choose_recipe(recipe, standard)
     judge = Judge(rank, guard, ties, seed, recipe.iterations)
-    if isinstance(chosen, PruneSearch):
-        judge = judge_supernets(chosen, judge)
+    judge = judge_supernets(pruner, judge) if pruner else judge
     batches = draw_repeats(source, recipe, seed, strict=strict)
     target = _target(space_name, source, batches[0], _given(channels=channels, cells=cells))
+    needed = [*expression.metrics, *_companions(expression)]
+    timed = [] if max_latency_ms is None else ["latency"]
+    # What pruning leaves is not judged by what pruned it.
+    columns = [*([] if pruner else needed), *metrics, *timed, "params"]
     plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
-    pruning = None
-    if isinstance(chosen, PruneSearch):
-        pruning = make_pruning(chosen, needed, batches, recipe, judge, device)
-        if scheduler is None and device == "cpu":
-            pruning.fits_memory(worker_count(workers, device))
-    with (
-        open_store(store) as opened,
-        open_executor(workers, scheduler, time_limit, device) as executor,
-    ):
-        scorer, report = Scorer(opened, executor), on_progress
+    pruning = make_pruning(pruner, needed, batches, recipe, judge, device) if pruner else None
+    if pruning and scheduler is None and device == "cpu":
+        pruning.fits_memory(worker_count(workers, device))
+    with open_scorer(store, workers, scheduler, time_limit, device) as scorer:
+        latency = partial(_latency, plan, scorer)
+        limited = Constraints(space_name, target, max_params, max_flops, max_latency_ms, latency)
+        run = _Run(plan, judge, chosen, limited, target, scorer, started, minutes, on_progress)
         if pruning:
-            left = pruning.run(scorer, _rounds_reporter(started, on_progress))
-            chosen, report = Given(left, chosen.name), _silent
-        run = _Run(
-            plan=plan,
-            judge=replace(judge, rank="params") if pruning else judge,
-            strategy=chosen,
-            constraints=Constraints(
-                space_name,
-                target,
-                max_params,
-                max_flops,
-                max_latency_ms,
-                partial(_latency, plan, scorer),
-            ),
-            target=target,
-            scorer=scorer,
-            started=started,
-            minutes=minutes,
-            report=report,
-            computed=pruning.computed if pruning else 0,
-        )
+            run = run.of_what_is_left(pruning)
         run.until(budget)
-    found = run.found(source, locate(data), recipe, notices_of(batches), _given(**limits))
+    found = run.found(source, locate(data), recipe, notices_of(batches), limits)
     if pruning:
         rows, seconds = tuple(pruning.rows), pruning.base_seconds
         return replace(found, rank=rank, pruning=rows, base_seconds=seconds)
@@ -259,7 +235,7 @@ def _given(**settings: Any) -> dict[str, Any]:
 
 
 def _silent(progress: Progress) -> None:
-    """The network that pruning ended with is measured too, but that is no search."""
+    """Tell nothing."""
 
 
 def _rounds_reporter(
@@ -323,6 +299,17 @@ class _Run:
         if self.minutes is None or not self.measured:
             return False
         return time.perf_counter() - self.started > 60 * self.minutes
+
+    def of_what_is_left(self, pruning: Pruning) -> "_Run":
+        """Prune, and go on with the network that is left; it is measured, but that is no search."""
+        left = pruning.run(self.scorer, _rounds_reporter(self.started, self.report))
+        return replace(
+            self,
+            judge=replace(self.judge, rank="params"),
+            strategy=Given(left, self.strategy.name),
+            report=_silent,
+            computed=pruning.computed,
+        )
 
     def until(self, budget: int | None) -> None:
         """Propose and measure until the budget is spent or nothing is left to propose."""

@@ -11,7 +11,15 @@ from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
 from anglenas.plugins import load, names, reference
 from anglenas.recipe import Recipe, read_changes, read_recipe
-from anglenas.scoring import DaskWorkers, Executor, HereFirst, InProcess, Store, device_count
+from anglenas.scoring import (
+    DaskWorkers,
+    Executor,
+    HereFirst,
+    InProcess,
+    Scorer,
+    Store,
+    device_count,
+)
 from anglenas.strategies import Strategy
 
 __all__ = [
@@ -19,8 +27,7 @@ __all__ = [
     "choose_space",
     "choose_strategy",
     "open_data",
-    "open_executor",
-    "open_store",
+    "open_scorer",
     "worker_count",
 ]
 
@@ -82,7 +89,7 @@ def _check(kind: str, name: str, thing: object) -> None:
 
 
 @contextmanager
-def open_store(store: str | Path | Store | None) -> Iterator[Store]:
+def _open_store(store: str | Path | Store | None) -> Iterator[Store]:
     """The store in a file (the user's own by default), in memory, or one that is open already."""
     if isinstance(store, Store):
         yield store  # the caller's own: stays open
@@ -92,7 +99,7 @@ def open_store(store: str | Path | Store | None) -> Iterator[Store]:
 
 
 @contextmanager
-def open_executor(
+def _open_executor(
     workers: int | None,
     scheduler: str | None,
     time_limit: float | None = None,
@@ -111,6 +118,22 @@ def open_executor(
         return
     with _workers(workers, scheduler, time_limit, device) as executor:
         yield HereFirst(executor, device)
+
+
+@contextmanager
+def open_scorer(
+    store: str | Path | Store | None,
+    workers: int | None,
+    scheduler: str | None,
+    time_limit: float | None,
+    device: str,
+) -> Iterator[Scorer]:
+    """Who measures what is not in the store; see :func:`_open_store` and :func:`_open_executor`."""
+    with (
+        _open_store(store) as opened,
+        _open_executor(workers, scheduler, time_limit, device) as executor,
+    ):
+        yield Scorer(opened, executor)
 
 
 def _workers(
