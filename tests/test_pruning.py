@@ -652,11 +652,13 @@ from anglenas.networks import build_network
 from anglenas.numerics import single_thread
 from anglenas.probes import find_probe
 from anglenas.recipe import preset
-from anglenas.searching._memory import training_memory
+from anglenas.searching._memory import gradients_memory, training_memory
 from anglenas.searching._plan import draw_repeats, proxy_config
 from anglenas.spaces.supernets import NASBENCH201_SUPERNET as SPACE
 
-source = from_arrays(np.zeros((100, 16, 16, 3), dtype=np.uint8), np.arange(100) % 10)
+probe, base, channels = sys.argv[1], sys.argv[2], int(sys.argv[3])
+pixels = np.random.default_rng(0).integers(256, size=(100, 16, 16, 3), dtype=np.uint8)
+source = from_arrays(pixels, np.arange(100) % 10)
 
 
 def batch_and_config(recipe):
@@ -668,27 +670,61 @@ def peak(recipe):
     batch, config = batch_and_config(recipe)
     with single_thread():
         network = build_network(SPACE, str(SPACE.full()), config)
-        find_probe("short_training").measure(network, batch, recipe, 1)
+        find_probe(probe).measure(network, batch, recipe, 1)
     # Not getrusage, whose peak of a child is at least what the parent held as it began.
     lines = Path("/proc/self/status").read_text().splitlines()
     [line] = [line for line in lines if line.startswith("VmHWM:")]
     return int(line.split()[1]) * 1024
 
 
-small = preset("paper-pruning", iterations=1, channels=1, resolution=4)
-large = replace(small, channels=32, resolution=16)
-base = peak(small)  # whatever is imported and set up at the first training
-estimate = training_memory(SPACE, str(SPACE.full()), batch_and_config(large)[1], 100)
-print(estimate, peak(large) - base)
+small = preset(base, iterations=1, repeats=1, channels=1, resolution=4)
+large = replace(small, channels=channels, resolution=16 if probe == "short_training" else 8)
+held = peak(small)  # whatever is imported and set up at the first measurement
+batch, config = batch_and_config(large)
+measured = (SPACE, str(SPACE.full()), config, images := len(batch.images))
+rows = {"ntk": images, "grasp": 0}.get(probe)
+estimate = training_memory(*measured) if rows is None else gradients_memory(*measured, rows)
+print(estimate, peak(large) - held)
 """
 
 
 @pytest.mark.slow
-def test_a_training_s_memory_is_estimated_above_its_peak_and_not_far_above():
-    done = subprocess.run([sys.executable, "-c", PEAK], check=True, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    ("probe", "recipe", "channels"),
+    [
+        ("short_training", "paper-pruning", 32),
+        ("ntk", "tenas", 24),
+        ("grasp", "paper-pruning", 32),
+    ],
+)
+def test_memory_is_estimated_above_its_peak_and_not_far_above(probe, recipe, channels):
+    command = [sys.executable, "-c", PEAK, probe, recipe, str(channels)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     estimate, peak = map(int, done.stdout.split())
     assert peak > 100e6  # large enough that what else a process takes does not count
     assert peak <= estimate <= 4 * peak
+
+
+def test_worker_processes_take_memory_of_their_own(monkeypatch):
+    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", 10**9)
+    size, recipe = NetworkConfig(10), preset("fast")
+    check_memory(lambda _: 4 * 10**8, size, 0, "train", recipe)
+    check_memory(lambda _: 4 * 10**8, size, 1, "train", recipe)
+    with pytest.raises(
+        SettingError, match=r"about 0\.8 GB in each of 2 workers, and 1 GB are free"
+    ):
+        check_memory(lambda _: 4 * 10**8, size, 2, "train", recipe)
+
+
+@pytest.mark.parametrize(
+    ("rank", "does"),
+    [("angle", "train"), ("tse+params", "train"), ("tenas", "differentiate"),
+     ("grasp", "differentiate"), ("naswot", "train"), ("params", "build")],
+)  # fmt: skip
+def test_memory_is_estimated_for_what_the_ranking_measures(monkeypatch, rank, does):
+    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", 1)
+    with pytest.raises(SettingError, match=f"To {does} the supernet"):
+        search(rank)
 
 
 def test_memory_grows_with_images_and_pixels():

@@ -2,9 +2,11 @@
 
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import Specimen, fresh_copy, isolated
+from anglenas.probes._jacobian import NUMBERS_AT_ONCE
 from anglenas.probes._registry import find_metric, find_probe, metric_names
 
 __all__ = [
+    "NUMBERS_AT_ONCE",
     "Metric",
     "Probe",
     "Record",

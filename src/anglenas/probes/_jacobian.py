@@ -9,9 +9,9 @@ from torch import nn
 
 from anglenas.probes._base import Undefined
 
-__all__ = ["finite", "gram", "loss_gradients", "summed_logits", "weights_of"]
+__all__ = ["NUMBERS_AT_ONCE", "finite", "gram", "loss_gradients", "summed_logits", "weights_of"]
 
-_NUMBERS_AT_ONCE = 2**27
+NUMBERS_AT_ONCE = 2**27
 """Most numbers of a Jacobian that are kept at a time: 512 MiB of float32."""
 
 
@@ -92,7 +92,7 @@ def gram(
     output: Callable[[int], torch.Tensor],
     count: int,
     parameters: Sequence[nn.Parameter],
-    numbers_at_once: int = _NUMBERS_AT_ONCE,
+    numbers_at_once: int = NUMBERS_AT_ONCE,
 ) -> torch.Tensor:
     """``J J^T`` of the Jacobian ``J`` of some scalars by some parameters, ``(count, count)``.
 

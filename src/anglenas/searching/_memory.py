@@ -1,4 +1,4 @@
-"""How much memory a training takes, before it takes it."""
+"""How much memory a measurement takes, before it takes it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,16 +11,18 @@ from torch import nn
 
 from anglenas.errors import AnglenasError, SettingError
 from anglenas.networks import NetworkConfig, build_network, compute_together
+from anglenas.probes import NUMBERS_AT_ONCE
 from anglenas.recipe import PRESETS, Recipe
 from anglenas.spaces import SearchSpace
 
-__all__ = ["check_memory", "training_memory"]
+__all__ = ["check_memory", "gradients_memory", "training_memory"]
 
 _COPIES = 4  # of each weight: the network's own, and the trained copy's with gradient and momentum
 _MOST = 2**63  # bytes: more than PyTorch can count
 # Gradients on their way, the operations' own buffers, and the copies in which operations that are
 # computed together stand side by side: 1.3 to 2.5 were measured, the most of NAS-Bench-201.
 _MORE = 2.5
+_PROCESS = 0.4e9  # bytes of a worker that has imported PyTorch and measured something tiny
 
 
 def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images: int) -> int:
@@ -46,6 +48,35 @@ def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images
     >>> 1.9 < large / small < 4
     True
     """
+    weights, saved = _counted(space, text, config, images)
+    return round((_MORE if images else 1) * (_COPIES * weights + saved))
+
+
+def gradients_memory(
+    space: SearchSpace, text: str, config: NetworkConfig, images: int, rows: int
+) -> int:
+    """About how many bytes metrics of gradients take, such as the NTK.
+
+    What :func:`training_memory` estimates twice, since gradients can be differentiated again, and
+    one and a half times the gradients that are kept side by side.
+
+    Args:
+        space: Any search space.
+        text: The text of an architecture.
+        config: Size of its network.
+        images: Images in a batch.
+        rows: Of how many images gradients by all weights are kept side by side.
+
+    Returns:
+        0 if it cannot be told.
+    """
+    weights, saved = _counted(space, text, config, images)
+    jacobian = min(rows * weights, 4 * NUMBERS_AT_ONCE)
+    return round(2 * _MORE * (_COPIES * weights + saved) + 1.5 * jacobian)
+
+
+def _counted(space: SearchSpace, text: str, config: NetworkConfig, images: int) -> tuple[int, int]:
+    """Bytes of the weights, and of what a forward pass saves; none if the network does not run."""
     try:
         with torch.device("meta"):
             network = build_network(space, text, config).train()
@@ -53,9 +84,8 @@ def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images
     except AnglenasError:
         raise
     except Exception as error:  # the network can be the user's: its code can raise anything
-        return _MOST if "overflow" in str(error) else 0
-    weights = sum(p.numel() * p.element_size() for p in network.parameters())
-    return round((_MORE if images else 1) * (_COPIES * weights + saved))
+        return (_MOST if "overflow" in str(error) else 0), 0
+    return sum(p.numel() * p.element_size() for p in network.parameters()), saved
 
 
 def _saved_by(network: nn.Module, images: int, config: NetworkConfig) -> int:
@@ -95,7 +125,7 @@ def check_memory(
     Args:
         estimate: Bytes of one, by the size of the network; 0 if they cannot be told.
         config: The size.
-        workers: How many run at once.
+        workers: Processes that measure at once, which take memory of their own; 0 for this one.
         what: What it does with the supernet, in words.
         recipe: Where the size comes from.
 
@@ -103,12 +133,17 @@ def check_memory(
         SettingError: It does not; tells which settings to change.
     """
     free = min(psutil.virtual_memory().available, MEMORY_LIMIT)
+    own = _PROCESS if workers else 0
+
+    def fit(needed: int) -> bool:
+        return bool((needed + own) * max(workers, 1) <= free)
+
     needed = estimate(config)
-    if needed * workers <= free:
+    if fit(needed):
         return
-    less = _smaller(recipe, config, lambda one: 0 < estimate(one) * workers <= free)
+    less = _smaller(recipe, config, lambda one: (known := estimate(one)) > 0 and fit(known))
     raise SettingError(
-        f"To {what} takes about {_gigabytes(needed)}"
+        f"To {what} takes about {_gigabytes(needed + own)}"
         f"{f' in each of {workers} workers' if workers > 1 else ''}, and {_gigabytes(free)} "
         "are free; give the recipe fewer channels, cells or images, or a smaller resolution"
         f"{f', such as --recipe {less}' if less else ''}"
@@ -153,5 +188,5 @@ def _text(recipe: Recipe, base: Recipe) -> str:
     return ",".join([base.name, *written])
 
 
-def _gigabytes(size: int) -> str:
+def _gigabytes(size: float) -> str:
     return f"{size / 1e9:.3g} GB"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from anglenas.data import FewShot
@@ -13,7 +13,7 @@ from anglenas.probes import find_metric, find_probe
 from anglenas.ranking import Expression
 from anglenas.recipe import Recipe
 from anglenas.scoring import Outcome, Scorer, Task
-from anglenas.searching._memory import check_memory, training_memory
+from anglenas.searching._memory import check_memory, gradients_memory, training_memory
 from anglenas.searching._plan import Measured, Plan, make_plan, proxy_config
 from anglenas.searching._ranked import Judge
 from anglenas.searching._readings import places_by_change, places_of_pruned
@@ -217,17 +217,26 @@ class Pruning:
 
         What trains nothing makes the weights all the same.
 
+        Args:
+            workers: Processes that measure at once; 0 for this one.
+
         Raises:
             SettingError: It cannot; tells which settings to change.
         """
-        trained = any(find_probe(metric.probe).uses_images for metric in self.plan.metrics)
-        full, images, side = str(self.space.full()), self.images * trained, self.config.side
-        on = f"train the supernet on {images} images of {side} x {side} pixels"
+        images, side, full = self.images, self.config.side, str(self.space.full())
+        what, estimate = "train", training_memory
+        on = f" on {images} images of {side} x {side} pixels"
+        needs = [metric.needs for metric in self.plan.metrics if metric.probe != "short_training"]
+        if not any(find_probe(metric.probe).uses_images for metric in self.plan.metrics):
+            what, on, images = "build", "", 0
+        elif any("gradients" in one for one in needs):
+            rows = images * any({"batch", "gradients"} <= one for one in needs)
+            what, estimate = "differentiate", partial(gradients_memory, rows=rows)
         check_memory(
-            lambda config: training_memory(self.space, full, config, images),
+            lambda config: estimate(self.space, full, config, images),
             self.config,
             workers,
-            on if trained else "build the supernet",
+            f"{what} the supernet{on}",
             self.recipe,
         )
 

@@ -195,7 +195,7 @@ def search(
     plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
     pruning = make_pruning(pruner, needed, batches, recipe, judge, device) if pruner else None
     if pruning and scheduler is None and device == "cpu":
-        pruning.fits_memory(worker_count(workers, device))
+        pruning.fits_memory(0 if workers == 0 else worker_count(workers, device))
     with open_scorer(store, workers, scheduler, time_limit, device) as scorer:
         latency = partial(_latency, plan, scorer)
         limited = Constraints(space_name, target, max_params, max_flops, max_latency_ms, latency)
