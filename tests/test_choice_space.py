@@ -175,6 +175,23 @@ def test_unused_choices_make_no_other_candidate(mine: Any) -> None:
         wrong.canonical(next(wrong.enumerate()))
 
 
+def test_choices_that_are_unused_since_others_are_make_no_other_candidate() -> None:
+    space = ChoiceSpace(
+        "chained", dict.fromkeys("abc", (0, 1)), build,
+        unused=lambda choices: [later for one, later in ("ab", "bc") if choices[one] == 0],
+    )  # fmt: skip
+    assert {space.canonical(one) for one in space.enumerate() if one["a"] == 0} == {"a=0,b=0,c=0"}
+    assert len({space.canonical(one) for one in space.enumerate()}) == 4
+    for one in space.enumerate():
+        assert space.canonical(space.parse(space.canonical(one))) == space.canonical(one)
+
+
+def test_numbers_of_numpy_are_those_of_python() -> None:
+    space = ChoiceSpace("mine", {"width": np.arange(8, 32, 8), "rate": np.array([0.5, 1])}, build)  # type: ignore[dict-item]
+    assert str(space.parse("width=16,rate=0.5")) == "width=16,rate=0.5"
+    assert {type(one) for options in space.choices.values() for one in options} == {int, float}
+
+
 def test_a_drawing_shows_what_was_chosen(mine: Any) -> None:
     assert mine.NARROW.graphs(mine.NARROW.parse("width=2,kernel=3,act=False,note=1.5")) == (
         OptionTable(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from anglenas import plugins
-from anglenas.errors import UnknownNameError, UsageError
+from anglenas.errors import SettingError, UnknownNameError, UsageError
 from anglenas.searching import search
 from anglenas.spaces.nasbench201 import NASBENCH201, NasBench201
 
@@ -92,6 +92,17 @@ def test_what_cannot_be_imported(name: str, reason: str, modules: Path) -> None:
         plugins.load("space", name)
     assert reason in str(raised.value)
     assert str(raised.value).startswith(f"The space {name!r} cannot be imported (")
+
+
+def test_what_a_module_makes_wrong_with_anglenas_is_told_as_it_is(modules: Path) -> None:
+    (modules / "wrong_choices.py").write_text(
+        "from search_fakes import Pairs\n"
+        "from anglenas.spaces import ChoiceSpace\n"
+        "SPACE = ChoiceSpace('mine', {'a': (1, 'x,y')}, Pairs)\n"
+    )
+    with pytest.raises(SettingError) as raised:
+        plugins.load("space", "wrong_choices:SPACE")
+    assert str(raised.value).startswith("'x,y' cannot be a value of 'a'; use numbers, ")
 
 
 SCRIPT = """

@@ -281,7 +281,12 @@ def test_a_run_tells_of_removals_and_not_of_one_candidate(capsys):
     facts = report_of(found).data_facts
     assert (facts["removals"], "candidates" in facts) == (24 + 18 + 12, False)
     print_found(found, Path("report.html"), top=1, costs=[])
-    assert "digits: what pruning left by params" in capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "digits: what pruning left by params" in printed
+    assert "after 54 removals were tried in 3 rounds" in printed
+    assert "54 removals in " in printed
+    remarks = search("params", recipe=None, strategy="prune,number=3").remarks
+    assert any(" after 24 removals were tried in 1 round; " in one for one in remarks)
 
 
 def test_by_parameters_alone_it_ends_at_the_largest_cell():

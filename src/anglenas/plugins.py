@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-from anglenas.errors import UnknownNameError, UsageError
+from anglenas.errors import SettingError, UnknownNameError, UsageError
 
 __all__ = ["Kind", "load", "names", "reference", "resolve"]
 
@@ -100,6 +100,8 @@ def resolve(kind: str, name: str) -> Any:
     _check_module(kind, module, attribute)
     try:
         return getattr(importlib.import_module(module), attribute)
+    except SettingError:
+        raise  # of what the module makes with anglenas; it says itself what to change
     except Exception as error:  # the module is the user's: its code can raise anything
         raise UsageError(
             f"The {kind} {name!r} cannot be imported ({type(error).__name__}: {error}); "

@@ -51,8 +51,8 @@ def search(
         str,
         typer.Option(
             help="What ranks candidates: a sum of metrics' ranks such as angle+loss; angle_loss is "
-            "the paper's re-ranked pair, angle_loss+params its ranking; z(...) standardises, "
-            "logrank(...) takes logarithms."
+            "the paper's re-ranked pair, angle_loss+params its ranking, tenas that of TE-NAS; "
+            "z(...) standardises, logrank(...) takes logarithms."
         ),
     ] = "z(angle)+z(tse)+z(log(params))",
     budget: Annotated[

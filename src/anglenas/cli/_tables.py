@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from anglenas.probes import find_metric
-from anglenas.searching import Found, Measured
+from anglenas.searching import Found, Measured, counted
 
 __all__ = ["print_found", "print_measured"]
 
@@ -28,8 +28,8 @@ def print_found(found: Found, page: Path, top: int, costs: Sequence[str] = ()) -
         best = escape(str(found.best.architecture))
         console.print(f"\nBest: [bold]{best}[/]", highlight=False, soft_wrap=True)
     console.print(
-        f"{len(found.candidates)} candidates in {found.seconds:.0f} s, "
-        f"{found.computed} measurements made now.",
+        f"{found.tried} in {found.seconds:.0f} s, "
+        f"{counted(found.computed, 'measurement')} made now.",
         highlight=False,
     )
     console.print(f"Report: {escape(str(page))}", highlight=False, soft_wrap=True)

@@ -14,7 +14,16 @@ from anglenas.probes import find_metric
 from anglenas.ranking import pareto_front
 from anglenas.recipe import Recipe
 
-__all__ = ["Candidate", "Found"]
+__all__ = ["Candidate", "Found", "counted"]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with what it counts.
+
+    >>> counted(1, "candidate"), counted(2, "candidate")
+    ('1 candidate', '2 candidates')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @dataclass(frozen=True)
@@ -178,6 +187,13 @@ class Found:
         return tuple(sorted(chosen, key=lambda one: (one.values[cost], one.rank)))
 
     @property
+    def tried(self) -> str:
+        """How much was tried, such as ``"60 candidates"``; of a search that prunes, removals."""
+        if self.pruning:
+            return counted(len(self.pruning), "removal")
+        return counted(len(self.candidates), "candidate")
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What to know before the result is used, a sentence each: ``notices``, and more."""
         count = len(self.candidates)
@@ -188,8 +204,8 @@ class Found:
         remarks = [*self.notices]
         if self.pruning:
             remarks.append(
-                f"Pruning ended with this network after {len(self.pruning)} removals were tried in "
-                f"{self.pruning[-1]['round']} rounds; pruning.csv lists them."
+                f"Pruning ended with this network after {self.tried} were tried in "
+                f"{counted(self.pruning[-1]['round'], 'round')}; pruning.csv lists them."
             )
         if unmeasured:
             remarks.append(

@@ -88,7 +88,7 @@ class ChoiceSpace:
         version: int | None = None,
     ) -> None:
         self.name = name
-        self.choices = {key: tuple(options) for key, options in choices.items()}
+        self.choices = {key: tuple(map(_plain, options)) for key, options in choices.items()}
         self.size: int | None = math.prod(map(len, self.choices.values()))
         self.builder = f"{build.__module__}:{build.__qualname__}"
         self._build, self._unused, self._version = build, unused, version
@@ -166,7 +166,9 @@ class ChoiceSpace:
     def canonical(self, architecture: Choices) -> str:
         """The text of the architecture whose unused choices have their first value."""
         idle = self._idle(architecture)
-        return str(_changed(architecture, {name: self.choices[name][0] for name in idle}))
+        reset = _changed(architecture, {name: self.choices[name][0] for name in idle})
+        # Once they have it, others may make no difference any more.
+        return str(reset) if reset == architecture else self.canonical(reset)
 
     def subject(self, text: str) -> Choices:
         """What the function builds from."""
@@ -227,6 +229,11 @@ def _check(choices: Mapping[str, Sequence[Value]], build: Callable[..., Any]) ->
             f"Workers cannot find {build.__qualname__!r} by its name; build with a function, or a "
             "class, at the top of a module."
         )
+
+
+def _plain(option: Any) -> Any:
+    """A NumPy number as Python's own, of which a text can be made and read again."""
+    return option.item() if isinstance(option, np.generic) else option
 
 
 def _check_value(name: str, value: object) -> None:
