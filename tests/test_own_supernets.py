@@ -13,6 +13,7 @@ import torch
 
 from anglenas.errors import UsageError
 from anglenas.networks import NetworkConfig, build_network
+from anglenas.plugins import load
 from anglenas.probes.counting import count_parameters
 from anglenas.searching import search
 from anglenas.searching._memory import training_memory
@@ -84,6 +85,24 @@ def test_the_network_is_what_the_page_says() -> None:
     assert sides == [8, 4, 4]
     assert network.classifier.in_features == 4 * 2 * 3
     assert len([line for line in SOURCE.splitlines() if line.strip()]) < 10
+
+
+def test_the_stem_of_nasbench201_is_what_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_cells.py").write_text(block("python", "# my_cells.py"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    space = load("space", "my_cells:SPACE")
+    network = build_network(space, str(space.full()), NetworkConfig(10, 2, 1, side=16))
+    sides: list[int] = []
+    for stage in network.stages:  # type: ignore[union-attr]
+        stage.register_forward_hook(lambda *call: sides.append(call[-1].shape[-1]))
+    network(torch.zeros(2, 3, 16, 16))
+    assert sides == [8, 4, 2]
+    found = search(strategy="prune,number=3,supernet=my_cells:SPACE", rank="angle+params",
+                   recipe="paper-pruning,channels=1,iterations=1,resolution=8", workers=0,
+                   store=":memory:")  # fmt: skip
+    assert len(found.pruning) == 24
 
 
 @pytest.mark.slow

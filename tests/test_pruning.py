@@ -39,11 +39,12 @@ from anglenas.report import report_of
 from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
 from anglenas.searching._plan import draw_repeats
-from anglenas.searching._pruning import default_recipe
+from anglenas.searching._pruning import default_recipe, resolve
 from anglenas.searching._ranked import Judge
 from anglenas.searching._readings import change, places_by_change, places_of_pruned
 from anglenas.spaces.supernets import (
     DARTS_SUPERNET,
+    DARTS_SUPERNET_IMAGENET,
     NASBENCH201_SUPERNET,
     Edge,
     Layout,
@@ -76,6 +77,7 @@ def play(strategy, space, score):
         (9, NASBENCH201_SUPERNET, [24]),
         (0, DARTS_SUPERNET, [196, 112, 3, 4, 5, 3, 4, 5]),
         (2, DARTS_SUPERNET, [196, 140, 84, 3, 4, 5, 3, 4, 5]),
+        (0, DARTS_SUPERNET_IMAGENET, [196, 140, 84, 3, 4, 5, 3, 4, 5]),
     ],
 )
 def test_rounds_are_as_many_and_as_large_as_tenas_has_them(number, space, sizes):
@@ -415,6 +417,8 @@ def test_logarithms_of_changes_are_refused_before_anything_is_measured(tmp_path)
         ("nasbench201", "params", "tenas"),
         ("darts", "angle_loss", "paper-darts"),
         ("darts", "ntk+regions", "tenas-darts"),
+        ("darts_imagenet", "angle_loss", "paper-darts"),
+        ("darts_tenas_imagenet", "tenas", "tenas-darts-imagenet"),
     ],
 )
 def test_the_default_recipe_is_that_of_the_metrics_however_they_are_read(
@@ -461,9 +465,15 @@ def test_darts_ends_at_a_genotype():
     assert cells == {(c, t): t for c in ("normal", "reduce") for t in (3, 4, 5)}
 
 
-@pytest.mark.parametrize("space", ["darts", "darts_tenas", "darts_imagenet"])
-def test_every_kind_of_darts_network_has_supernets(space):
-    assert load("space", load("space", space).supernet) is DARTS_SUPERNET
+@pytest.mark.parametrize(
+    ("space", "supernets", "number"),
+    [("darts", DARTS_SUPERNET, 3), ("darts_tenas", DARTS_SUPERNET, 3),
+     ("darts_imagenet", DARTS_SUPERNET_IMAGENET, 2),
+     ("darts_tenas_imagenet", DARTS_SUPERNET_IMAGENET, 2)],
+)  # fmt: skip
+def test_every_kind_of_darts_network_has_supernets(space, supernets, number):
+    assert load("space", load("space", space).supernet) is supernets
+    assert resolve(PruneSearch(), space, parse("params")).number == number
 
 
 @pytest.mark.parametrize(
@@ -835,11 +845,11 @@ PAGE = (Path(__file__).parents[1] / "docs" / "pruning.md").read_text()
 
 
 def test_the_page_has_the_sizes_and_recipes_that_there_are():
-    for number, space in ((0, NASBENCH201_SUPERNET), (0, DARTS_SUPERNET), (2, DARTS_SUPERNET)):
-        rounds = PruneSearch(number).planned(space)
-        assert f"| {sum(len(one.removals) for one in rounds)} |\n" in PAGE
-    for space, further in ((NASBENCH201_SUPERNET, ()), (DARTS_SUPERNET, ("tenas-darts-imagenet",))):
-        for name in (space.recipe, space.tenas_recipe, *further):
+    for space in (NASBENCH201_SUPERNET, DARTS_SUPERNET, DARTS_SUPERNET_IMAGENET):
+        rounds = PruneSearch().planned(space)
+        row = rf"`{space.name}` \| .* \| {sum(len(one.removals) for one in rounds)} \|\n"
+        assert re.search(row, PAGE)
+        for name in (space.recipe, space.tenas_recipe):
             [line] = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |")]
             recipe = preset(name)
             assert f"{recipe.channels} channel" in line

@@ -99,8 +99,8 @@ SearchRecipe = Annotated[
         "--recipe",
         metavar="NAME[,...]",
         help=f"{_RECIPE} (default: fast; to prune, the supernets' own: 'paper-pruning' or "
-        "'paper-darts' if a short training ranks, else 'tenas' or 'tenas-darts'; TE-NAS's for "
-        "ImageNet is 'tenas-darts-imagenet')",
+        "'paper-darts' if a short training ranks, else 'tenas', 'tenas-darts' or "
+        "'tenas-darts-imagenet')",
     ),
 ]
 PublishedRecipe = Annotated[str, typer.Option("--recipe", metavar="NAME[,...]", help=_RECIPE)]

@@ -211,14 +211,20 @@ class Darts:
 DARTS = Darts()
 """Small images, as in CIFAR-10; entry point ``darts`` of ``anglenas.spaces``."""
 
-DARTS_IMAGENET = Darts("darts_imagenet", "anglenas.networks.darts:build_imagenet", 48, 4)
+DARTS_IMAGENET = Darts(
+    "darts_imagenet", "anglenas.networks.darts:build_imagenet", 48, 4, "darts_supernet_imagenet"
+)
 """Images of ImageNet's size, reduced by 8 before the first cell; entry point ``darts_imagenet``."""
 
 DARTS_TENAS = Darts("darts_tenas", "anglenas.networks.darts:build_tenas")
 """As :data:`DARTS`, with BatchNorm after each pooling; entry point ``darts_tenas``."""
 
 DARTS_TENAS_IMAGENET = Darts(
-    "darts_tenas_imagenet", "anglenas.networks.darts:build_tenas_imagenet", 48, 4
+    "darts_tenas_imagenet",
+    "anglenas.networks.darts:build_tenas_imagenet",
+    48,
+    4,
+    "darts_supernet_imagenet",
 )
 """As :data:`DARTS_IMAGENET`, with BatchNorm after each pooling; ``darts_tenas_imagenet``."""
 

@@ -22,6 +22,7 @@ from anglenas.spaces._graph import CellGraph
 __all__ = [
     "DARTS_SUPERNET",
     "DARTS_SUPERNET_DEEP",
+    "DARTS_SUPERNET_IMAGENET",
     "NASBENCH201_SUPERNET",
     "Edge",
     "Layout",
@@ -326,6 +327,14 @@ DARTS_SUPERNET = SupernetSpace(
 )
 """Supernets of DARTS in TE-NAS's small network: normal cells and one reduction cell; entry point
 ``darts_supernet``."""
+
+DARTS_SUPERNET_IMAGENET = replace(
+    DARTS_SUPERNET,
+    name="darts_supernet_imagenet",
+    number=2,
+    tenas_recipe="tenas-darts-imagenet",
+)
+"""The same with TE-NAS's settings for ImageNet; entry point ``darts_supernet_imagenet``."""
 
 DARTS_SUPERNET_DEEP = replace(
     DARTS_SUPERNET,
