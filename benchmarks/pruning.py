@@ -3,7 +3,7 @@ r"""What pruning ends with: NAS-Bench-201, where the truth is known, and the cel
     python benchmarks/pruning.py measure --data cifar10=cifar10.npz --data cifar100=cifar100.npz \
         --seeds 4 --store scores.sqlite --out docs/evidence/pruning.csv
     python benchmarks/pruning.py table docs/evidence/pruning.csv --accuracies nasbench201.csv \
-        --random cifar10=docs/evidence/study_paper_cifar10.csv.gz
+        --random cifar10:paper=docs/evidence/study_paper_cifar10.csv.gz
     python benchmarks/pruning.py cells docs/evidence/cells.json
 
 ``measure`` prunes once for each set of images, way and seed, and appends a row to the file. A row
@@ -68,6 +68,11 @@ WAYS = {
 }
 FOUR = ("angle_loss", "angle_loss+params", "params", "tenas")
 FIELDS = ("images", "way", "seed", "index", "architecture", "seconds", "measurements", "wall")
+# By recipe: the guard, as the released code has it or as a search has it, and the rankings.
+PICKED = {
+    "paper": ("off", ("angle_loss", "angle_loss+params", "params")),
+    "fast": ("structure", ("default",)),
+}
 # Chen et al. (TE-NAS), ICLR 2021, arXiv 2102.11535, table 1: accuracy and its deviation.
 PUBLISHED = {"cifar10": (93.9, 0.47), "cifar100": (71.24, 0.56)}
 
@@ -137,7 +142,7 @@ def read(path: Path) -> list[dict[str, str]]:
 def table(scores: Path, accuracies: Path, random: Sequence[str]) -> Iterator[str]:
     """Lines of a Markdown table for each set of images."""
     rows, known = read(scores), {row["arch_str"]: row for row in read(accuracies)}
-    samples = dict(one.split("=", 1) for one in random)
+    samples = [one.split("=", 1) for one in random]
     for images in dict.fromkeys(row["images"] for row in rows):
         truth = {cell: float(row[f"{images}_test"]) for cell, row in known.items()}
         yield f"| {images} | n | accuracy | each | seconds |"
@@ -151,9 +156,10 @@ def table(scores: Path, accuracies: Path, random: Sequence[str]) -> Iterator[str
                 )
         if images in PUBLISHED:
             mean, deviation = PUBLISHED[images]
-            yield f"| TE-NAS, as published | | {mean:.2f} ({deviation:.2f}) | | |"
-        if images in samples:
-            yield from picks(Path(samples[images]), accuracies, images)
+            yield f"| TE-NAS, as published | | {mean:.2f} ({deviation:.2f}) | | 1558, of a GPU |"
+        for name, path in samples:
+            if name.partition(":")[0] == images:
+                yield from picks(Path(path), accuracies, images, name.partition(":")[2])
         yield ""
 
 
@@ -165,16 +171,18 @@ def line(title: str, values: Sequence[float], seconds: str = "") -> str:
     return f"| {title} | {len(values)} | {mean} | {each} | {seconds} |"
 
 
-def picks(scores: Path, accuracies: Path, images: str) -> Iterator[str]:
+def picks(scores: Path, accuracies: Path, images: str, recipe: str) -> Iterator[str]:
     """What random search picks of the samples of 100 networks in a file of scores."""
+    guard, ranks = PICKED[recipe]
     table = read_table(accuracies, f"{images}_test", epochs="200")
     [measured, *_] = read_scores([scores], table)
     samples = {seed: measured.samples.get(f"seed{seed}") for seed in (1, 2, 3)}
     whole = [seed for seed, mask in samples.items() if mask is not None and mask.sum() == RUN]
-    for rank in ("angle_loss", "angle_loss+params", "params"):
-        found = study.picks(measured, table, [rank], seeds=whole)
+    for rank in ranks:
+        found = study.picks(measured, table, [WAYS[rank].rank], seeds=whole, guards=[guard])
+        title = f"100 random networks, `{recipe}`, best by `{rank}`"
         if found:
-            yield line(f"100 random networks, best by `{rank}`", [one.accuracy for one in found])
+            yield line(title, [one.accuracy for one in found])
 
 
 def cells(file: Path) -> Iterator[str]:
@@ -205,7 +213,7 @@ def main() -> None:
     second = commands.add_parser("table")
     second.add_argument("scores", type=Path)
     second.add_argument("--accuracies", type=Path, required=True)
-    second.add_argument("--random", action="append", default=[], metavar="NAME=SCORES")
+    second.add_argument("--random", action="append", default=[], metavar="NAME:RECIPE=SCORES")
     third = commands.add_parser("cells")
     third.add_argument("file", type=Path)
     arguments = vars(parser.parse_args())

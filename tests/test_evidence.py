@@ -34,7 +34,8 @@ def test_page_of_pruning_shows_the_tables_that_the_script_makes(dev_data):
     command = [
         sys.executable, ROOT / "benchmarks" / "pruning.py", "table", EVIDENCE / "pruning.csv",
         "--accuracies", dev_data / "nasbench201.csv",
-        *(f"--random={name}={EVIDENCE / f'study_paper_{name}.csv.gz'}" for name in images),
+        *(f"--random={name}:{recipe}={EVIDENCE / f'study_{recipe}_{name}.csv.gz'}"
+          for name in images for recipe in ("paper", "fast")),
     ]  # fmt: skip
     tables = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert [table.count("\n|") > 4 for table in tables.split("\n\n") if table] == [True, True]
