@@ -24,6 +24,7 @@ from anglenas.spaces.nasbench201 import EDGES, NASBENCH201
 from anglenas.spaces.supernets import (
     DARTS_SUPERNET,
     DARTS_SUPERNET_DEEP,
+    DARTS_SUPERNET_IMAGENET,
     NASBENCH201_SUPERNET,
     Supernet,
     SupernetSpace,
@@ -41,6 +42,11 @@ class TestNasBench201Conformance(SpaceConformance):
 class TestDartsConformance(SpaceConformance):
     space = DARTS_SUPERNET
     samples = 8
+
+
+class TestDartsForImageNetConformance(SpaceConformance):
+    space = DARTS_SUPERNET_IMAGENET
+    samples = 3
 
 
 class TestDeepConformance(SpaceConformance):
