@@ -57,8 +57,8 @@ def gradients_memory(
 ) -> int:
     """About how many bytes metrics of gradients take, such as the NTK.
 
-    What :func:`training_memory` estimates twice, since gradients can be differentiated again, and
-    one and a half times the gradients that are kept side by side.
+    Twice what :func:`training_memory` estimates, since gradients can be differentiated again, and
+    twice the gradients that are kept side by side.
 
     Args:
         space: Any search space.
@@ -72,7 +72,7 @@ def gradients_memory(
     """
     weights, saved = _counted(space, text, config, images)
     jacobian = min(rows * weights, 4 * NUMBERS_AT_ONCE)
-    return round(2 * _MORE * (_COPIES * weights + saved) + 1.5 * jacobian)
+    return 2 * (round(_MORE * (_COPIES * weights + saved)) + jacobian)
 
 
 def _counted(space: SearchSpace, text: str, config: NetworkConfig, images: int) -> tuple[int, int]:
