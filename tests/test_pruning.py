@@ -39,7 +39,7 @@ from anglenas.report import report_of
 from anglenas.searching import Measured
 from anglenas.searching._memory import check_memory, training_memory
 from anglenas.searching._plan import draw_repeats
-from anglenas.searching._pruning import default_recipe, resolve
+from anglenas.searching._pruning import default_recipe, judge_supernets, resolve
 from anglenas.searching._ranked import Judge
 from anglenas.searching._readings import change, places_by_change, places_of_pruned
 from anglenas.spaces.supernets import (
@@ -252,6 +252,22 @@ def test_places_are_those_of_tenas(candidates):
     by_ntk = sorted(range(len(ntk)), key=lambda k: -ntk[k])  # ties in the order of this list
     expected = sorted(by_ntk, key=lambda k: ranks[k])
     assert np.argsort(-placed).tolist() == expected
+
+
+@given(st.integers(0, 10**6))
+def test_the_benchmark_reads_changes_as_a_search_does(seed):
+    """Written once more there, with SciPy's ranks; its table compares other readings with it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+        read = importlib.import_module("tenas_departures").read
+    values = np.random.default_rng(seed).integers(1, 40, size=(25, 2, 3)).astype(float)
+    metrics = [find_metric("anglenas.probes.tenas:NTK"), find_metric("regions")]
+    names = [metric.name for metric in metrics]
+    repeats = [[Measured(dict(zip(names, one, strict=True)), {}, {}) for one in each.T.tolist()]
+               for each in values]  # fmt: skip
+    judge = judge_supernets(PruneSearch(reading="change"), Judge("tenas"))
+    placed = places_by_change(judge, repeats[0], repeats[1:], metrics)
+    assert read(values, 3).places.tolist() == placed.tolist()
 
 
 def test_removals_without_a_value_go_last_and_none_at_all_is_an_error():

@@ -95,6 +95,7 @@ def resolve(kind: str, name: str) -> Any:
     Raises:
         UsageError: There is no such module or attribute, the module fails as it is imported, or it
             is the script that runs.
+        SettingError: The module makes something with anglenas that cannot be.
     """
     module, _, attribute = name.partition(":")
     _check_module(kind, module, attribute)
