@@ -481,6 +481,31 @@ def test_darts_ends_at_a_genotype():
     assert cells == {(c, t): t for c in ("normal", "reduce") for t in (3, 4, 5)}
 
 
+@pytest.mark.slow
+def test_a_search_that_is_stopped_where_edges_compete_goes_on_from_there(tmp_path):
+    """DARTS, stopped as operations go and as edges go."""
+
+    def stop_at(count):
+        def tell(progress):
+            if progress.done >= count:
+                raise KeyboardInterrupt
+
+        return tell
+
+    given = {"strategy": "prune,reading=pruned", "recipe": None}
+    whole = search("params", "darts", **given)
+    store = tmp_path / "scores.sqlite"
+    for count in (250, 318):
+        with pytest.raises(KeyboardInterrupt):
+            search("params", "darts", store=store, on_progress=stop_at(count), **given)
+    after = search("params", "darts", store=store, **given)
+    assert after.computed == whole.computed - 318
+    assert after.best.architecture == whole.best.architecture
+    untimed = [[{k: v for k, v in row.items() if k != "seconds"} for row in found.pruning]
+               for found in (whole, after)]  # fmt: skip
+    assert untimed[0] == untimed[1]
+
+
 @pytest.mark.parametrize(
     ("space", "supernets", "number"),
     [("darts", DARTS_SUPERNET, 3), ("darts_tenas", DARTS_SUPERNET, 3),
