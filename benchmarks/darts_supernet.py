@@ -17,14 +17,15 @@ from dataclasses import replace
 
 import torch
 
+from anglenas._measuring.memory import training_memory
+from anglenas._numerics import single_thread
+from anglenas._recipe import preset
 from anglenas.data import FewShot
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.numerics import single_thread
-from anglenas.probes.short_training import SHORT_TRAINING
-from anglenas.recipe import preset
-from anglenas.searching._memory import training_memory
-from anglenas.spaces.supernets import DARTS_SUPERNET, Supernet
-from anglenas.strategies.prune import PRUNE
+from anglenas.probes._short_training import SHORT_TRAINING
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._supernets import DARTS_SUPERNET, Supernet
+from anglenas.strategies._prune import PRUNE
 from timing import seconds
 
 WIDTHS = (1, 2, 4, 8)

@@ -17,13 +17,14 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
+from anglenas._measuring.plan import draw_repeats
+from anglenas._numerics import derive, single_thread
+from anglenas._recipe import preset
 from anglenas.data import FewShot, open_source
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.numerics import derive, single_thread
 from anglenas.probes import find_metric, find_probe
-from anglenas.recipe import preset
-from anglenas.searching import draw_repeats
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from published_proxies import number, sample
 
 # Our metric, the published column, and how many networks are measured.

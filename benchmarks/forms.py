@@ -8,7 +8,7 @@ Takes a few seconds; needs nothing but the package.
 from collections import defaultdict
 
 from anglenas.spaces import Form
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 HEAD = """\
 # The functions of NAS-Bench-201

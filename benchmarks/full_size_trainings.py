@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from anglenas._evaluation import TRAINING_PRESETS, Machine, Subject, Trained, TrainingRecipe, train
 from anglenas.data import ImageSource, open_parts, subset
 from anglenas.errors import SettingError
-from anglenas.evaluation import TRAINING_PRESETS, Machine, Subject, Trained, TrainingRecipe, train
-from anglenas.networks import NetworkConfig
-from anglenas.probes.counting import count_parameters
-from anglenas.spaces.nasbench201 import NasBench201Architecture
+from anglenas.probes._counting import count_parameters
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._nasbench201.values import NasBench201Architecture
 
 STEPS = 20
 EPOCHS = 2  # so that paths are dropped in the second one

@@ -15,9 +15,9 @@ from functools import partial
 
 import torch
 
+from anglenas._measuring.scores import score
 from anglenas.probes import find_metric, metric_names
-from anglenas.searching import score
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from timing import Pairs, headline, in_turns, row
 
 SEED = 0

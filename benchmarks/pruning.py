@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anglenas
-import anglenas.searching
-from anglenas import study
-from anglenas.spaces.nasbench201 import NASBENCH201
-from anglenas.study import read_scores, read_table
+import anglenas._searching
+from anglenas import _study as study
+from anglenas._study import read_scores, read_table
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from study_measure import RUN
 
-TENAS = "anglenas.probes.tenas:"
+TENAS = "anglenas.probes._tenas:"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Teller:
     def __init__(self, title: str) -> None:
         self._title, self._stage = title, ""
 
-    def __call__(self, progress: anglenas.searching.Progress) -> None:
+    def __call__(self, progress: anglenas._searching.Progress) -> None:
         if progress.stage != self._stage:
             self._stage = progress.stage
             print(f"{self._title}: {self._stage}, {progress.seconds:.0f} s", file=sys.stderr)

@@ -26,15 +26,15 @@ from pathlib import Path
 
 import numpy as np
 
+from anglenas._measuring import DaskWorkers, Outcome, Scorer, Store, Task, compute
+from anglenas._measuring.plan import Plan, draw_repeats, make_plan
+from anglenas._numerics import single_thread
+from anglenas._recipe import Recipe, preset
 from anglenas.data import open_source
-from anglenas.networks import NetworkConfig
-from anglenas.numerics import single_thread
 from anglenas.probes import find_metric, find_probe
 from anglenas.ranking import kendall_tau, parse, spearman
-from anglenas.recipe import Recipe, preset
-from anglenas.scoring import DaskWorkers, Outcome, Scorer, Store, Task, compute
-from anglenas.searching._plan import Plan, draw_repeats, make_plan
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 SEED = 1
 SAMPLE = 300

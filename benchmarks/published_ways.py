@@ -24,10 +24,11 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
+from anglenas._numerics import derive, single_thread
 from anglenas.data import Augmenter, FewShot, ImageSource, open_source
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.numerics import derive, single_thread
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from published_proxies import number, sample
 
 SEED = 1

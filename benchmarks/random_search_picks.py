@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from anglenas._measuring import DaskWorkers, Scorer, Store
+from anglenas._measuring.plan import draw_repeats
+from anglenas._measuring.scores import score_architectures
+from anglenas._recipe import preset
 from anglenas.data import open_source
 from anglenas.ranking import guard, order, parse
-from anglenas.recipe import preset
-from anglenas.scoring import DaskWorkers, Scorer, Store
-from anglenas.searching import draw_repeats, score_architectures
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 SAMPLE = 100
 READ_AT = (10, 20, 30, 40, 50)

@@ -27,10 +27,10 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas.probes.short_training import SHORT_TRAINING
+from anglenas._study.structure import equal_size_groups
+from anglenas.probes._short_training import SHORT_TRAINING
 from anglenas.ranking import Pairs, Sample, count_pairs, guard_columns, order, parse
-from anglenas.spaces.nasbench201 import NASBENCH201
-from anglenas.study._structure import equal_size_groups
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from study_measure import RUN, SPACE_SIZE, TOP, accuracies, drawn, rows_of_run
 
 RANKS = (

@@ -16,12 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas.networks import NetworkConfig, build_network, compute_together
-from anglenas.networks._blocks import BatchNorm, DilatedDepthwise
-from anglenas.networks._layout import layout_of
-from anglenas.spaces import SearchSpace
-from anglenas.spaces.darts import DARTS
-from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET, SupernetSpace
+from anglenas._blocks.layers import BatchNorm, DilatedDepthwise, compute_together
+from anglenas._blocks.layout import layout_of
+from anglenas.spaces import NetworkConfig, SearchSpace
+from anglenas.spaces._build import build_network
+from anglenas.spaces._darts.values import DARTS
+from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET, SupernetSpace
 from timing import Pairs, headline, in_turns, row
 
 TORCHS = {BatchNorm: nn.BatchNorm2d, DilatedDepthwise: nn.Conv2d}

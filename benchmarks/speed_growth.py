@@ -24,14 +24,16 @@ import torch
 import torch.nn.functional as F
 from matplotlib.ticker import LogLocator
 
+from anglenas._measuring import DaskWorkers, Scorer, Store
+from anglenas._measuring.plan import draw_repeats
+from anglenas._measuring.scores import score_architectures
+from anglenas._recipe import preset
 from anglenas.data import open_source
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.probes.ntk import ntk
-from anglenas.probes.regions import count_regions
-from anglenas.recipe import preset
-from anglenas.scoring import DaskWorkers, Scorer, Store
-from anglenas.searching import draw_repeats, score_architectures
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes._ntk import ntk
+from anglenas.probes._regions import count_regions
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from plain import Network, kaiming
 from plain import ntk as plain_ntk
 from plain import regions as plain_regions

@@ -14,9 +14,10 @@ import random
 
 import torch
 
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.probes.ntk import frozen_ntk, ntk
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes._ntk import frozen_ntk, ntk
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from plain import Network, kaiming
 from plain import ntk as plain_ntk
 from timing import Pairs, headline, in_turns, row

@@ -12,9 +12,10 @@ import random
 
 import torch
 
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.probes.regions import count_regions
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes._regions import count_regions
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from plain import regions as plain_regions
 from timing import Pairs, headline, in_turns, row
 

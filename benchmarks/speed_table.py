@@ -10,7 +10,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from anglenas.study import read_table
+from anglenas._study import read_table
 from timing import Pairs, headline, in_turns, row
 
 

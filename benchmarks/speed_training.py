@@ -24,11 +24,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from anglenas._recipe import Recipe, preset
 from anglenas.data import FewShot
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.probes.short_training import SHORT_TRAINING
-from anglenas.recipe import Recipe, preset
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes._short_training import SHORT_TRAINING
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from plain import short_training
 from timing import Pairs, headline, in_turns, row, seconds
 

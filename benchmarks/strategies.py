@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas.numerics import derive
-from anglenas.spaces.nasbench201 import NASBENCH201, NasBench201Architecture
+from anglenas._numerics import derive
+from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201Architecture
 from anglenas.strategies import Request, Strategy, Trial
-from anglenas.strategies.evolution import Evolution
-from anglenas.strategies.random import RANDOM
+from anglenas.strategies._evolution import Evolution
+from anglenas.strategies._random import RANDOM
 
 BUDGETS = (60, 100, 200)
 SEEDS = 20

@@ -19,8 +19,7 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from anglenas.ranking import GUARDED, parse
-from anglenas.report import (
+from anglenas._report import (
     markdown,
     pick_sheet,
     place_sheet,
@@ -32,7 +31,7 @@ from anglenas.report import (
     table_1_sheets,
     write_study,
 )
-from anglenas.study import (
+from anglenas._study import (
     GUARDS,
     TABLE_1,
     Pick,
@@ -45,6 +44,7 @@ from anglenas.study import (
     read_table,
     table_1,
 )
+from anglenas.ranking import GUARDED, parse
 
 EVIDENCE = Path(__file__).parents[1] / "docs" / "evidence"
 PAGE, IMAGES = EVIDENCE / "study.md", EVIDENCE.parent / "images"

@@ -21,15 +21,14 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from anglenas._measuring import DaskWorkers, Outcome, Scorer, Store
+from anglenas._measuring.plan import draw_repeats, make_plan
+from anglenas._recipe import read_recipe
 from anglenas.data import open_source
-from anglenas.networks import NetworkConfig
 from anglenas.probes import Record, Undefined
-from anglenas.probes.short_training import SHORT_TRAINING
-from anglenas.recipe import read_recipe
-from anglenas.scoring import DaskWorkers, Outcome, Scorer, Store
-from anglenas.searching import draw_repeats
-from anglenas.searching._plan import make_plan
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes._short_training import SHORT_TRAINING
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 SPACE_SIZE, RUN, TOP = 15625, 100, 1000
 WRITE_EVERY = 10

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from anglenas._study import Table, read_table, run_of
 from anglenas.ranking import kendall_tau, kendall_tau_broken, order
-from anglenas.study import Table, read_table, run_of
 
 ORDERS, WHOLE = 200, 10
 RELEASES = {

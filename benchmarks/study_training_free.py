@@ -15,7 +15,7 @@ import gzip
 
 import numpy as np
 
-from anglenas.study import draw_samples, measure, read_table, scores_text
+from anglenas._study import draw_samples, measure, read_table, scores_text
 from study_measure import drawn, parser_for
 
 RUNS = ("seed1", "seed2", "seed3")

@@ -24,16 +24,15 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 
+from anglenas._measuring.plan import draw_repeats, proxy_config, repeat_seed
+from anglenas._numerics import derive, single_thread
+from anglenas._recipe import preset
 from anglenas.data import FewShot, augment, open_source
-from anglenas.networks import build_network
-from anglenas.numerics import derive, single_thread
-from anglenas.probes.regions import REGIONS
-from anglenas.probes.tenas import NTK
-from anglenas.recipe import preset
-from anglenas.searching import draw_repeats
-from anglenas.searching._plan import proxy_config, repeat_seed
-from anglenas.spaces.supernets import NASBENCH201_SUPERNET as SPACE
-from anglenas.strategies.prune import PruneSearch, Round
+from anglenas.probes._regions import REGIONS
+from anglenas.probes._tenas import NTK
+from anglenas.spaces._build import build_network
+from anglenas.spaces._supernets import NASBENCH201_SUPERNET as SPACE
+from anglenas.strategies._prune import PruneSearch, Round
 
 OURS, THEIRS = preset("tenas"), preset("tenas", classes=10, images_per_class=300)
 Floats = NDArray[np.float64]

@@ -25,11 +25,11 @@ import psutil
 import torch
 from torch import nn
 
-from anglenas.networks import NetworkConfig
-from anglenas.recipe import Recipe
-from anglenas.scoring import Context, DaskWorkers, Outcome, Scorer, Store, Task
-from anglenas.searching import score_many
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas._measuring import Context, DaskWorkers, Outcome, Scorer, Store, Task
+from anglenas._measuring.scores import score_many
+from anglenas._recipe import Recipe
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 TASKS = 10_000
 SCORES = 1_000_000

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas.numerics import derive
+from anglenas._numerics import derive
 from anglenas.ranking import kendall_tau
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from study_measure import accuracies
 
 REPLICATES, SEED = 1000, 1

@@ -9,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from anglenas.networks import NetworkConfig, build_network, compute_together
-from anglenas.networks._blocks import (
+from anglenas._blocks.layers import (
     Average,
     BatchNorm,
     DilatedDepthwise,
     MixtureCell,
     ReluConvBn,
+    compute_together,
 )
-from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 layouts = st.sampled_from(LAYOUTS)

@@ -16,13 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from anglenas._measuring import Context
+from anglenas._plugins import reference
+from anglenas._recipe import Recipe
+from anglenas._searching import search
 from anglenas.errors import ArchitectureError, SettingError, UnknownNameError, UsageError
-from anglenas.networks import NetworkConfig
-from anglenas.plugins import reference
-from anglenas.recipe import Recipe
-from anglenas.scoring import Context
-from anglenas.searching import search
-from anglenas.spaces import Choices, ChoiceSpace, OptionTable
+from anglenas.spaces import Choices, ChoiceSpace, NetworkConfig, OptionTable
 from anglenas.spaces._source import source_of
 from anglenas.testing import SpaceConformance
 

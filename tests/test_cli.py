@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anglenas import plugins
-from anglenas.cli import main
+from anglenas import _plugins as plugins
+from anglenas._cli import main
+from anglenas._measuring import Store
+from anglenas._recipe import PRESETS
+from anglenas._searching import search
 from anglenas.probes import metric_names
-from anglenas.recipe import PRESETS
-from anglenas.scoring import Store
-from anglenas.searching import search
 
 FAKES = Path(__file__).parent / "search_fakes"
 SCRIPT = Path(sys.executable).with_name("anglenas")

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from anglenas.cli import main
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas._cli import main
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 SIZE = 400
 TEXTS = [str(NASBENCH201.at(index)) for index in range(SIZE)]

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import anglenas
-from anglenas.cli import _paper, main
-from anglenas.networks import make_network
-from anglenas.searching import Found
-from anglenas.spaces.darts import DARTS, Genotype
+from anglenas._cli import _paper, main
+from anglenas._searching import Found
+from anglenas.spaces._build import make_network
+from anglenas.spaces._darts.values import DARTS, Genotype
 
 TINY = ("--recipe", "paper,resolution=8,channels=2,cells=1,iterations=1", "--workers", "0")
 
@@ -83,7 +83,7 @@ def test_each_figure_has_the_search_that_was_published(
         best = SimpleNamespace(architecture="a cell", scored=True)
         return SimpleNamespace(rank=settings["rank"], data=data, best=best)
 
-    monkeypatch.setattr("anglenas.searching.search", search)
+    monkeypatch.setattr("anglenas._searching.search", search)
     monkeypatch.setattr(_paper, "_result", lambda figure, _: {"figure": figure.number})
     monkeypatch.setattr(_paper, "_write", lambda *given: told.append(given[1].number))
     assert run("paper", "cells", *arguments, "--seed", "7", "-q").code == 0
@@ -106,7 +106,7 @@ def test_a_search_that_scores_nothing_draws_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     best = SimpleNamespace(architecture="a cell", scored=False, status="failed: no")
-    monkeypatch.setattr("anglenas.searching.search", lambda *_, **__: SimpleNamespace(best=best))
+    monkeypatch.setattr("anglenas._searching.search", lambda *_, **__: SimpleNamespace(best=best))
     ended = run("paper", "cells", *CIFAR10, "-q")
     assert (ended.code, ended.out) == (1, "")
     assert "No candidate for figure 3 could be scored (failed: no)" in ended.err

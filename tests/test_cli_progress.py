@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from anglenas.cli import _progress
-from anglenas.cli._progress import _bar, _BarShower, _LineShower
-from anglenas.searching import Progress
+from anglenas._cli import _progress
+from anglenas._cli.progress import _bar, _BarShower, _LineShower
+from anglenas._searching import Progress
 
 
 class Clock:

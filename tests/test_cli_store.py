@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from anglenas.cli import app, main
+from anglenas._cli import app, main
+from anglenas._measuring import Context, Outcome, Store, Task
+from anglenas._recipe import read_recipe
 from anglenas.errors import SettingError, StoreError
-from anglenas.networks import NetworkConfig
-from anglenas.recipe import read_recipe
-from anglenas.scoring import Context, Outcome, Store, Task
+from anglenas.spaces import NetworkConfig
 
 CELL = "|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|skip_connect~2|"
 
@@ -190,7 +190,7 @@ def test_a_store_that_is_written_meanwhile(filled: Path, tmp_path: Path) -> None
 def test_a_store_of_an_older_release_is_brought_forward(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anglenas.scoring import _store
+    from anglenas._measuring import _store
 
     step = ("ALTER TABLE contexts ADD COLUMN note TEXT",)
     monkeypatch.setattr(_store, "_MIGRATIONS", (*_store._MIGRATIONS, step))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from anglenas.cli import main
+from anglenas._cli import main
 
 pytest.importorskip("lightning")
 

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 import anglenas
-from anglenas.scoring import DaskWorkers, InProcess, Outcome, Scorer, Store, Task
+from anglenas._measuring import DaskWorkers, InProcess, Outcome, Scorer, Store, Task
 
 pytestmark = pytest.mark.slow
 

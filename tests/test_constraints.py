@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from anglenas._searching.constraints import Constraints
 from anglenas.errors import UsageError
-from anglenas.networks import NetworkConfig
-from anglenas.searching._constraints import Constraints
+from anglenas.spaces import NetworkConfig
 
 CONFIG = NetworkConfig(in_channels=1, side=8)
 

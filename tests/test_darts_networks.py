@@ -10,16 +10,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from anglenas.errors import SettingError
-from anglenas.networks import NetworkConfig, make_network, standard_sizes
-from anglenas.networks.darts import (
+from anglenas.probes._counting import count_parameters
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import make_network, standard_sizes
+from anglenas.spaces._darts.network import (
     DropPath,
     build,
     build_imagenet,
     build_tenas,
     build_tenas_imagenet,
 )
-from anglenas.probes.counting import count_parameters
-from anglenas.spaces.darts import DARTS, DARTS_IMAGENET, Genotype
+from anglenas.spaces._darts.values import DARTS, DARTS_IMAGENET, Genotype
 
 CIFAR = NetworkConfig(num_classes=10, channels=36, cells=6)
 IMAGENET = NetworkConfig(num_classes=1000, channels=48, cells=4, side=224)

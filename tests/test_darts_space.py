@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anglenas.errors import ArchitectureError, SettingError, UsageError
-from anglenas.networks import NetworkConfig
-from anglenas.spaces.darts import (
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._darts.values import (
     DARTS,
     DARTS_IMAGENET,
     DARTS_TENAS,

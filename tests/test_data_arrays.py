@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from anglenas.data import ArraySource, from_arrays, load_npz, open_parts
-from anglenas.data.digits import load
+from anglenas.data._digits import load
 from anglenas.errors import DataError
 
 RNG = np.random.default_rng(0)

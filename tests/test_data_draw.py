@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from anglenas._recipe import Recipe
 from anglenas.data import (
     ArraySource,
     FewShot,
@@ -26,7 +27,6 @@ from anglenas.data import (
     with_flip,
 )
 from anglenas.errors import DataError, SettingError, UnknownNameError, UsageError
-from anglenas.recipe import Recipe
 
 
 def numbered(counts: list[int]) -> ArraySource:

@@ -84,7 +84,7 @@ USE = """
 import sys
 import numpy as np
 import anglenas
-from anglenas import plugins
+from anglenas import _plugins as plugins
 
 space = plugins.load("space", "nasbench201")
 architecture = space.sample(np.random.default_rng(0))
@@ -121,8 +121,8 @@ def test_stated_versions_are_the_tested_ones() -> None:
 USE_WITHOUT_TORCH = """
 import sys
 import numpy as np
-import anglenas, anglenas.cli, anglenas.errors, anglenas.ranking, anglenas.spaces
-from anglenas import plugins
+import anglenas, anglenas._cli, anglenas.errors, anglenas.ranking, anglenas.spaces
+from anglenas import _plugins as plugins
 
 space = plugins.load("space", "nasbench201")
 architecture = space.sample(np.random.default_rng(0))

@@ -14,16 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anglenas._numerics import derive
+from anglenas._recipe import Recipe
+from anglenas._searching import search
+from anglenas._searching.setup import choose_strategy
 from anglenas.errors import SettingError, UnknownNameError
-from anglenas.numerics import derive
-from anglenas.recipe import Recipe
-from anglenas.searching import search
-from anglenas.searching._setup import choose_strategy
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from anglenas.strategies import Request, Strategy, Trial
-from anglenas.strategies.evolution import EVOLUTION, Evolution
-from anglenas.strategies.exhaustive import EXHAUSTIVE
-from anglenas.strategies.random import RANDOM
+from anglenas.strategies._evolution import EVOLUTION, Evolution
+from anglenas.strategies._exhaustive import EXHAUSTIVE
+from anglenas.strategies._random import RANDOM
 
 ROOT = Path(__file__).parents[1]
 FAKES = ROOT / "tests" / "search_fakes"

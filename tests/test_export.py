@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from anglenas._evaluation import Subject, Weights
+from anglenas._evaluation.heads import without_auxiliary
+from anglenas._export import FORMATS, export_network, network_source
+from anglenas._plugins import load
 from anglenas.errors import AnglenasError, MissingExtraError, SettingError, UnknownNameError
-from anglenas.evaluation import Subject, Weights
-from anglenas.evaluation._heads import without_auxiliary
-from anglenas.export import FORMATS, export_network, network_source
-from anglenas.networks import NetworkConfig
-from anglenas.plugins import load
-from anglenas.spaces.nasbench201 import NASBENCH201, NasBench201Architecture
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201Architecture
 
 FAKES = Path(__file__).parent / "search_fakes"
 DARTS = ("darts", "darts_tenas", "darts_imagenet", "darts_tenas_imagenet")
@@ -187,7 +187,7 @@ def test_a_file_that_computes_something_else_is_told(
     one = weights("nasbench201", NASBENCH201.at(9930), side=8)
     scaled = {name: 2 * t if "classifier" in name else t for name, t in one.tensors.items()}
     monkeypatch.setattr(
-        "anglenas.export._export.read_weights", lambda *_: replace(one, tensors=scaled)
+        "anglenas._export.files.read_weights", lambda *_: replace(one, tensors=scaled)
     )
     with pytest.raises(AnglenasError, match=r"weights.safetensors' computes logits that differ by"):
         export_network(one, tmp_path, ["weights"])

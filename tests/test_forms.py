@@ -15,10 +15,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from anglenas.errors import ArchitectureError
-from anglenas.networks import NetworkConfig
-from anglenas.networks.nasbench201 import Cell, FormCell, build
-from anglenas.spaces._forms import parse_form
-from anglenas.spaces.nasbench201 import EDGES, NASBENCH201, OPERATIONS, NasBench201Architecture
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._nasbench201.forms import parse_form
+from anglenas.spaces._nasbench201.network import Cell, FormCell, build
+from anglenas.spaces._nasbench201.values import (
+    EDGES,
+    NASBENCH201,
+    OPERATIONS,
+    NasBench201Architecture,
+)
 
 WIDTH, STEPS = 4, 3
 CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")

@@ -16,18 +16,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from anglenas._measuring import Context, HereFirst, InProcess, Outcome, Store, Task
+from anglenas._measuring.scores import score
+from anglenas._recipe import Recipe
+from anglenas._report import Mark, Scatter, rank_figure, write_run
+from anglenas._report.chart import chart
+from anglenas._report.figures import scatters
+from anglenas._report.run import report_of
+from anglenas._searching import Found, search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
-from anglenas.networks import NetworkConfig
-from anglenas.probes.latency import LATENCY, time_forward
+from anglenas.probes._latency import LATENCY, time_forward
 from anglenas.ranking import pareto_front
-from anglenas.recipe import Recipe
-from anglenas.report import Mark, Scatter, rank_figure, write_run
-from anglenas.report._chart import chart
-from anglenas.report.figures import scatters
-from anglenas.report.run import report_of
-from anglenas.scoring import Context, HereFirst, InProcess, Outcome, Store, Task
-from anglenas.searching import Found, score, search
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from anglenas.testing._networks import images_of
 
 TINY = Recipe(resolution=8, channels=4, cells=1, iterations=2)
@@ -56,7 +57,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         ticks.append((ticks[-1] if ticks else 0) + (next(durations) if len(ticks) % 2 else 1))
         return ticks[-1]
 
-    monkeypatch.setattr("anglenas.probes.latency.time", SimpleNamespace(perf_counter=now))
+    monkeypatch.setattr("anglenas.probes._latency.time", SimpleNamespace(perf_counter=now))
     return ticks
 
 
@@ -176,7 +177,7 @@ def test_what_is_too_large_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None
     def never(*_: Any) -> Any:
         raise AssertionError("a network was timed")
 
-    monkeypatch.setattr("anglenas.searching._search._latency", never)
+    monkeypatch.setattr("anglenas._searching.run._latency", never)
     with pytest.raises(UsageError, match="1 parameters are allowed"):
         found(max_params=1, max_latency_ms=5.0, strategy="random,hope=3")
 
@@ -246,7 +247,7 @@ def test_a_run_with_times_has_their_figure(tmp_path: Path) -> None:
 def test_the_command_line_prints_the_front(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from anglenas.cli import main
+    from anglenas._cli import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANGLENAS_STORE", str(tmp_path / "scores.sqlite"))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anglenas.errors import ArchitectureError, SettingError
-from anglenas.spaces.nasbench201 import (
+from anglenas.spaces._nasbench201.values import (
     EDGES,
     NASBENCH201,
     OPERATIONS,

@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import SettingError
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.networks.nasbench201 import build
-from anglenas.probes.counting import COUNTING, count_parameters
-from anglenas.recipe import Recipe
-from anglenas.spaces.nasbench201 import NASBENCH201, NasBench201Architecture
+from anglenas.probes._counting import COUNTING, count_parameters
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.network import build
+from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201Architecture
 
 # Every pair (3x3 convolutions, 1x1 convolutions) that six edges can hold: 28 parameter counts.
 COUNTS = [(n3, n1) for n3 in range(7) for n1 in range(7 - n3)]

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 import torch
 
+from anglenas._measuring.memory import training_memory
+from anglenas._plugins import load
+from anglenas._searching import search
 from anglenas.errors import UsageError
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.plugins import load
-from anglenas.probes.counting import count_parameters
-from anglenas.searching import search
-from anglenas.searching._memory import training_memory
-from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
-from anglenas.strategies.prune import PruneSearch
+from anglenas.probes._counting import count_parameters
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.strategies._prune import PruneSearch
 
 PAGE = (Path(__file__).parents[1] / "docs" / "pruning.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
@@ -56,7 +57,7 @@ def names_of(source: str) -> dict[str, Any]:
 def own(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> str:
     """Write a module with supernets of NAS-Bench-201, and name them as a strategy."""
     (folder / f"{name}.py").write_text(
-        "import dataclasses\nfrom anglenas.spaces.supernets import NASBENCH201_SUPERNET\n" + source
+        "import dataclasses\nfrom anglenas.spaces._supernets import NASBENCH201_SUPERNET\n" + source
         + "\nSPACE = dataclasses.replace("
         f"NASBENCH201_SUPERNET, name='mine', builder='{name}:build')\n"
     )  # fmt: skip
@@ -157,9 +158,9 @@ def test_mistakes_are_told_in_a_sentence(
     ("supernet", "message"),
     [
         ("my_missing_file:SPACE", "No module named 'my_missing_file'"),
-        ("anglenas.spaces.supernets:NONE", "has no attribute 'NONE'"),
-        ("anglenas.spaces.supernets:DARTS_SUPERNET", "no architecture of 'nasbench201'"),
-        ("anglenas.spaces.darts:DARTS", "is no space of supernets"),
+        ("anglenas.spaces._supernets:NONE", "has no attribute 'NONE'"),
+        ("anglenas.spaces._supernets:DARTS_SUPERNET", "no architecture of 'nasbench201'"),
+        ("anglenas.spaces._darts.values:DARTS", "is no space of supernets"),
     ],
 )
 def test_names_of_what_is_not_there_are_refused(supernet: str, message: str) -> None:
@@ -173,7 +174,7 @@ def test_a_network_that_cannot_run_without_memory_is_measured_all_the_same(
 ) -> None:
     source = """
 from torch import nn
-from anglenas.networks import nasbench201
+from anglenas.spaces import nasbench201
 
 class Summing(nn.Module):
     def __init__(self, network):

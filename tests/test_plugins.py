@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from anglenas import plugins
+from anglenas import _plugins as plugins
+from anglenas._searching import search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
-from anglenas.searching import search
-from anglenas.spaces.nasbench201 import NASBENCH201, NasBench201
+from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201
 
 FAKES = Path(__file__).parent / "search_fakes"
 GROUPS: dict[plugins.Kind, str] = {
@@ -108,7 +108,7 @@ def test_what_a_module_makes_wrong_with_anglenas_is_told_as_it_is(modules: Path)
 SCRIPT = """
 import search_fakes
 from anglenas.errors import UsageError
-from anglenas.plugins import reference
+from anglenas._plugins import reference
 class Mine(search_fakes.Pairs):
     pass
 SPACE = Mine()

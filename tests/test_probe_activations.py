@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot, normalised
 from anglenas.errors import NetworkError
 from anglenas.probes import Undefined
 from anglenas.probes._activation_mode import Rectifiers
+from anglenas.probes._activations import ACTIVATIONS, Activations, reachable, regularised
 from anglenas.probes._initialise import initialise
 from anglenas.probes._relu_codes import agreements, by_sample, log_determinant, row_codes
-from anglenas.probes.activations import ACTIVATIONS, Activations, reachable, regularised
-from anglenas.recipe import Recipe
 
 RECIPE = Recipe()
 

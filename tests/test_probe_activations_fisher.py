@@ -11,16 +11,16 @@ import scipy.stats
 import torch
 from torch import nn
 
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot, draw_few_shot, load_npz, normalised
-from anglenas.networks import NetworkConfig
-from anglenas.networks.nasbench201 import build
 from anglenas.probes import Undefined
+from anglenas.probes._activations import ACTIVATIONS
 from anglenas.probes._initialise import initialise
-from anglenas.probes.activations import ACTIVATIONS
-from anglenas.probes.vkdnw import VKDNW, Vkdnw, decile_entropy, fisher_information
-from anglenas.probes.zen import ZEN
-from anglenas.recipe import Recipe
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes._vkdnw import VKDNW, Vkdnw, decile_entropy, fisher_information
+from anglenas.probes._zen import ZEN
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._nasbench201.network import build
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 
 @pytest.fixture

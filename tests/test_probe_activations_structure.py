@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.probes import Undefined
+from anglenas.probes._az_nas import AZ_NAS, AZ_NAS_RANK, AzNas, entropy, find_blocks, spectral_norm
 from anglenas.probes._initialise import initialise
-from anglenas.probes.az_nas import AZ_NAS, AZ_NAS_RANK, AzNas, entropy, find_blocks, spectral_norm
-from anglenas.probes.regions import REGIONS, Regions, count_regions, crops, random_channels
-from anglenas.probes.zen import ZEN, Zen
+from anglenas.probes._regions import REGIONS, Regions, count_regions, crops, random_channels
+from anglenas.probes._zen import ZEN, Zen
 from anglenas.ranking import parse
-from anglenas.recipe import Recipe
 
 RECIPE = Recipe()
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from anglenas.plugins import names
+from anglenas._plugins import names
 from anglenas.probes import Metric, Probe, find_probe, metric_names
 
 DOCS = Path(__file__).parents[1] / "docs"

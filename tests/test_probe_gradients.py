@@ -10,21 +10,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._numerics import single_thread
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot, normalised
-from anglenas.numerics import single_thread
 from anglenas.probes import Undefined
+from anglenas.probes._backward import BACKWARD, channel_saliency
+from anglenas.probes._gradsign import GRADSIGN, gradsign
+from anglenas.probes._grasp import grasp
 from anglenas.probes._initialise import initialise
+from anglenas.probes._jacob_cov import JACOB_COV, class_scores, epe_nas
 from anglenas.probes._jacobian import gram
-from anglenas.probes.backward import BACKWARD, channel_saliency
-from anglenas.probes.gradsign import GRADSIGN, gradsign
-from anglenas.probes.grasp import grasp
-from anglenas.probes.jacob_cov import JACOB_COV, class_scores, epe_nas
-from anglenas.probes.meco import MECO, smallest_eigenvalue
-from anglenas.probes.norms import NORMS
-from anglenas.probes.ntk import NTK, NTK_FROZEN_BN, condition_number, frozen_ntk, ntk
-from anglenas.probes.synflow import SYNFLOW, linearise, log_synflow
-from anglenas.probes.zico import ZICO
-from anglenas.recipe import Recipe
+from anglenas.probes._meco import MECO, smallest_eigenvalue
+from anglenas.probes._norms import NORMS
+from anglenas.probes._ntk import NTK, NTK_FROZEN_BN, condition_number, frozen_ntk, ntk
+from anglenas.probes._synflow import SYNFLOW, linearise, log_synflow
+from anglenas.probes._zico import ZICO
 
 RECIPE = Recipe()
 SEED = 5

@@ -11,24 +11,25 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._numerics import single_thread
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import NetworkError
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.numerics import single_thread
 from anglenas.probes import Probe, Undefined
+from anglenas.probes._backward import BACKWARD
+from anglenas.probes._gradsign import GRADSIGN
+from anglenas.probes._grasp import GRASP
 from anglenas.probes._isolation import isolated
+from anglenas.probes._jacob_cov import JACOB_COV
 from anglenas.probes._jacobian import finite
-from anglenas.probes.backward import BACKWARD
-from anglenas.probes.gradsign import GRADSIGN
-from anglenas.probes.grasp import GRASP
-from anglenas.probes.jacob_cov import JACOB_COV
-from anglenas.probes.meco import MECO
-from anglenas.probes.norms import NORMS
-from anglenas.probes.ntk import NTK, NTK_FROZEN_BN
-from anglenas.probes.synflow import SYNFLOW
-from anglenas.probes.zico import ZICO
-from anglenas.recipe import Recipe
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes._meco import MECO
+from anglenas.probes._norms import NORMS
+from anglenas.probes._ntk import NTK, NTK_FROZEN_BN
+from anglenas.probes._synflow import SYNFLOW
+from anglenas.probes._zico import ZICO
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 RECIPE = Recipe()
 ALL: tuple[Probe, ...] = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PAGE = (Path(__file__).parents[1] / "docs" / "own_metric.md").read_text()
-COMMAND = ("-c", "from anglenas.cli import main; main()")
+COMMAND = ("-c", "from anglenas._cli import main; main()")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 
 

@@ -7,17 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.plugins import load, names
+from anglenas._measuring import InProcess, Scorer, Store
+from anglenas._measuring.scores import score_architectures
+from anglenas._plugins import load, names
+from anglenas._recipe import Recipe
 from anglenas.probes import find_metric, find_probe, metric_names
-from anglenas.probes.az_nas import AZ_NAS_RANK
-from anglenas.probes.ntk import TE_NAS_RANK
-from anglenas.probes.regions import Regions
+from anglenas.probes._az_nas import AZ_NAS_RANK
+from anglenas.probes._ntk import TE_NAS_RANK
+from anglenas.probes._regions import Regions
 from anglenas.ranking import parse
-from anglenas.recipe import Recipe
-from anglenas.scoring import InProcess, Scorer, Store
-from anglenas.searching import score_architectures
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from anglenas.testing._networks import images_of
 
 RECIPE = Recipe(resolution=8, channels=4, cells=1, iterations=4)

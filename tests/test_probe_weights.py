@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from anglenas._recipe import Recipe
 from anglenas.probes import find_metric, find_probe
 from anglenas.probes._initialise import fan_in_normal, fan_out_normal, initialise, torch_uniform
-from anglenas.recipe import Recipe
 from anglenas.testing._networks import KINDS, images_of
 
 LAYERS = [
@@ -57,7 +57,7 @@ def test_a_weight_depends_on_its_name_alone():
 
 @pytest.mark.parametrize("name", ["NTK", "NTK_AS_RELEASED", "REGIONS_AS_RELEASED"])
 def test_tenas_has_weights_of_its_own(name):
-    path = f"anglenas.probes.tenas:{name}"
+    path = f"anglenas.probes._tenas:{name}"
     metric, plain = find_metric(path), "ntk" if name.startswith("NTK") else "regions"
     assert (metric.name, metric.probe) == (path, path)
     assert metric.higher_is_better == find_metric(plain).higher_is_better

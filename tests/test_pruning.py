@@ -25,24 +25,24 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import anglenas
-from anglenas.cli._progress import show_progress
-from anglenas.cli._supernets import supernet_view
-from anglenas.cli._tables import print_found
+from anglenas._cli.progress import show_progress
+from anglenas._cli.supernets import supernet_view
+from anglenas._cli.tables import print_found
+from anglenas._measuring.memory import check_memory, training_memory
+from anglenas._measuring.plan import Measured, draw_repeats
+from anglenas._plugins import load
+from anglenas._recipe import Recipe, preset, read_recipe
+from anglenas._report import report_of
+from anglenas._searching.pruning import default_recipe, judge_supernets, resolve
+from anglenas._searching.ranked import Judge
+from anglenas._searching.readings import change, places_by_change, places_of_pruned
 from anglenas.data import from_arrays
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError, UsageError
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.plugins import load
 from anglenas.probes import find_metric
 from anglenas.ranking import parse
-from anglenas.recipe import Recipe, preset, read_recipe
-from anglenas.report import report_of
-from anglenas.searching import Measured
-from anglenas.searching._memory import check_memory, training_memory
-from anglenas.searching._plan import draw_repeats
-from anglenas.searching._pruning import default_recipe, judge_supernets, resolve
-from anglenas.searching._ranked import Judge
-from anglenas.searching._readings import change, places_by_change, places_of_pruned
-from anglenas.spaces.supernets import (
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._supernets import (
     DARTS_SUPERNET,
     DARTS_SUPERNET_IMAGENET,
     NASBENCH201_SUPERNET,
@@ -51,7 +51,7 @@ from anglenas.spaces.supernets import (
     Supernet,
 )
 from anglenas.strategies import Request, Trial
-from anglenas.strategies.prune import PRUNE, PruneSearch, Round
+from anglenas.strategies._prune import PRUNE, PruneSearch, Round
 
 TINY = "paper-pruning,resolution=4,iterations=2,channels=2"
 
@@ -261,7 +261,7 @@ def test_the_benchmark_reads_changes_as_a_search_does(seed):
         patch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
         read = importlib.import_module("tenas_departures").read
     values = np.random.default_rng(seed).integers(1, 40, size=(25, 2, 3)).astype(float)
-    metrics = [find_metric("anglenas.probes.tenas:NTK"), find_metric("regions")]
+    metrics = [find_metric("anglenas.probes._tenas:NTK"), find_metric("regions")]
     names = [metric.name for metric in metrics]
     repeats = [[Measured(dict(zip(names, one, strict=True)), {}, {}) for one in each.T.tolist()]
                for each in values]  # fmt: skip
@@ -398,7 +398,7 @@ def test_reading_by_change_measures_the_supernet_of_each_round_too():
 )
 def test_seconds_are_those_of_every_supernet_once(monkeypatch, space, strategy):
     """In DARTS, what a round of edges begins with has been a candidate of the one before."""
-    scorer = importlib.import_module("anglenas.scoring._scorer").Scorer
+    scorer = importlib.import_module("anglenas._measuring.scorer").Scorer
     real, spent = scorer.outcomes, {}
 
     def spy(self, tasks, batches):
@@ -449,7 +449,7 @@ def test_fields_of_a_recipe_change_the_one_of_the_supernets():
 
 
 def test_a_result_that_cannot_be_measured_is_a_result(monkeypatch):
-    pruning = importlib.import_module("anglenas.searching._pruning")
+    pruning = importlib.import_module("anglenas._searching.pruning")
     cell = load("space", "nasbench201").parse("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
     monkeypatch.setattr(pruning.Pruning, "run", lambda self, scorer, report: cell)
     found = search("ntk+regions", recipe="tenas,resolution=8", metrics=["ntk"])
@@ -546,10 +546,10 @@ def test_spaces_without_supernets_and_unknown_names_are_refused():
 
 FOREIGN = """
 import dataclasses
-from anglenas.networks import nasbench201
-from anglenas.spaces.choices import ChoiceSpace
-from anglenas.spaces.nasbench201 import NASBENCH201
-from anglenas.spaces.supernets import NASBENCH201_SUPERNET
+from anglenas.spaces import nasbench201
+from anglenas.spaces._choices import ChoiceSpace
+from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces._supernets import NASBENCH201_SUPERNET
 
 def build(choices, config):
     return nasbench201.build(NASBENCH201.parse(f"|{choices['op']}~0|+|none~0|none~1|+"
@@ -634,7 +634,7 @@ def test_a_supernet_that_does_not_fit_the_memory_is_refused_before_anything_is_m
 
 def refusal(monkeypatch, free, recipe):
     """What a search says that has so many bytes."""
-    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", free)
+    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", free)
     with pytest.raises(SettingError) as caught:
         search("angle", recipe=recipe)
     return str(caught.value)
@@ -687,11 +687,11 @@ def test_what_is_not_trained_needs_memory_for_its_weights_alone(monkeypatch):
         NASBENCH201_SUPERNET, str(NASBENCH201_SUPERNET.full()), NetworkConfig(10, 2, 1, side=4)
     )
     copies = 4 * sum(weight.nbytes for weight in network.parameters())
-    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", int(1.02 * copies))
+    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", int(1.02 * copies))
     with pytest.raises(SettingError, match="To train the supernet on 100 images"):
         search("angle")
     assert set(search("params").best.architecture.operations) == {"nor_conv_3x3"}
-    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", int(0.98 * copies))
+    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", int(0.98 * copies))
     with pytest.raises(SettingError, match="To build the supernet takes about"):
         search("params")
 
@@ -704,13 +704,13 @@ from pathlib import Path
 import numpy as np
 
 from anglenas.data import from_arrays
-from anglenas.networks import build_network
-from anglenas.numerics import single_thread
+from anglenas.spaces._build import build_network
+from anglenas._numerics import single_thread
 from anglenas.probes import find_probe
-from anglenas.recipe import preset
-from anglenas.searching._memory import gradients_memory, training_memory
-from anglenas.searching._plan import draw_repeats, proxy_config
-from anglenas.spaces.supernets import NASBENCH201_SUPERNET as SPACE
+from anglenas._recipe import preset
+from anglenas._measuring.memory import gradients_memory, training_memory
+from anglenas._measuring.plan import draw_repeats, proxy_config
+from anglenas.spaces._supernets import NASBENCH201_SUPERNET as SPACE
 
 probe, base, channels = sys.argv[1], sys.argv[2], int(sys.argv[3])
 pixels = np.random.default_rng(0).integers(256, size=(100, 16, 16, 3), dtype=np.uint8)
@@ -762,7 +762,7 @@ def test_memory_is_estimated_above_its_peak_and_not_far_above(probe, recipe, cha
 
 
 def test_worker_processes_take_memory_of_their_own(monkeypatch):
-    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", 10**9)
+    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", 10**9)
     size, recipe = NetworkConfig(10), preset("fast")
     check_memory(lambda _: 4 * 10**8, size, 0, "train", recipe)
     check_memory(lambda _: 4 * 10**8, size, 1, "train", recipe)
@@ -778,7 +778,7 @@ def test_worker_processes_take_memory_of_their_own(monkeypatch):
      ("grasp", "differentiate"), ("naswot", "train"), ("params", "build")],
 )  # fmt: skip
 def test_memory_is_estimated_for_what_the_ranking_measures(monkeypatch, rank, does):
-    monkeypatch.setattr("anglenas.searching._memory.MEMORY_LIMIT", 1)
+    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", 1)
     with pytest.raises(SettingError, match=f"To {does} the supernet"):
         search(rank)
 
@@ -798,8 +798,8 @@ def own_supernets(folder, monkeypatch, name, condition, cell="NASBENCH201_SUPERN
     """Name supernets that cannot be built where a condition on ``supernet`` holds."""
     (folder / f"{name}.py").write_text(f"""
 import dataclasses
-from anglenas.networks import nasbench201
-from anglenas.spaces.supernets import {cell}
+from anglenas.spaces import nasbench201
+from anglenas.spaces._supernets import {cell}
 
 def build(supernet, config):
     if {condition}:
@@ -859,7 +859,7 @@ def test_a_repeat_that_failed_is_no_change_of_the_others():
 
 
 def test_what_failed_is_measured_again_by_the_same_search(tmp_path, monkeypatch):
-    scorer = importlib.import_module("anglenas.scoring._scorer").Scorer
+    scorer = importlib.import_module("anglenas._measuring.scorer").Scorer
     real, store = scorer.outcomes, tmp_path / "scores.sqlite"
     lacking = str(NASBENCH201_SUPERNET.full().without(0, "skip_connect"))
 

@@ -4,8 +4,8 @@ from dataclasses import fields, replace
 
 import pytest
 
+from anglenas._recipe import PRESETS, Recipe, preset, read_recipe
 from anglenas.errors import SettingError, UnknownNameError
-from anglenas.recipe import PRESETS, Recipe, preset, read_recipe
 
 
 def test_paper_has_the_published_settings():

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from matplotlib.patches import FancyBboxPatch, Polygon
 
+from anglenas._report import draw_cells, save_figure
+from anglenas._report.layout import Box, Layout, arrange
+from anglenas._report.render import render
+from anglenas._report.style import FAINT, INK, KINDS, MUTED, PAPER, kind_of, label_of, printable
 from anglenas.errors import SettingError
-from anglenas.report import draw_cells, save_figure
-from anglenas.report._layout import Box, Layout, arrange
-from anglenas.report._render import render
-from anglenas.report._style import FAINT, INK, KINDS, MUTED, PAPER, kind_of, label_of, printable
 from anglenas.spaces import CellGraph, OptionTable
-from anglenas.spaces.darts import DARTS as DARTS_SPACE
-from anglenas.spaces.darts import Genotype
-from anglenas.spaces.supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.spaces._darts.values import DARTS as DARTS_SPACE
+from anglenas.spaces._darts.values import Genotype
+from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
 
 NB201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 DARTS = ("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "skip_connect",
@@ -384,7 +384,8 @@ def test_same_cell_gives_the_same_bytes_whatever_the_callers_settings(kind):
 
 def test_drawing_needs_no_pyplot():
     code = (
-        "import sys; from anglenas.report import draw_cells; from anglenas.spaces import CellGraph;"
+        "import sys; from anglenas._report import draw_cells; "
+        "from anglenas.spaces import CellGraph;"
         "draw_cells([CellGraph('', ('a', 'b'), ((0, 1, 'x'),), (0,), 1)]);"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from anglenas.errors import SettingError
-from anglenas.report import (
+from anglenas._report import (
     Column,
     Mark,
     Row,
@@ -25,8 +24,9 @@ from anglenas.report import (
     scatters,
     write_report,
 )
-from anglenas.report._chart import FRAME, chart
-from anglenas.report.figures import short_number
+from anglenas._report.chart import FRAME, chart
+from anglenas._report.figures import short_number
+from anglenas.errors import SettingError
 from anglenas.spaces import CellGraph
 
 VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}

@@ -9,7 +9,7 @@ from io import StringIO
 import numpy as np
 import pytest
 
-from anglenas.report import (
+from anglenas._report import (
     Sheet,
     latex,
     markdown,
@@ -25,8 +25,8 @@ from anglenas.report import (
     table_1_sheets,
     write_study,
 )
-from anglenas.spaces.nasbench201 import NASBENCH201
-from anglenas.study import Choice, Estimate, Interval, Pick, Place, Study, table_1
+from anglenas._study import Choice, Estimate, Interval, Pick, Place, Study, table_1
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anglenas.evaluation import Confusion, Epoch, Subject, Trained, TrainingRecipe
-from anglenas.networks import NetworkConfig
-from anglenas.report import confusion_figure, curves_figure, write_training
+from anglenas._evaluation import Confusion, Epoch, Subject, Trained, TrainingRecipe
+from anglenas._report import confusion_figure, curves_figure, write_training
+from anglenas.spaces import NetworkConfig
 
 HISTORY = tuple(
     Epoch(n, 0.1, 0.0, 2.0 / (n + 1), 0.3 * n, 3.0 / (n + 1), accuracy, 0.9, 1.0)

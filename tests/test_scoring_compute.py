@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 
+from anglenas._measuring import Context, InProcess, Outcome, Task, compute
+from anglenas._measuring.task import plain
+from anglenas._recipe import Recipe
 from anglenas.errors import ArchitectureError, DataError, SettingError, UsageError, WorkersError
-from anglenas.networks import NetworkConfig
-from anglenas.recipe import Recipe
-from anglenas.scoring import Context, InProcess, Outcome, Task, compute
-from anglenas.scoring._task import plain
+from anglenas.spaces import NetworkConfig
 
 
 @pytest.fixture(scope="module")
@@ -170,11 +170,11 @@ def test_plain_refuses_what_json_cannot_hold() -> None:
 
 WARM = """
 import sys
-from anglenas.networks import NetworkConfig
-from anglenas.recipe import preset
-from anglenas.scoring import Context, Task, compute
-from anglenas.scoring._compute import warm_up
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces import NetworkConfig
+from anglenas._recipe import preset
+from anglenas._measuring import Context, Task, compute
+from anglenas._measuring.computing import warm_up
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 warm_up()
 before = set(sys.modules)

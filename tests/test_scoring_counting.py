@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.probes.counting import COUNTING, count_operations
-from anglenas.recipe import Recipe
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas._recipe import Recipe
+from anglenas.probes._counting import COUNTING, count_operations
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 
 def reference(network: nn.Module, shape: tuple[int, int, int]) -> int:

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import torch
 
-from anglenas.errors import SettingError, WorkersError
-from anglenas.numerics import platform
-from anglenas.scoring import Context, DaskWorkers, InProcess, Task, compute
-from anglenas.scoring._devices import (
+from anglenas._measuring import Context, DaskWorkers, InProcess, Task, compute
+from anglenas._measuring.devices import (
     choose_device,
     device_count,
     device_of_worker,
     platform_of,
 )
+from anglenas._numerics import platform
+from anglenas.errors import SettingError, WorkersError
 
 GPUS = SimpleNamespace(is_available=lambda: True, device_count=lambda: 2)
 

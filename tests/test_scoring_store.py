@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anglenas._measuring import InProcess, Outcome, Scorer, Store, Task
 from anglenas.data import FewShot
 from anglenas.errors import StoreError
-from anglenas.scoring import InProcess, Outcome, Scorer, Store, Task
 
 FAKES = Path(__file__).parent / "scoring_fakes"
 
@@ -244,7 +244,7 @@ def test_a_newer_store_is_refused_and_a_row_that_is_none_is_named(
 def test_an_older_store_is_brought_forward(
     filled: Store, fakes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anglenas.scoring import _store
+    from anglenas._measuring import _store
 
     step = ("ALTER TABLE contexts ADD COLUMN note TEXT",)
     monkeypatch.setattr(_store, "_MIGRATIONS", (*_store._MIGRATIONS, step))
@@ -356,7 +356,7 @@ def test_an_outcome_is_kept_before_it_is_handed_over(fakes: Any) -> None:
 SCRIPT = """
 import sys
 import scoring_fakes as fakes
-from anglenas.scoring import InProcess, Scorer, Store
+from anglenas._measuring import InProcess, Scorer, Store
 tasks = [fakes.task(f"sleep 0.02 {number}") for number in range(60)]
 with Store(sys.argv[1]) as store:
     for _ in Scorer(store, InProcess()).outcomes(tasks, fakes.BATCHES):

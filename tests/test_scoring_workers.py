@@ -14,12 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anglenas import plugins
-from anglenas.errors import DataError, SettingError, WorkersError
-from anglenas.networks import NetworkConfig
-from anglenas.numerics import platform
-from anglenas.recipe import Recipe
-from anglenas.scoring import (
+from anglenas import _plugins as plugins
+from anglenas._measuring import (
     Context,
     DaskWorkers,
     InProcess,
@@ -29,7 +25,11 @@ from anglenas.scoring import (
     Task,
     _pool,
 )
-from anglenas.scoring._backlog import Backlog
+from anglenas._measuring.backlog import Backlog
+from anglenas._numerics import platform
+from anglenas._recipe import Recipe
+from anglenas.errors import DataError, SettingError, WorkersError
+from anglenas.spaces import NetworkConfig
 
 FAKES = Path(__file__).parent / "scoring_fakes"
 
@@ -239,7 +239,7 @@ def test_chunks_grow_while_tasks_are_cheap_and_stay_small_when_they_are_not(fake
 
 SCRIPT = """
 import scoring_fakes as fakes
-from anglenas.scoring import DaskWorkers
+from anglenas._measuring import DaskWorkers
 words = ["be a", "sleep 60", *(f"sleep 0.1 {number}" for number in range(500))]
 with DaskWorkers.local(2) as workers:
     for outcome in workers.run([fakes.task(word) for word in words], fakes.BATCHES):

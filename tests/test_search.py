@@ -16,6 +16,13 @@ import torch
 from torch import nn
 
 import anglenas
+from anglenas._measuring import Store
+from anglenas._measuring.plan import repeat_seed
+from anglenas._measuring.scores import score, score_many
+from anglenas._plugins import load
+from anglenas._recipe import Recipe
+from anglenas._report import write_run
+from anglenas._searching import Found, Progress, search
 from anglenas.errors import (
     ArchitectureError,
     NetworkError,
@@ -23,13 +30,8 @@ from anglenas.errors import (
     UnknownNameError,
     UsageError,
 )
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.plugins import load
-from anglenas.recipe import Recipe
-from anglenas.report import write_run
-from anglenas.scoring import Store
-from anglenas.searching import Found, Progress, score, score_many, search
-from anglenas.searching._plan import repeat_seed
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
 
 TINY = Recipe(name="tiny", resolution=8, cells=1, channels=2, iterations=2)
 SCORED = {"metrics": ["params"], "recipe": TINY, "workers": 0, "store": ":memory:"}
@@ -269,7 +271,7 @@ def test_time_is_a_budget(fakes: Any) -> None:
 def test_a_search_ends_when_its_time_is_up(fakes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at the clock takes a second: far fewer than 16 candidates fit in 12 of them."""
     clock = iter(range(1000))
-    searching = sys.modules["anglenas.searching._search"]
+    searching = sys.modules["anglenas._searching.run"]
     monkeypatch.setattr(searching, "time", type("", (), {"perf_counter": lambda: next(clock)}))
     found = tiny_search(space=fakes.PAIRS, rank="params", minutes=0.2)
     assert 1 <= len(found.candidates) < 10
@@ -517,7 +519,7 @@ def test_progress_is_told_after_every_measurement(fakes: Any) -> None:
 
 def test_the_code_on_the_page_makes_the_network(tmp_path: Path) -> None:
     found = tiny_search(budget=2)
-    report = importlib.import_module("anglenas.report.run").report_of(found)
+    report = importlib.import_module("anglenas._report.run").report_of(found)
     names: dict[str, Any] = {}
     exec(report.snippet, names)
     expected = found.best.network()

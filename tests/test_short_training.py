@@ -8,15 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._numerics import derive
+from anglenas._recipe import Recipe
 from anglenas.data import Augmenter, draw_few_shot, open_source, standard_padding
 from anglenas.errors import NetworkError
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.numerics import derive
 from anglenas.probes import Undefined, find_metric
 from anglenas.probes._initialise import initialise
-from anglenas.probes.short_training import SHORT_TRAINING, ShortTraining, cosine
-from anglenas.recipe import Recipe
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.probes._short_training import SHORT_TRAINING, ShortTraining, cosine
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 CELL = NASBENCH201.parse(
     "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_3x3~1|none~2|"

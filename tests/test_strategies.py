@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anglenas._numerics import derive
+from anglenas._plugins import load, names
 from anglenas.errors import UsageError
-from anglenas.numerics import derive
-from anglenas.plugins import load, names
-from anglenas.spaces.nasbench201 import NASBENCH201
+from anglenas.spaces._nasbench201.values import NASBENCH201
 from anglenas.strategies import Request, Trial, distinct
-from anglenas.strategies.exhaustive import EXHAUSTIVE
-from anglenas.strategies.random import RANDOM, RandomSearch
+from anglenas.strategies._exhaustive import EXHAUSTIVE
+from anglenas.strategies._random import RANDOM, RandomSearch
 
 FAKES = Path(__file__).parent / "search_fakes"
 

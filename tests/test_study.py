@@ -11,12 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from anglenas.errors import DataError, SettingError, UnknownNameError
-from anglenas.ranking import guard, parse
-from anglenas.recipe import Recipe
-from anglenas.spaces import CellGraph, is_untrained, live_operations
-from anglenas.spaces.nasbench201 import EDGES, NASBENCH201
-from anglenas.study import (
+from anglenas._recipe import Recipe
+from anglenas._study import (
     Interval,
     Scores,
     Table,
@@ -34,9 +30,13 @@ from anglenas.study import (
     table_1,
     verdict,
 )
-from anglenas.study._choices import draw_anew
-from anglenas.study._correlate import drawn_of
-from anglenas.study._subsets import strata_of
+from anglenas._study.choices import draw_anew
+from anglenas._study.correlation import drawn_of
+from anglenas._study.subsets import strata_of
+from anglenas.errors import DataError, SettingError, UnknownNameError
+from anglenas.ranking import guard, parse
+from anglenas.spaces import CellGraph, is_untrained, live_operations
+from anglenas.spaces._nasbench201.values import EDGES, NASBENCH201
 
 ROOT = Path(__file__).parents[1]
 SIZE = 900

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anglenas._study import read_table
 from anglenas.errors import DataError, UnknownNameError
-from anglenas.spaces.nasbench201 import NASBENCH201
-from anglenas.study import read_table
+from anglenas.spaces._nasbench201.values import NASBENCH201
 
 CELLS = [str(NASBENCH201.at(index)) for index in range(4)]
 

@@ -12,16 +12,17 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from anglenas._blocks.layers import compute_together
 from anglenas.errors import ArchitectureError, SettingError, UsageError
-from anglenas.networks import NetworkConfig, build_network, compute_together
-from anglenas.networks import darts as darts_networks
-from anglenas.networks.nasbench201 import build
+from anglenas.probes._counting import count_parameters
 from anglenas.probes._initialise import initialise
-from anglenas.probes.counting import count_parameters
-from anglenas.spaces import live_operations
-from anglenas.spaces.darts import DARTS, OPERATIONS
-from anglenas.spaces.nasbench201 import EDGES, NASBENCH201
-from anglenas.spaces.supernets import (
+from anglenas.spaces import NetworkConfig, live_operations
+from anglenas.spaces import darts as darts_networks
+from anglenas.spaces._build import build_network
+from anglenas.spaces._darts.values import DARTS, OPERATIONS
+from anglenas.spaces._nasbench201.network import build
+from anglenas.spaces._nasbench201.values import EDGES, NASBENCH201
+from anglenas.spaces._supernets import (
     DARTS_SUPERNET,
     DARTS_SUPERNET_DEEP,
     DARTS_SUPERNET_IMAGENET,

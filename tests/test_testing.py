@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._plugins import names
 from anglenas.data import normalised
-from anglenas.plugins import names
 from anglenas.probes import Metric, find_probe, isolated, metric_names
-from anglenas.spaces.nasbench201 import NASBENCH201, NasBench201
+from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201
 from anglenas.testing import ProbeConformance, SpaceConformance
 from anglenas.testing._networks import KINDS, images_of
 from anglenas.testing._probe import _readings

@@ -18,16 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas.data import ImageSource, from_arrays, split
-from anglenas.errors import (
-    ArchitectureError,
-    DataError,
-    MissingExtraError,
-    SettingError,
-    TrainingError,
-    UsageError,
-)
-from anglenas.evaluation import (
+from anglenas._blocks.layout import layout_of
+from anglenas._evaluation import (
     Machine,
     Subject,
     Trained,
@@ -38,10 +30,19 @@ from anglenas.evaluation import (
     read_weights,
     train,
 )
-from anglenas.evaluation._images import EpochSampler, TrainingSet, open_images
-from anglenas.evaluation._memory import Need, measure_need
-from anglenas.networks import NetworkConfig, layout_of
-from anglenas.numerics import derive
+from anglenas._evaluation.images import EpochSampler, TrainingSet, open_images
+from anglenas._evaluation.memory import Need, measure_need
+from anglenas._numerics import derive
+from anglenas.data import ImageSource, from_arrays, split
+from anglenas.errors import (
+    ArchitectureError,
+    DataError,
+    MissingExtraError,
+    SettingError,
+    TrainingError,
+    UsageError,
+)
+from anglenas.spaces import NetworkConfig
 
 pytest.importorskip("lightning")
 
@@ -430,13 +431,13 @@ def test_too_little_memory_says_which_batch_fits(
     )
     need = measure_need(network.network(1), (3, 8, 8))
     free = need.fixed + 12 * need.per_image
-    monkeypatch.setattr("anglenas.evaluation._lightning.available_bytes", lambda device: free)
+    monkeypatch.setattr("anglenas._evaluation.lightning.available_bytes", lambda device: free)
     with pytest.raises(
         SettingError, match=r"A batch of 16 images needs about .* a batch of 8 fits"
     ):
         run(tmp_path)
     assert run(tmp_path / "small", replace(TINY, batch=8, epochs=1)).history
-    monkeypatch.setattr("anglenas.evaluation._lightning.available_bytes", lambda device: 10)
+    monkeypatch.setattr("anglenas._evaluation.lightning.available_bytes", lambda device: 10)
     with pytest.raises(SettingError, match="not even one image fits"):
         run(tmp_path / "none")
 
@@ -494,7 +495,7 @@ def test_a_missing_package_is_named(
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     for name in ("_diary", "_lightning", "_module"):
-        monkeypatch.delitem(sys.modules, f"anglenas.evaluation.{name}", raising=False)
+        monkeypatch.delitem(sys.modules, f"anglenas._evaluation.{name}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=r"run: pip install 'anglenas\[train\]'") as info:
         run(tmp_path)

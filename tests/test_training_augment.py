@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from anglenas.evaluation._augment import (
+from anglenas._evaluation.augment import (
     _brightness,
     _contrast,
     _hue,

@@ -9,11 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from anglenas.data import ImageSource, augment, from_arrays, load_folder, normalise, open_source
-from anglenas.errors import DataError
-from anglenas.evaluation import TrainingRecipe
-from anglenas.evaluation._augment import cutout
-from anglenas.evaluation._images import (
+from anglenas._evaluation import TrainingRecipe
+from anglenas._evaluation.augment import cutout
+from anglenas._evaluation.images import (
     Draw,
     EpochSampler,
     HeldOutSet,
@@ -21,7 +19,9 @@ from anglenas.evaluation._images import (
     TrainingSet,
     open_images,
 )
-from anglenas.numerics import derive
+from anglenas._numerics import derive
+from anglenas.data import ImageSource, augment, from_arrays, load_folder, normalise, open_source
+from anglenas.errors import DataError
 
 counts = st.integers(1, 200)
 

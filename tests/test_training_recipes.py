@@ -8,9 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anglenas import plugins
-from anglenas.errors import SettingError, UnknownNameError
-from anglenas.evaluation import (
+from anglenas import _plugins as plugins
+from anglenas._evaluation import (
     TRAINING_PRESETS,
     Subject,
     TrainingRecipe,
@@ -18,8 +17,10 @@ from anglenas.evaluation import (
     learning_rate,
     read_training_recipe,
 )
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.plugins import load
+from anglenas._plugins import load
+from anglenas.errors import SettingError, UnknownNameError
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import build_network
 
 # quark0/darts, chenwydj/DARTS_evaluation and D-X-Y/AutoDL-Projects, read there.
 PUBLISHED = {

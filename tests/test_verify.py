@@ -15,8 +15,7 @@ import psutil
 import pytest
 from scipy import stats
 
-from anglenas.errors import SettingError, TrainingError
-from anglenas.evaluation import (
+from anglenas._evaluation import (
     Checked,
     Ranked,
     Run,
@@ -26,9 +25,10 @@ from anglenas.evaluation import (
     read_run,
     verify,
 )
-from anglenas.networks import NetworkConfig
-from anglenas.report import verification_figure, verification_table, write_run, write_verification
-from anglenas.searching import search
+from anglenas._report import verification_figure, verification_table, write_run, write_verification
+from anglenas._searching import search
+from anglenas.errors import SettingError, TrainingError
+from anglenas.spaces import NetworkConfig
 
 pytest.importorskip("lightning")
 
@@ -82,7 +82,7 @@ def verification(accuracies: list[float | None]) -> Verification:
 def chosen(rows: tuple[Ranked, ...], each: int, monkeypatch: pytest.MonkeyPatch) -> Verification:
     """What is chosen to be trained, without training it."""
     monkeypatch.setattr(
-        "anglenas.evaluation._verify._train",
+        "anglenas._evaluation.verification._train",
         lambda one, **_: Checked(one[1], one[0], 0.5, "ok", 0.0),
     )
     run = Run(Path("run"), "digits", ("0", "1"), False, "angle+loss", rows)
@@ -176,7 +176,7 @@ def test_a_search_is_verified_and_taken_up_again(run: Run, tmp_path: Path) -> No
 def test_a_network_that_diverges_is_told_and_the_others_go_on(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anglenas.evaluation import _verify
+    from anglenas._evaluation import _verify
 
     def train(subject: Subject, *arguments: Any, **settings: Any) -> Any:
         if subject.architecture == run.ranked[0].subject.architecture:
@@ -204,7 +204,7 @@ def test_processes_do_not_change_the_result(run: Run, tmp_path: Path) -> None:
 def test_the_command_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from anglenas.cli import main
+    from anglenas._cli import main
 
     arguments = [str(run.folder), "--each", "1", "--recipe", RECIPE, "--workers", "1"]
     monkeypatch.setattr(sys, "argv", ["anglenas", "verify", *arguments])
@@ -238,7 +238,7 @@ import os
 import time
 from pathlib import Path
 
-from anglenas.evaluation._verify import _trained
+from anglenas._evaluation.verification import _trained
 
 
 def job(path):

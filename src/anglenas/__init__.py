@@ -14,12 +14,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anglenas.evaluation import Trained, train, verify
-    from anglenas.export import export_network
-    from anglenas.networks import make_network
-    from anglenas.recipe import Recipe, preset
-    from anglenas.report import write_run
-    from anglenas.searching import Candidate, Found, Measured, score, search
+    from anglenas._evaluation import Trained, train, verify
+    from anglenas._export import export_network
+    from anglenas._measuring.plan import Measured
+    from anglenas._measuring.scores import score
+    from anglenas._recipe import Recipe, preset
+    from anglenas._report import write_run
+    from anglenas._searching import Candidate, Found, search
+    from anglenas.spaces._build import make_network
 
 __all__ = [
     "Candidate",
@@ -41,19 +43,19 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Candidate": "anglenas.searching",
-    "Found": "anglenas.searching",
-    "Measured": "anglenas.searching",
-    "Recipe": "anglenas.recipe",
-    "Trained": "anglenas.evaluation",
-    "export_network": "anglenas.export",
-    "make_network": "anglenas.networks",
-    "preset": "anglenas.recipe",
-    "score": "anglenas.searching",
-    "search": "anglenas.searching",
-    "train": "anglenas.evaluation",
-    "verify": "anglenas.evaluation",
-    "write_run": "anglenas.report",
+    "Candidate": "anglenas._searching",
+    "Found": "anglenas._searching",
+    "Measured": "anglenas._measuring.plan",
+    "Recipe": "anglenas._recipe",
+    "Trained": "anglenas._evaluation",
+    "export_network": "anglenas._export",
+    "make_network": "anglenas.spaces._build",
+    "preset": "anglenas._recipe",
+    "score": "anglenas._measuring.scores",
+    "search": "anglenas._searching",
+    "train": "anglenas._evaluation",
+    "verify": "anglenas._evaluation",
+    "write_run": "anglenas._report",
 }
 
 

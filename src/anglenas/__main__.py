@@ -1,5 +1,5 @@
 """``python -m anglenas`` is the command ``anglenas``."""
 
-from anglenas.cli import main
+from anglenas._cli import main
 
 main()

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from anglenas._measuring import Context, Task
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import ArchitectureError, DataError, NetworkError
-from anglenas.networks import NetworkConfig
 from anglenas.probes import Undefined
-from anglenas.recipe import Recipe
-from anglenas.scoring import Context, Task
+from anglenas.spaces import NetworkConfig
 
 
 class Space:

@@ -10,9 +10,8 @@ import torch
 from torch import nn
 
 from anglenas.errors import ArchitectureError
-from anglenas.networks import NetworkConfig
 from anglenas.probes import Metric, Undefined
-from anglenas.spaces import CellGraph
+from anglenas.spaces import CellGraph, NetworkConfig
 from anglenas.strategies import Request
 
 WIDTHS = range(1, 5)

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 import torch
 
+from anglenas._numerics import derive
 from anglenas.data._base import FewShot, ImageSource, UnreadableImageError
 from anglenas.data._views import of_class
 from anglenas.errors import DataError, SettingError
-from anglenas.numerics import derive
 
 __all__ = ["draw_few_shot"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import platformdirs
 
+from anglenas._plugins import names
 from anglenas.errors import DataError, SettingError
-from anglenas.plugins import names
 
 __all__ = ["Library"]
 

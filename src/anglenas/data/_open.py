@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from anglenas._plugins import load, names
 from anglenas.data._archives import Archive, find_archive
 from anglenas.data._arrays import ArraySource, load_npz, load_npz_held_out
 from anglenas.data._base import ChoosePart, ImageSource
@@ -18,7 +19,6 @@ from anglenas.data._folder import FolderSource, holds_folders, load_folder
 from anglenas.data._library import Library
 from anglenas.data._views import ByClass, of_class, read_part
 from anglenas.errors import DataError, UnknownNameError
-from anglenas.plugins import load, names
 
 __all__ = ["locate", "open_parts", "open_source", "with_flip"]
 

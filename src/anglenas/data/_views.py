@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from anglenas._numerics import derive
 from anglenas.data._base import ChoosePart, ImageSource
 from anglenas.data._pixels import part
 from anglenas.errors import DataError, SettingError
-from anglenas.numerics import derive
 
 __all__ = ["ByClass", "ByPart", "of_class", "read_part", "split", "subset"]
 
@@ -72,7 +72,7 @@ class _View:
 def subset(source: ImageSource, indices: Sequence[int] | NDArray[np.int64]) -> ImageSource:
     """Some images of a source, with its classes and its normalisation; nothing is read or copied.
 
-    >>> from anglenas.data.digits import load
+    >>> from anglenas.data._digits import load
     >>> subset(load(), [0, 1, 10]).labels.tolist()
     [0, 1, 0]
     """
@@ -82,7 +82,7 @@ def subset(source: ImageSource, indices: Sequence[int] | NDArray[np.int64]) -> I
 def of_class(source: ImageSource, number: int) -> ImageSource:
     """The images of one class alone, in their order, listed by the source itself if it can.
 
-    >>> from anglenas.data.digits import load
+    >>> from anglenas.data._digits import load
     >>> len(of_class(load(), 3).labels)
     183
     """
@@ -104,7 +104,7 @@ def read_part(source: ImageSource, index: int, choose: ChoosePart, side: int) ->
     Raises:
         UnreadableImageError: The image is broken.
 
-    >>> from anglenas.data.digits import load
+    >>> from anglenas.data._digits import load
     >>> read_part(load(), 0, lambda width, height: (0, 0, width // 2, height), 16).shape
     torch.Size([1, 16, 16])
     """
@@ -134,7 +134,7 @@ def split(source: ImageSource, fraction: float, seed: int) -> tuple[ImageSource,
         SettingError: The fraction is not between 0 and 1.
         DataError: A class has a single image.
 
-    >>> from anglenas.data.digits import load
+    >>> from anglenas.data._digits import load
     >>> train, validation = split(load(), 0.2, seed=1)
     >>> len(train.labels), len(validation.labels)
     (1438, 359)

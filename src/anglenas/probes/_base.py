@@ -6,8 +6,8 @@ from typing import Any, Literal, Protocol
 
 from torch import nn
 
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot
-from anglenas.recipe import Recipe
 
 __all__ = ["Metric", "Probe", "Record", "Undefined"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from anglenas.numerics import derive
+from anglenas._numerics import derive
 
 __all__ = ["Draw", "fan_in_normal", "fan_out_normal", "initialise", "torch_uniform"]
 

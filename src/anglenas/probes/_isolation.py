@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from anglenas._blocks.layout import layout_of
+from anglenas._numerics import derive
 from anglenas.data import FewShot, normalised
 from anglenas.errors import AnglenasError, DataError, NetworkError
-from anglenas.networks import layout_of
-from anglenas.numerics import derive
 from anglenas.probes._base import Undefined
 from anglenas.probes._initialise import Draw, fan_in_normal, initialise
 from anglenas.probes._outputs import find_classifier, logits_of

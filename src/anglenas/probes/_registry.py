@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import cast
 
+from anglenas._plugins import load, names
 from anglenas.errors import UnknownNameError
-from anglenas.plugins import load, names
 from anglenas.probes._base import Metric, Probe
 
 __all__ = ["find_metric", "find_probe", "metric_names"]

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import DataError, NetworkError
 from anglenas.probes import Metric, Probe, Record, Undefined
-from anglenas.recipe import Recipe
 from anglenas.testing._networks import (
     KINDS,
     Broken,

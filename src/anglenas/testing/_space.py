@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from anglenas.errors import ArchitectureError, UsageError
-from anglenas.networks import NetworkConfig, build_network
-from anglenas.spaces import CellGraph, SearchSpace
+from anglenas.spaces import CellGraph, NetworkConfig, SearchSpace
+from anglenas.spaces._build import build_network
 
 __all__ = ["SpaceConformance"]
 

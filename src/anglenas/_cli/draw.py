@@ -1,0 +1,99 @@
+"""``anglenas draw``."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from anglenas._cli.options import Space
+from anglenas.errors import SettingError
+
+__all__ = ["draw"]
+
+
+def draw(
+    subject: Annotated[
+        str, typer.Argument(help="Text of an architecture, or the folder of a run.")
+    ],
+    out: Annotated[Path, typer.Option(help="File to write: .svg, .png or .pdf.")] = Path(
+        "cell.svg"
+    ),
+    space: Space = "nasbench201",
+) -> None:
+    """Draw the cells or choices of an architecture, or of the best one of a run."""
+    from anglenas._plugins import load
+    from anglenas._report import draw_cells, save_figure
+
+    is_folder = os.path.isdir(subject)  # noqa: PTH112 - Path raises for a text that is too long
+    text, name = _best(Path(subject), space) if is_folder else (subject, space)
+    searched: Any = load("space", name)
+    architecture = _parsed(searched, name, text)
+    save_figure(draw_cells(searched.graphs(architecture), caption=str(architecture)), out)
+    print(out)
+
+
+def _parsed(searched: Any, name: str, text: str) -> Any:
+    """The architecture; a text of another space is told to be one.
+
+    Of a text that no space takes, the mistake is shown that stands furthest to the right: the other
+    spaces did not even get there.
+    """
+    from anglenas._plugins import names
+    from anglenas.errors import ArchitectureError
+
+    try:
+        return searched.parse(text)
+    except ArchitectureError as error:
+        refusals = {other: _refusal(other, text) for other in names("space")}
+        for other, refusal in refusals.items():
+            if refusal is None:
+                raise SettingError(
+                    f"The text is no architecture of {name!r} but one of {other!r}; add --space "
+                    f"{other}."
+                ) from None
+        if os.sep in text and not set(text) & set("|([="):
+            raise SettingError(
+                f"There is no folder {text!r}; give the folder that a search printed, or the text "
+                "of an architecture."
+            ) from None
+        mistakes = [one for one in refusals.values() if isinstance(one, ArchitectureError)]
+        raise max([error, *mistakes], key=lambda one: one.position) from None
+
+
+def _refusal(space: str, text: str) -> Exception | None:
+    """Why a text is no architecture of a space; ``None`` if it is one."""
+    from anglenas._plugins import load
+
+    try:
+        load("space", space).parse(text)
+    except Exception as error:  # the code of a space can be anybody's, and raise anything
+        return error
+    return None
+
+
+def _best(folder: Path, space: str) -> tuple[str, str]:
+    """The best architecture of a run, and the name of its space.
+
+    A folder may be somebody else's: a module that it names is imported only if the user names it.
+    """
+    text, name = _read(folder)
+    if ":" in name and name != space:
+        raise SettingError(
+            f"The run in {str(folder)!r} is of the space {name!r}, which is code to be imported; "
+            "name it with --space too if you trust it."
+        )
+    return text, name
+
+
+def _read(folder: Path) -> tuple[str, str]:
+    import json
+
+    try:
+        best = json.loads((folder / "best.json").read_text())
+        return str(best["architecture"]), str(best["space"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SettingError(
+            f"The folder {str(folder)!r} holds no finished run ({error}); "
+            "give the folder that a search printed."
+        ) from error

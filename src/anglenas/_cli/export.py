@@ -1,0 +1,71 @@
+"""``anglenas export``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anglenas._cli.options import Quiet, Space, split_names
+from anglenas.errors import SettingError
+
+if TYPE_CHECKING:
+    from anglenas._evaluation import Weights
+
+__all__ = ["export"]
+
+
+def export(
+    subject: Annotated[
+        Path, typer.Argument(help="Folder of a search or of a training, or a file of weights.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder. (default: 'export' in the one that was given)")
+    ] = None,
+    formats: Annotated[
+        str,
+        typer.Option(
+            help="Names separated by commas: 'weights' (safetensors), 'python' (source that needs "
+            "PyTorch alone), 'onnx', 'program' (torch.export)."
+        ),
+    ] = "weights,python,onnx,program",
+    weights: Annotated[
+        str, typer.Option(help="'best': of the best epoch; 'last': of the last one.")
+    ] = "best",
+    space: Space = "nasbench201",
+    quiet: Quiet = False,
+) -> None:
+    """Take a network away, as files that need no anglenas.
+
+    Of a search, its best network is taken: as 'anglenas train' trained it, or with fresh weights.
+    Every file is run once, and compared with the network.
+
+    Examples:
+
+        anglenas export runs/photos-nasbench201-1a2b3c
+
+        anglenas export runs/photos-nasbench201-1a2b3c/trained --formats onnx --weights last
+    """  # noqa: D412
+    from anglenas._export import export_network
+
+    if weights not in ("best", "last"):
+        raise SettingError(f"--weights is 'best' or 'last', not {weights!r}.")
+    chosen, remark = _weights(subject, weights, space)
+    folder = out or (subject.parent if subject.is_file() else subject) / "export"
+    written = export_network(chosen, folder, split_names(formats))
+    for one in written:
+        print(one.path if quiet else f"{one.path}  (checked: differs by {one.difference:.1g})")
+    if remark and not quiet:
+        print(f"Note: {remark}")
+
+
+def _weights(subject: Path, which: str, space: str) -> "tuple[Weights, str]":
+    """The network to take away, and what to know about it."""
+    from anglenas._evaluation import read_run, read_weights
+
+    if not subject.is_dir():
+        return read_weights(subject, space), ""
+    for folder in (subject, subject / "trained"):
+        if (path := folder / f"{which}.safetensors").exists():
+            return read_weights(path, space), ""
+    remark = f"its weights are fresh; 'anglenas train {subject}' trains them."
+    return read_run(subject, space).fresh_weights(), remark

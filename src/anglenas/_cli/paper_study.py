@@ -1,0 +1,242 @@
+"""``anglenas paper table1``, ``figure1``, ``figure2`` and ``picks``."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from anglenas._cli.benchmark import (
+    Accuracy,
+    Benchmark,
+    Epochs,
+    Evidence,
+    Guards,
+    Images,
+    JudgingSeed,
+    Out,
+    Replicates,
+    Sample,
+    ScoreFiles,
+    Seeds,
+    Strata,
+    Trainings,
+    gather,
+    print_sheets,
+    read_seeds,
+    show_judging,
+)
+from anglenas._cli.options import PublishedRecipe, Quiet, StoreFile, Workers, split_names
+from anglenas.errors import DataError, SettingError
+
+if TYPE_CHECKING:
+    from anglenas._report import Sheet
+    from anglenas._study import Table
+
+__all__ = ["figure1", "figure2", "picks", "table1"]
+
+_TEST = "cifar10_test"
+_Run = Annotated[int, typer.Option("--run", help="Seed of the run that drew the networks.")]
+_Seed = Annotated[
+    int, typer.Option("--seed", help="Where images, weights and augmentation come from.")
+]
+
+
+def table1(
+    benchmark: Benchmark,
+    accuracy: Accuracy = _TEST,
+    epochs: Epochs = None,
+    trainings: Trainings = None,
+    scores: ScoreFiles = None,
+    data: Images = None,
+    sample: Sample = "seed1,seed2,seed3,top-1000:250",
+    strata: Strata = None,
+    guard: Guards = "off,score",
+    replicates: Replicates = 500,
+    seeds: Seeds = "1",
+    seed: JudgingSeed = 1,
+    recipe: PublishedRecipe = "paper",
+    workers: Workers = None,
+    store: StoreFile = None,
+    out: Out = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure the supplement's table 1 again: Kendall's tau of metrics with test accuracy.
+
+    Shows the published numbers beside ours with their 95 % intervals, and for each whether they
+    agree, disagree, or whether too few networks were measured to tell. Rows of which nothing was
+    measured are left out.
+
+    Measuring the 550 networks of the default sample takes hours: about five on two cores, most of
+    them for the short trainings. What was measured is kept, and the same command goes on where it
+    stopped; --recipe fast takes half of one instead.
+
+    Example:
+
+        anglenas paper table1 --benchmark nasbench201.csv --data cifar10 --out table1
+    """  # noqa: D412
+    from anglenas import _study as study
+    from anglenas._report import prepare_folder, study_notes, table_1_sheets, write_study
+
+    if out is not None:
+        prepare_folder(out)
+    table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
+    if table.split != "test":
+        raise DataError(f"Table 1 is about test accuracies, and {accuracy} is not of test images.")
+    metrics = [row.metric for row in study.TABLE_1]
+    evidence = gather(
+        table, metrics, scores, data, sample, strata, seeds=read_seeds(seeds), quiet=quiet, out=out,
+        recipe=recipe, workers=workers, store=store,
+    )  # fmt: skip
+    known = [metric for metric in metrics if _is_known(metric, evidence)]
+    with show_judging(quiet=quiet) as on_progress:
+        found = study.correlate(
+            evidence.scores, table, known, guards=split_names(guard), strata=evidence.strata,
+            replicates=replicates, seed=seed, on_progress=on_progress,
+        )  # fmt: skip
+    sheets = table_1_sheets(study.table_1(found))
+    missing = [row.name for row in study.TABLE_1 if row.metric not in known]
+    notes = [*evidence.notices, *study_notes(found)]
+    if missing:
+        notes.append(f"Not measured: {', '.join(missing)}.")
+    if out is not None:
+        write_study(found, out)
+    _show(table, sheets, notes, out, "table1")
+
+
+def _is_known(metric: str, evidence: Evidence) -> bool:
+    from anglenas.ranking import parse
+
+    return all(name in one.columns for one in evidence.scores for name in parse(metric).metrics)
+
+
+def _figure(
+    number: int, ranking: Literal["angle", "angle+params"], about: str
+) -> Callable[..., None]:
+    """The command that draws a figure of a ranking's rank index against accuracy."""
+
+    def figure(
+        benchmark: Benchmark,
+        accuracy: Accuracy = "cifar100_test",
+        epochs: Epochs = None,
+        trainings: Trainings = None,
+        scores: ScoreFiles = None,
+        data: Images = None,
+        run: _Run = 1,
+        seed: _Seed = 1,
+        recipe: PublishedRecipe = "paper",
+        workers: Workers = None,
+        store: StoreFile = None,
+        out: Out = Path("figures"),
+        quiet: Quiet = False,
+    ) -> None:
+        from anglenas import _study as study
+        from anglenas._report import place_sheet, places_figure, prepare_folder, save_figure
+
+        folder = prepare_folder(out or Path("figures"))
+        table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
+        evidence = gather(
+            table, ["angle", "loss", "params"], scores, data, f"seed{run}", None,
+            seeds=[seed], quiet=quiet, out=out, recipe=recipe, workers=workers, store=store,
+        )  # fmt: skip
+        places = study.places(evidence.scores[0], table, seed=run)
+        drawn = places_figure(places, ranking, about=f"{table.dataset} {table.split}")
+        for suffix in ("svg", "png", "pdf"):
+            save_figure(drawn, folder / f"figure{number}.{suffix}")
+        _show(table, [place_sheet(places)], evidence.notices, folder, f"figure{number}")
+
+    figure.__name__, figure.__doc__ = f"figure{number}", about
+    return figure
+
+
+figure1 = _figure(
+    1,
+    "angle",
+    """Draw the supplement's figure 1 again: accuracy by rank index, ranked by angle.
+
+    The hundred networks of a random search, without any guard; the one that angle ranks highest is
+    marked and its cell drawn, and so are trivial structures: those with nothing but none, skip and
+    pooling on the ways through the cell.
+
+    Example:
+
+        anglenas paper figure1 --benchmark nasbench201.csv --data cifar100
+    """,
+)
+figure2 = _figure(
+    2,
+    "angle+params",
+    """Draw the supplement's figure 2 again: the networks of figure 1, ranked by angle + #Param.
+
+    Example:
+
+        anglenas paper figure2 --benchmark nasbench201.csv --scores scores.csv
+    """,
+)
+
+
+def picks(
+    benchmark: Benchmark,
+    accuracy: Accuracy = _TEST,
+    epochs: Epochs = None,
+    trainings: Trainings = None,
+    scores: ScoreFiles = None,
+    data: Images = None,
+    runs: Annotated[
+        str, typer.Option(help="Seeds of the runs that drew the networks, with commas between.")
+    ] = "1,2,3",
+    metrics: Annotated[
+        str, typer.Option(help="What to rank by, with commas between.")
+    ] = "params,angle,loss,angle_loss,angle_loss+params",
+    guard: Guards = "off,score",
+    seed: _Seed = 1,
+    recipe: PublishedRecipe = "paper",
+    workers: Workers = None,
+    store: StoreFile = None,
+    out: Out = None,
+    quiet: Quiet = False,
+) -> None:
+    """Search at random among the hundreds that the released code draws, and tell what is picked.
+
+    Each run ranks a hundred networks of NAS-Bench-201; the table shows the accuracy of what each
+    ranking puts first, beside that of #Param alone, the mean and the best of the hundred. All runs
+    are measured with the same images and weights; in the released code these change with the run.
+
+    Example:
+
+        anglenas paper picks --benchmark nasbench201.csv --data cifar10
+    """  # noqa: D412
+    from anglenas import _study as study
+    from anglenas._report import pick_sheet, prepare_folder
+
+    if out is not None:
+        prepare_folder(out)
+    table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
+    rankings, runs_asked = split_names(metrics), read_seeds(runs)
+    if not rankings:
+        raise SettingError("Name at least one ranking, such as --metrics params,angle.")
+    evidence = gather(
+        table, [*rankings, "angle", "loss"], scores, data,
+        ",".join(f"seed{run}" for run in runs_asked), None, seeds=[seed], quiet=quiet, out=out,
+        recipe=recipe, workers=workers, store=store,
+    )  # fmt: skip
+    found = study.picks(
+        evidence.scores[0], table, rankings, seeds=runs_asked, guards=split_names(guard)
+    )
+    _show(table, [pick_sheet(found)], evidence.notices, out, "picks")
+
+
+def _show(
+    table: "Table", sheets: "Sequence[Sheet]", notes: Sequence[str], out: Path | None, name: str
+) -> None:
+    """Print tables, and write them as Markdown and LaTeX."""
+    from anglenas._report import latex, markdown
+
+    print(f"{table.about}\n")
+    print_sheets(sheets, [*table.notices, *notes])
+    if out is not None:
+        text = [f"Accuracies: {table.about}.", "", *map(markdown, sheets)]
+        text += [f"* {note}" for note in dict.fromkeys([*table.notices, *notes])]
+        (out / f"{name}.md").write_text("\n".join([*text, ""]))
+        (out / f"{name}.tex").write_text("\n".join(map(latex, sheets)))
+        print(out)

@@ -1,0 +1,227 @@
+"""``anglenas search``."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anglenas._cli.options import (
+    Data,
+    Device,
+    Flip,
+    Quiet,
+    Scheduler,
+    SearchRecipe,
+    Seed,
+    Space,
+    StoreFile,
+    Strict,
+    TimeLimit,
+    Workers,
+    read_count,
+    split_names,
+)
+from anglenas.errors import AnglenasError
+
+if TYPE_CHECKING:
+    from anglenas._searching import Found
+
+__all__ = ["search"]
+
+_LIMITS = "What is allowed"
+_OUTPUT = "What comes out"
+
+
+def search(
+    data: Data = "digits",
+    space: Space = "nasbench201",
+    strategy: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME[,...]",
+            help="'random', 'exhaustive', 'evolution', or 'prune' (takes operations away from a "
+            "supernet until a cell is left; takes no budget, minutes or limits). Settings can be "
+            "changed: 'evolution,population=50', 'prune,number=2,reading=change'.",
+        ),
+    ] = "random",
+    rank: Annotated[
+        str,
+        typer.Option(
+            help="What ranks candidates: a sum of metrics' ranks such as angle+loss; angle_loss is "
+            "the paper's re-ranked pair, angle_loss+params its ranking, tenas that of TE-NAS; "
+            "z(...) standardises, logrank(...) takes logarithms."
+        ),
+    ] = "z(angle)+z(tse)+z(log(params))",
+    budget: Annotated[
+        int | None, typer.Option(help="Candidates to measure. (default: 60, if no --minutes)")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Time after which no new candidate is started.")
+    ] = None,
+    max_params: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_count,
+            metavar="N[k|M|G]",
+            help="Most parameters, such as 1M.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    max_flops: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_count,
+            metavar="N[k|M|G]",
+            help="Most operations an image, such as 100M (a multiply-add is two).",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    max_latency_ms: Annotated[
+        float | None,
+        typer.Option(
+            help="Most milliseconds an image, measured on this machine with one thread.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    recipe: SearchRecipe = None,
+    metrics: Annotated[
+        str, typer.Option(help="Further metrics to list, separated by commas.")
+    ] = "",
+    guard: Annotated[
+        bool,
+        typer.Option(
+            help="Give what learns nothing an angle and losses behind those of all others: cells "
+            "without a convolution on a way through them and, after 50 iterations, networks whose "
+            "classifier hardly turned."
+        ),
+    ] = True,
+    ties: Annotated[
+        str,
+        typer.Option(
+            help="Equal values: 'average' (of their ranks), 'broken' (by chance), 'dense'."
+        ),
+    ] = "average",
+    seed: Seed = 1,
+    flip: Flip = None,
+    strict: Strict = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    time_limit: TimeLimit = None,
+    device: Device = "cpu",
+    store: StoreFile = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the run. (default: runs/NAME)", rich_help_panel=_OUTPUT),
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=1, help="Candidates to print.", rich_help_panel=_OUTPUT)
+    ] = 10,
+    front: Annotated[
+        str,
+        typer.Option(
+            help="Costs separated by commas, 'params', 'flops' or 'latency': print what is worth "
+            "its cost, that is, what nothing else beats in score at no higher cost.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON.", rich_help_panel=_OUTPUT)
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the architecture that suits some images best.
+
+    Measures candidates by training each for a moment on 10 x 10 of the images, ranks them, and
+    writes a folder with the ranked table, drawings of the best cells and report.html. What was
+    measured is kept: after Ctrl-C or a crash, the same command goes on where it stopped.
+
+    Examples:
+
+        anglenas search
+
+        anglenas search --data photos/ --budget 100 --max-params 1M
+
+        anglenas search --data images.npz --rank 'z(tse)+z(angle)+z(log(params))'
+
+        anglenas search --data photos/ --space darts --strategy prune --rank angle_loss+params
+    """  # noqa: D412
+    from anglenas._cli.progress import show_progress
+
+    settings = {
+        "space": space, "data": data, "rank": rank, "strategy": strategy, "budget": budget,
+        "minutes": minutes, "seed": seed, "recipe": recipe,
+        "metrics": split_names(f"{metrics},{front}"),
+        "max_params": max_params, "max_flops": max_flops, "max_latency_ms": max_latency_ms,
+        "guard": guard, "ties": ties,
+        "flip": flip,
+    }  # fmt: skip
+    with show_progress(quiet=quiet or as_json) as on_progress:
+        # Importing takes a moment, in which Ctrl-C may come already.
+        from anglenas import _searching as searching
+        from anglenas._report import prepare_folder, write_run
+
+        folder = prepare_folder(out or _default_folder(settings))
+        found = searching.search(
+            **settings,  # type: ignore[arg-type]
+            strict=strict,
+            workers=workers,
+            scheduler=scheduler,
+            time_limit=time_limit,
+            device=device,
+            store=store,
+            on_progress=on_progress,
+        )
+        page = write_run(found, folder, _command())
+    _print(found, page, top, split_names(front), as_json=as_json, quiet=quiet)
+    if not found.best.scored:
+        raise AnglenasError(
+            f"None of the {len(found.candidates)} candidates could be scored "
+            f"({found.best.status}); {page} lists why."
+        )
+
+
+def _command() -> str:
+    return shlex.join(["anglenas", *sys.argv[1:]])
+
+
+def _default_folder(settings: Mapping[str, object]) -> Path:
+    """``runs/DATA-SPACE-DIGEST``: one folder for each set of settings."""
+    import hashlib
+
+    digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:6]
+    name = Path(str(settings["data"])).resolve().stem if settings["data"] else "data"
+    space = str(settings["space"]).rpartition(":")[2]
+    return Path("runs") / f"{name}-{space}-{digest}"
+
+
+def _print(
+    found: "Found", page: Path, top: int, costs: Sequence[str], *, as_json: bool, quiet: bool
+) -> None:
+    if as_json:
+        import json
+
+        table = [_finite(row) for row in found.table]
+        content = {
+            "best": str(found.best.architecture) if found.best.scored else None,
+            "report": str(page),
+            "notices": found.remarks,
+            "computed": found.computed,
+            "fronts": {c: [str(one.architecture) for one in found.front(c)] for c in costs},
+            "table": table,
+        }
+        print(json.dumps(content, indent=2, allow_nan=False))
+    elif quiet:
+        if found.best.scored:
+            print(found.best.architecture)
+    else:
+        from anglenas._cli.tables import print_found
+
+        print_found(found, page, top, costs)
+
+
+def _finite(row: dict[str, object]) -> dict[str, object]:
+    """JSON has no infinity: the score of a candidate without one is null."""
+    return row | {"score": None} if row["score"] == -float("inf") else row

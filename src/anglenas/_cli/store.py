@@ -1,0 +1,180 @@
+"""``anglenas store``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from anglenas._cli.options import StoreFile
+from anglenas.errors import SettingError
+
+if TYPE_CHECKING:
+    from anglenas._measuring import Context, StoreInfo
+
+__all__ = ["store"]
+
+store = typer.Typer(
+    help="Look into the file that keeps every score, and bring scores from one to another.",
+    no_args_is_help=True,
+)
+
+_SUFFIXES = {".csv": "csv", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite"}
+
+
+@store.command()
+def info(
+    store: StoreFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell what was measured, how, and how often."""
+    from anglenas._measuring import Store
+
+    with Store.existing(store) as opened:
+        held = opened.info()
+    if as_json:
+        import json
+
+        print(json.dumps(_described(held), indent=2, allow_nan=False))
+    else:
+        _print(held)
+
+
+@store.command()
+def export(
+    out: Annotated[Path, typer.Argument(help="New file: .csv for a table, .sqlite for a copy.")],
+    store: StoreFile = None,
+) -> None:
+    """Write all scores to a new file."""
+    from anglenas._measuring import Store
+
+    kind = _kind(out)
+    if out.exists():
+        raise SettingError(f"{str(out)!r} exists; give the path of a new file.")
+    with Store.existing(store) as opened:
+        (opened.export_csv if kind == "csv" else opened.export_sqlite)(out)
+    print(out)
+
+
+@store.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="What export wrote: .csv or .sqlite.")],
+    store: StoreFile = None,
+) -> None:
+    """Add the scores of a file.
+
+    What was measured already stays as it is; a failure gives way.
+    """
+    _add([file], store)
+
+
+@store.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Stores, or tables that export wrote.")],
+    store: StoreFile = None,
+) -> None:
+    """Add the scores of several files, such as those of several machines."""
+    _add(files, store)
+
+
+def _add(files: list[Path], into: Path | None) -> None:
+    from anglenas._measuring import Store
+
+    kinds = [_kind(file) for file in files]
+    for file in files:
+        if not file.is_file():
+            raise SettingError(f"There is no file {str(file)!r}; give one that export wrote.")
+    with Store(into) as opened:
+        for file, kind in zip(files, kinds, strict=True):
+            if kind == "csv":
+                added = opened.import_csv(file)
+            else:
+                with Store.existing(file) as other:
+                    added = opened.merge(other)
+            print(f"{file}: {added} scores added to {opened.path}")
+
+
+def _kind(file: Path) -> str:
+    if file.suffix.lower() not in _SUFFIXES:
+        raise SettingError(
+            f"The name {str(file)!r} does not tell what is in it; it ends in .csv for a table, "
+            "or in .sqlite, .sqlite3 or .db for a store."
+        )
+    return _SUFFIXES[file.suffix.lower()]
+
+
+def _described(held: "StoreInfo") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "path": str(held.path),
+        "schema": held.version,
+        "bytes": held.size,
+        "scores": held.scores,
+        "contexts": [
+            {
+                **asdict(one.context),
+                "settings": dict(one.context.settings),
+                "recipe_name": _recipe(one.context),
+                "ok": one.ok,
+                "undefined": one.undefined,
+                "failed": one.failed,
+            }
+            for one in held.contexts
+        ],
+    }
+
+
+def _print(held: "StoreInfo") -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("measured", show_lines=True)
+    for name in ("ok", "undefined", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in held.contexts:
+        counts = (f"{count:,}" for count in (one.ok, one.undefined, one.failed))
+        table.add_row(escape("\n".join(_lines(one.context))), *counts)
+    console = Console()
+    if held.contexts:
+        console.print(table)
+    console.print(
+        f"{escape(str(held.path))}: {held.scores:,} scores, {held.size / 1e6:.1f} MB, "
+        f"schema {held.version}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _lines(context: "Context") -> list[str]:
+    """What a context says, for people."""
+    net = context.network
+    lines = [
+        f"{context.probe} (version {context.version}) of {context.space}",
+        f"{net.channels} channels, {net.cells} cells a stage, {net.side} x {net.side} x "
+        f"{net.in_channels} images, {net.num_classes} classes",
+    ]
+    if context.recipe:
+        lines.append(f"recipe {_recipe(context)}, images {context.images}, seed {context.seed}")
+    return [*lines, context.platform]
+
+
+def _recipe(context: "Context") -> str | None:
+    """The text of a recipe as ``--recipe`` takes it: the nearest preset and what is changed."""
+    from anglenas._recipe import PRESETS
+
+    if not context.recipe:
+        return None
+    mine = dict(context.settings)
+    name, preset = min(PRESETS.items(), key=lambda item: len(_changes(mine, item[1].settings())))
+    return ",".join([name, *_changes(mine, preset.settings())])
+
+
+def _changes(mine: dict[str, Any], preset: dict[str, Any]) -> list[str]:
+    names = sorted(mine.keys() | preset.keys())
+    switches = {True: "yes", False: "no"}
+    return [
+        f"{one}={switches[value] if isinstance(value, bool) else value}"
+        for one in names
+        if (value := mine.get(one)) != preset.get(one)
+    ]

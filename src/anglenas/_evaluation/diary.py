@@ -1,0 +1,137 @@
+"""What is kept of a training while it runs: history, weights, checkpoints. Needs Lightning."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from anglenas._evaluation.checkpoints import checkpoint_path, drop_old
+from anglenas._evaluation.heads import without_auxiliary
+from anglenas._evaluation.history import Epoch, TrainingProgress, best_epoch, history_csv
+from anglenas._evaluation.module import Training
+from anglenas._evaluation.schedule import drop_path_rate
+from anglenas._evaluation.weights import BEST, LAST, Weights
+
+__all__ = ["Diary"]
+
+_HISTORY = "history.csv"
+
+
+class Diary(Callback):
+    """Writes history, weights and a checkpoint after every epoch, and tells how far it is.
+
+    Args:
+        folder: Where to.
+        blank: What the files of weights say of the network, with tensors that do not matter.
+        settings: Everything that the weights depend on, as JSON has it; part of a checkpoint.
+        report: Called after every step and every epoch.
+        notices: What a user should know, a sentence each.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        blank: Weights,
+        settings: Mapping[str, Any],
+        report: Callable[[TrainingProgress], None],
+        notices: tuple[str, ...] = (),
+    ) -> None:
+        self.folder, self.blank, self.settings = folder, blank, settings
+        self.report, self.notices = report, notices
+        self.history: list[Epoch] = []
+        self.loss = float("nan")
+        self.started = self.began = time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The history, and what is trained; both are part of a checkpoint."""
+        return {
+            "settings": dict(self.settings),
+            "history": [asdict(epoch) for epoch in self.history],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """The history of a checkpoint."""
+        self.history = [Epoch(**epoch) for epoch in state_dict["history"]]
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The clock of the epoch starts."""
+        self.began = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Tell of a step."""
+        self.loss = float(outputs["loss"])
+        self._tell(trainer, batch_idx + 1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the epoch."""
+        assert isinstance(pl_module, Training)
+        self.history.append(self._epoch(pl_module))
+        for logger in trainer.loggers:
+            logger.log_metrics(_logged(self.history[-1]), step=trainer.current_epoch)
+        if trainer.is_global_zero:
+            self._write(pl_module)
+        self._checkpoint(trainer)
+        self._tell(trainer, int(trainer.num_training_batches))
+
+    def _epoch(self, module: Training) -> Epoch:
+        confusion = module.confusion.compute()
+        optimizer: Any = module.optimizers()
+        return Epoch(
+            number=module.current_epoch,
+            lr=optimizer.param_groups[0]["lr"],
+            drop_path=drop_path_rate(module.recipe, module.current_epoch),
+            train_loss=float(module.train_loss.compute()),
+            train_accuracy=float(module.train_accuracy.compute()),
+            valid_loss=float(module.valid_loss.compute()),
+            valid_accuracy=int(confusion.trace()) / int(confusion.sum()),
+            valid_top5=float(module.valid_top5.compute()),
+            seconds=time.perf_counter() - self.began,
+        )
+
+    def _write(self, module: Training) -> None:
+        last = self.history[-1]
+        results = {"epoch": last.number, "accuracy": last.valid_accuracy}
+        weights = replace(self.blank, tensors=without_auxiliary(module.network), results=results)
+        weights.save(self.folder / LAST)
+        if best_epoch(self.history) is last:
+            weights.save(self.folder / BEST)
+        temporary = self.folder / f".{_HISTORY}"
+        temporary.write_text(history_csv(self.history))
+        temporary.replace(self.folder / _HISTORY)
+
+    def _checkpoint(self, trainer: Trainer) -> None:
+        path = checkpoint_path(self.folder, trainer.current_epoch)
+        temporary = path.with_suffix(".part")
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            temporary.replace(path)
+            drop_old(self.folder)
+        trainer.strategy.barrier()
+
+    def _tell(self, trainer: Trainer, step: int) -> None:
+        self.report(
+            TrainingProgress(
+                epoch=trainer.current_epoch,
+                epochs=int(trainer.max_epochs or 0),
+                step=step,
+                steps=int(trainer.num_training_batches),
+                loss=self.loss,
+                seconds=time.perf_counter() - self.started,
+                history=tuple(self.history),
+                notices=self.notices,
+            )
+        )
+
+
+def _logged(epoch: Epoch) -> dict[str, float]:
+    """The values of an epoch by name, as TensorBoard groups them."""
+    return {
+        "/".join(name.split("_", 1)) if name.startswith(("train_", "valid_")) else name: value
+        for name, value in asdict(epoch).items()
+        if name != "number"
+    }

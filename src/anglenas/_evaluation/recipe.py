@@ -1,0 +1,171 @@
+"""The frozen settings of a training from scratch, the published ones by name."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, get_args
+
+from anglenas._recipe import read_changes
+from anglenas.errors import SettingError, UnknownNameError
+
+__all__ = ["TRAINING_PRESETS", "TrainingRecipe", "read_training_recipe"]
+
+Schedule = Literal["constant", "cosine", "linear", "exponential"]
+Crop = Literal["none", "padded", "resized"]
+
+_AT_LEAST_1 = ("epochs", "batch")
+_SHARES = ("decay", "drop_path", "label_smoothing", "momentum")
+_LEAST = {"side": 4} | dict.fromkeys(_AT_LEAST_1, 1)
+_MOST = {"hue": 0.5} | dict.fromkeys(_SHARES, 1.0)
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """How a network is trained from scratch, by SGD.
+
+    Attributes:
+        name: What the recipe is called.
+        space: The space whose networks it trains; empty for the one that was searched in. DARTS has
+            four kinds of networks, and the text of an architecture is the same for all of them.
+        epochs: Passes through the images.
+        batch: Images of a step, on all devices together.
+        channels: Width of the network; 0 is the width that was searched for.
+        cells: Cells per stage; 0 as for ``channels``.
+        side: Side of the images in pixels. Larger images are reduced; of smaller ones, files are
+            enlarged and arrays kept.
+        margin: Pixels more than ``side`` that images to validate with are read with, before their
+            centre is cut out.
+        lr: Learning rate.
+        schedule: How the rate falls, epoch by epoch; see :func:`learning_rate`.
+        decay: What an ``"exponential"`` schedule multiplies the rate by.
+        warmup: Epochs in which the rate rises, to its largest in the last of them.
+        momentum: Momentum.
+        nesterov: Whether it is Nesterov's.
+        weight_decay: On every parameter, biases and BatchNorm included.
+        clip: Largest norm of all gradients together; 0 for any.
+        auxiliary: Weight of the auxiliary head's loss; 0 for no such head.
+        drop_path: Probability that a path is dropped in the last epoch; see
+            :func:`drop_path_rate`.
+        label_smoothing: Share of the target that all classes have in common.
+        crop: ``"padded"`` for a window of the zero-padded image, ``"resized"`` for a random part
+            of the whole image at the size of ``side``, or ``"none"``.
+        cutout: Side of the square that is blanked; 0 for none.
+        brightness: How far brightness varies, 0 to 1 around the image's own.
+        contrast: How far contrast varies.
+        saturation: How far saturation varies.
+        hue: How far hue varies, in turns around the circle of colours, up to 0.5.
+
+    Raises:
+        SettingError: A setting does not fit.
+    """
+
+    name: str = "custom"
+    space: str = ""
+    epochs: int = 30
+    batch: int = 64
+    channels: int = 0
+    cells: int = 0
+    side: int = 32
+    margin: int = 0
+    lr: float = 0.1
+    schedule: Schedule = "cosine"
+    decay: float = 0.97
+    warmup: int = 0
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 5e-4
+    clip: float = 0.0
+    auxiliary: float = 0.0
+    drop_path: float = 0.0
+    label_smoothing: float = 0.0
+    crop: Crop = "padded"
+    cutout: int = 0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, str | bool):
+                continue
+            least, most = _LEAST.get(name, 0), _MOST.get(name, float("inf"))
+            if not least <= value <= most:
+                bounds = f"of at least {least:g}" + f" and at most {most:g}" * (name in _MOST)
+                raise SettingError(f"A training needs {name} {bounds}, not {value}.")
+        for name, choices in (("schedule", get_args(Schedule)), ("crop", get_args(Crop))):
+            if getattr(self, name) not in choices:
+                raise SettingError(
+                    f"{name} is one of {', '.join(choices)}, not {getattr(self, name)!r}."
+                )
+
+    @property
+    def jitter(self) -> tuple[float, float, float, float]:
+        """How far brightness, contrast, saturation and hue vary."""
+        return self.brightness, self.contrast, self.saturation, self.hue
+
+    def settings(self) -> dict[str, int | float | str | bool]:
+        """Everything that changes the training, which is all but the name."""
+        settings = asdict(self)
+        del settings["name"]
+        return settings
+
+
+_DARTS_CIFAR10 = TrainingRecipe(
+    name="darts-cifar10", space="darts", epochs=600, batch=96, channels=36, cells=6, lr=0.025,
+    weight_decay=3e-4, clip=5.0, auxiliary=0.4, drop_path=0.2, cutout=16,
+)  # fmt: skip
+_DARTS_IMAGENET = TrainingRecipe(
+    name="darts-imagenet", space="darts_imagenet", epochs=250, batch=128, channels=48, cells=4,
+    side=224, margin=32, lr=0.1, schedule="exponential", decay=0.97, weight_decay=3e-5, clip=5.0,
+    auxiliary=0.4, label_smoothing=0.1, crop="resized", brightness=0.4, contrast=0.4,
+    saturation=0.4, hue=0.2,
+)  # fmt: skip
+
+TRAINING_PRESETS: dict[str, TrainingRecipe] = {
+    recipe.name: recipe
+    for recipe in (
+        TrainingRecipe(name="quick", side=64, nesterov=True, label_smoothing=0.1),
+        TrainingRecipe(
+            name="nasbench201", space="nasbench201", epochs=200, batch=256, channels=16, cells=5,
+            lr=0.1, nesterov=True, weight_decay=5e-4,
+        ),
+        _DARTS_CIFAR10,
+        replace(_DARTS_CIFAR10, name="tenas-cifar10", space="darts_tenas", drop_path=0.3),
+        _DARTS_IMAGENET,
+        replace(
+            _DARTS_IMAGENET, name="tenas-imagenet", space="darts_tenas_imagenet", batch=768,
+            lr=0.5, schedule="cosine", warmup=5, auxiliary=0.0,
+        ),
+    )
+}  # fmt: skip
+"""The recipes that have a name.
+
+``quick`` is for small machines and one's own images. ``nasbench201`` is the benchmark's (Dong &
+Yang, ICLR 2020, arXiv 2001.00326, table 1; D-X-Y/AutoDL-Projects). The ``darts-`` ones are those
+of DARTS (Liu, Simonyan & Yang, ICLR 2019, arXiv 1806.09055; quark0/darts), the ``tenas-`` ones
+those of TE-NAS (Chen, Gong & Wang, ICLR 2021, arXiv 2102.11535) as chenwydj/DARTS_evaluation has
+them; its instructions train 800 epochs on CIFAR-10.
+"""
+
+
+def read_training_recipe(text: str, default: str = "quick") -> TrainingRecipe:
+    """The recipe that a text describes: a preset's name, changed fields, or both.
+
+    Args:
+        text: Such as ``"quick"``, ``"darts-cifar10,epochs=50"`` or ``"epochs=10,lr=0.05"``.
+        default: The preset that is changed if the text names none.
+
+    Raises:
+        UnknownNameError: There is no such preset or field.
+        SettingError: A value is not of its field's type, or does not fit.
+
+    >>> read_training_recipe("nasbench201,epochs=12").batch
+    256
+    """
+    first, *rest = [part.strip() for part in text.split(",")]
+    name, changes = (default, [first, *rest]) if "=" in first else (first or default, rest)
+    if name not in TRAINING_PRESETS:
+        raise UnknownNameError("training recipe", name, TRAINING_PRESETS)
+    if not changes:
+        return TRAINING_PRESETS[name]
+    changed = read_changes(TrainingRecipe(), changes, "field of a training recipe", {"name"})
+    return replace(TRAINING_PRESETS[name], **{"name": f"{name}*", **changed})

@@ -1,0 +1,249 @@
+"""Training from scratch, from the architecture to its weights."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from anglenas._evaluation.checkpoints import newest, read_checkpoint
+from anglenas._evaluation.heads import equip
+from anglenas._evaluation.history import Confusion, TrainingProgress
+from anglenas._evaluation.images import HeldOutSet, Images, PartSampler, open_images
+from anglenas._evaluation.machine import Machine
+from anglenas._evaluation.recipe import TrainingRecipe, read_training_recipe
+from anglenas._evaluation.subject import Subject
+from anglenas._evaluation.trained import Trained
+from anglenas._evaluation.weights import BEST, Weights, read_weights
+from anglenas._numerics import platform
+from anglenas._plugins import load
+from anglenas._searching import Candidate
+from anglenas.data import ImageSource, open_parts, split, with_flip
+from anglenas.errors import DataError, SettingError, needs_extra
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import standard_sizes
+
+__all__ = ["train"]
+
+_SETTINGS = "training.json"
+
+
+def train(
+    subject: Subject | Candidate | str,
+    data: str | Path | ImageSource,
+    folder: str | Path,
+    *,
+    recipe: str | TrainingRecipe = "quick",
+    space: str = "nasbench201",
+    seed: int = 1,
+    flip: bool | None = None,
+    validation: float = 0.1,
+    machine: Machine | None = None,
+    on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
+) -> Trained:
+    """Train a network from scratch, or go on with a training that was interrupted.
+
+    What is random in an epoch comes from the seed and the epoch's number. A training that was
+    killed, and is started again with the same arguments, repeats the epoch that it was in, and
+    ends with the same weights as one that was not: bit for bit on one CPU with as many threads.
+
+    Args:
+        subject: A candidate of a search such as ``found.best``; or the text of an architecture.
+        data: As in :func:`anglenas.search`. Images of ``val`` or ``test`` are held out.
+        folder: Where history, weights and checkpoints go; made if it is missing.
+        recipe: A recipe, or a text such as ``"nasbench201,epochs=12"`` (see
+            :func:`read_training_recipe`).
+        space: The space that a text is of, unless the recipe names one.
+        seed: Where all randomness comes from.
+        flip: Whether a mirrored image is still one of its class; by default the data set says.
+        validation: Share of the images to hold out, if the data hold out none.
+        machine: Where it runs; by default on one GPU if there is one, else on the CPU.
+        on_progress: Called after every step.
+
+    Raises:
+        MissingExtraError: A package of the extra ``train`` is not installed.
+        ArchitectureError: The text is no architecture of the space.
+        UsageError: Something else asked for does not fit; its subclasses say what.
+        TrainingError: The loss is not finite.
+    """
+    with needs_extra("train"):
+        from anglenas._evaluation.diary import Diary
+        from anglenas._evaluation.lightning import fit
+
+    recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
+    images = _open(data, flip, recipe, validation, seed)
+    chosen = _subject(subject, recipe.space or space).resized(recipe, **_shape(images[0], recipe))
+    machine = machine or Machine()
+    settings = _settings(chosen, recipe, seed, machine, *images)
+    folder = _prepared(Path(folder), settings)
+    checkpoint, fallbacks = newest(folder)
+    if checkpoint:
+        _check_same(checkpoint, settings)
+    notices = (*images[0].notices, *images[1].notices, *fallbacks)
+    network = chosen.network(seed)
+    equip(network, recipe, seed)
+    diary = Diary(folder, _blank(chosen, images[0]), settings, on_progress, notices)
+    fit(network, recipe, seed, images, diary, machine, checkpoint)
+    return Trained(
+        folder=folder,
+        subject=chosen,
+        recipe=recipe,
+        seed=seed,
+        data=settings["data"],
+        history=tuple(diary.history),
+        confusion=_confusion(read_weights(folder / BEST, chosen.space), images[1], recipe),
+        notices=notices,
+    )
+
+
+def _subject(subject: Subject | Candidate | str, space: str) -> Subject:
+    match subject:
+        case Subject():
+            return subject
+        case Candidate():
+            return Subject.of(subject)
+        case str():
+            return Subject(space, subject, NetworkConfig(**standard_sizes(load("space", space))))
+
+
+# The images.
+
+
+def _open(
+    data: str | Path | ImageSource,
+    flip: bool | None,
+    recipe: TrainingRecipe,
+    validation: float,
+    seed: int,
+) -> tuple[Images, Images]:
+    """The images to train on, and those to validate with."""
+    source, held_out = open_parts(data)
+    if held_out is None:
+        source, held_out = split(source, validation, seed)
+    if flip is not None:
+        source = with_flip(source, flip)
+    if recipe.crop == "resized":  # parts are cut from whole images, read anew each time
+        return (
+            open_images(source, recipe.side, enlarge=True, most=0),
+            open_images(held_out, recipe.side + recipe.margin, enlarge=True),
+        )
+    return open_images(source, recipe.side), open_images(held_out, recipe.side + recipe.margin)
+
+
+def _shape(images: Images, recipe: TrainingRecipe) -> dict[str, int]:
+    channels, side, _ = images.shape
+    return {
+        "num_classes": len(images.source.class_names),
+        "in_channels": channels,
+        "side": side,
+    }
+
+
+@torch.inference_mode()
+def _confusion(weights: Weights, images: Images, recipe: TrainingRecipe) -> Confusion:
+    """What trained weights make of images that were held out."""
+    network, classes = weights.network(), len(weights.class_names)
+    batches = HeldOutSet(images, recipe.side, weights.mean, weights.std)
+    matrix = np.zeros((classes, classes), np.int64)
+    for numbers in PartSampler(len(images.labels), recipe.batch):
+        pixels, labels = batches[numbers]
+        found = network(pixels).argmax(1)
+        np.add.at(matrix, (labels.numpy(), found.numpy()), 1)
+    return Confusion(matrix, weights.class_names)
+
+
+# The folder.
+
+
+def _settings(
+    subject: Subject,
+    recipe: TrainingRecipe,
+    seed: int,
+    machine: Machine,
+    images: Images,
+    held_out: Images,
+) -> dict[str, Any]:
+    """Everything that the weights depend on, as JSON gives it back; of the machine, only that."""
+    content = {
+        "subject": asdict(subject),
+        "recipe": {"name": recipe.name, **recipe.settings()},
+        "training": {"seed": seed, "precision": machine.precision},
+        "data": {
+            "name": images.source.name,
+            "class_names": images.source.class_names,
+            "images to train on": len(images.labels),
+            "images held out": len(held_out.labels),
+            "mean": images.mean,
+            "std": images.std,
+            "flip": images.source.flip,
+        },
+    }
+    read_back: dict[str, Any] = json.loads(json.dumps(content))
+    return read_back
+
+
+def _prepared(folder: Path, settings: Mapping[str, Any]) -> Path:
+    """Make the folder, which holds one training, and note there what is trained.
+
+    Raises:
+        SettingError: It holds another training, or cannot be written.
+        DataError: It holds one of images with other classes.
+    """
+    path = folder / _SETTINGS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            versions = {"numerics": platform(), "threads": torch.get_num_threads()}
+            path.write_text(json.dumps({"settings": settings, **versions}, indent=2) + "\n")
+        theirs = json.loads(path.read_text())["settings"]
+        differences = list(_differences(theirs, settings))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingError(
+            f"The folder {str(folder)!r} cannot be trained in ({error}); choose another one."
+        ) from error
+    if "class_names" in differences:
+        raise DataError(_other_classes(folder, theirs["data"], settings["data"]))
+    if differences:
+        raise SettingError(
+            f"The folder {str(folder)!r} holds another training, which differs in "
+            f"{', '.join(differences)}; choose another folder, or delete that one."
+        )
+    return folder
+
+
+def _check_same(checkpoint: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse a checkpoint that was put into the folder of another training."""
+    diary = read_checkpoint(checkpoint)["callbacks"]["Diary"]
+    try:
+        differences = list(_differences(diary["settings"], settings))
+    except (KeyError, TypeError):
+        differences = ["settings that it does not tell"]
+    if differences:
+        raise SettingError(
+            f"The checkpoint {str(checkpoint)!r} is of another training, which differs in "
+            f"{', '.join(differences)}; delete it, or choose another folder."
+        )
+
+
+def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
+    for part, values in ours.items():
+        yield from (name for name, value in values.items() if theirs[part][name] != value)
+
+
+def _other_classes(folder: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    return (
+        f"The training in {str(folder)!r} is of images with the classes "
+        f"{_listed(theirs['class_names'])}, and these have {_listed(ours['class_names'])}; give "
+        "the same images, or another folder."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:5]) + f", ... ({len(names)} in all)" * (len(names) > 5)
+
+
+def _blank(subject: Subject, images: Images) -> Weights:
+    return Weights(subject, {}, tuple(images.source.class_names), images.mean, images.std)

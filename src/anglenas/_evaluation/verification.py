@@ -1,0 +1,280 @@
+"""Does a ranking hold? Some of its networks trained for a short, equal budget."""
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cached_property, partial
+from multiprocessing import connection
+from pathlib import Path
+from threading import Thread
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anglenas._evaluation.machine import Machine
+from anglenas._evaluation.recipe import TrainingRecipe, read_training_recipe
+from anglenas._evaluation.runs import Ranked, Run, read_run
+from anglenas._evaluation.training import train
+from anglenas._numerics import derive, single_thread
+from anglenas.errors import SettingError, TrainingError, needs_extra
+from anglenas.ranking import kendall_tau
+
+__all__ = ["Agreement", "Checked", "Place", "Verification", "verify"]
+
+Place = Literal["top", "middle", "bottom"]
+
+_BASELINE = "params"
+_REPLICATES = 1000
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A candidate that was trained.
+
+    Attributes:
+        ranked: What the search said of it.
+        place: From which part of the ranking it is.
+        accuracy: Share of the images held out that it classifies rightly after the last epoch;
+            ``None`` if it could not be trained.
+        status: ``"ok"``, or why it could not be trained.
+        seconds: How long its training took; outside of every comparison.
+    """
+
+    ranked: Ranked
+    place: Place
+    accuracy: float | None
+    status: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well an order agrees with accuracies.
+
+    Attributes:
+        tau: Kendall's tau-b; NaN if all are equal.
+        low: Lower end of its 95 % interval, by the bootstrap over networks.
+        high: Upper end.
+    """
+
+    tau: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A ranking, and accuracies.
+
+    Attributes:
+        run: The search.
+        recipe: How its networks were trained.
+        seed: Where all randomness came from.
+        checked: Those that were trained, by rank.
+        left_out: How many trivial or unscored candidates were not considered.
+    """
+
+    run: Run
+    recipe: TrainingRecipe
+    seed: int
+    checked: tuple[Checked, ...]
+    left_out: int
+
+    @cached_property
+    def agreements(self) -> Mapping[str, Agreement]:
+        """How well the ranking orders the networks, how well their parameters do, and the gain.
+
+        What could not be trained counts as worse than all that could. Networks from both ends of a
+        ranking are easier to order than networks at random, so all three are larger than they would
+        be over all candidates.
+        """
+        accuracy = self._column(lambda one: one.accuracy)
+        scores = self._column(lambda one: one.ranked.score)
+        params = self._column(lambda one: one.ranked.values.get(_BASELINE))
+
+        def taus(chosen: NDArray[np.intp]) -> tuple[float, float, float]:
+            pair = [kendall_tau(order[chosen], accuracy[chosen]) for order in (scores, params)]
+            return pair[0], pair[1], pair[0] - pair[1]
+
+        count = len(accuracy)
+        rng = np.random.default_rng(derive(self.seed, "bootstrap"))
+        replicates = np.array([taus(rng.integers(count, size=count)) for _ in range(_REPLICATES)]).T
+        names = (self.run.expression, _BASELINE, "gain")
+        values = taus(np.arange(count))
+        return {
+            name: Agreement(value, *_interval(column))
+            for name, value, column in zip(names, values, replicates, strict=True)
+        }
+
+    @cached_property
+    def means(self) -> Mapping[Place, float]:
+        """Mean accuracy of the networks of each part of the ranking that could be trained."""
+        means = {}
+        for place in dict.fromkeys(one.place for one in self.checked):
+            known = [
+                c.accuracy for c in self.checked if c.place == place and c.accuracy is not None
+            ]
+            means[place] = float(np.mean(known)) if known else float("nan")
+        return means
+
+    def _column(self, read: Callable[[Checked], float | None]) -> NDArray[np.float64]:
+        values = [read(one) for one in self.checked]
+        return np.array([np.nan if value is None else value for value in values])
+
+
+def _interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
+    known = replicates[~np.isnan(replicates)]
+    if not len(known):
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def verify(
+    run: Run | str | Path,
+    *,
+    each: int = 5,
+    data: str | Path | None = None,
+    recipe: str | TrainingRecipe = "quick,epochs=5",
+    space: str = "",
+    seed: int = 1,
+    validation: float = 0.1,
+    workers: int | None = None,
+    machine: Machine | None = None,
+    folder: str | Path | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Verification:
+    """Train networks from the top, the middle and the bottom of a finished search.
+
+    Every network is trained by the same recipe with the same seed on the same images. Each has a
+    folder of its own: what is trained is not trained again, and what was interrupted goes on.
+
+    Args:
+        run: The search, or its folder.
+        each: Networks from each of the three parts of the ranking.
+        data: The images, as in :func:`anglenas.search`; by default those that were searched on.
+        recipe: The budget; see :func:`read_training_recipe`.
+        space: The space, if it is named as ``"module:name"``.
+        seed: Where all randomness comes from.
+        validation: Share of the images to hold out, if the data hold out none.
+        workers: Processes with one thread each; by default one a core. A script that calls this
+            needs ``if __name__ == "__main__":``, as with all processes of Python.
+        machine: Where each process trains; by default on the CPU.
+        folder: Where trainings go; by default ``verify`` in that of the search.
+        on_progress: Called after every training, with how many are done, and of how many.
+
+    Raises:
+        MissingExtraError: A package of the extra ``train`` is not installed.
+        UsageError: Something asked for does not fit; its subclasses say what.
+    """
+    with needs_extra("train"):
+        import lightning  # noqa: F401 - before processes are started that would all say so
+    searched = run if isinstance(run, Run) else read_run(run, space)
+    recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
+    images = _images(searched, data)
+    worth = [one for one in searched.ranked if one.score is not None and not one.guarded]
+    chosen = _choose(worth, each)
+    base = Path(folder) if folder else searched.folder / "verify"
+    job = partial(
+        _train, images=str(images), flip=searched.flip if data is None else None, recipe=recipe,
+        seed=seed, validation=validation, machine=machine or Machine("cpu", loaders=0),
+        folder=base,
+    )  # fmt: skip
+    done: dict[int, Checked] = {}
+    for one in _trained(job, chosen, workers):
+        done[one.ranked.rank] = one
+        on_progress(len(done), len(chosen))
+    checked = tuple(done[one.rank] for _, one in chosen)
+    return Verification(searched, recipe, seed, checked, len(searched.ranked) - len(worth))
+
+
+def _images(run: Run, data: str | Path | None) -> str | Path:
+    images = data if data is not None else run.data
+    if not images:
+        raise SettingError(
+            f"The search in {str(run.folder)!r} does not tell where its images are; name them."
+        )
+    return images
+
+
+def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Place, Ranked]]:
+    """The first, the middle and the last of a ranking, best first."""
+    if each < 1:
+        raise SettingError(f"{each} networks from each part prove nothing; train 1 at least.")
+    if len(worth) < 3 * each:
+        raise SettingError(
+            f"The search has {len(worth)} candidates that are scored and not trivial, too few to "
+            f"take {each} from each of its three parts; take {len(worth) // 3}, or search more."
+        )
+    start = (len(worth) - each) // 2
+    parts: tuple[tuple[Place, Sequence[Ranked]], ...] = (
+        ("top", worth[:each]),
+        ("middle", worth[start : start + each]),
+        ("bottom", worth[-each:]),
+    )
+    return [(place, one) for place, part in parts for one in part]
+
+
+def _trained(
+    job: Callable[[tuple[Place, Ranked]], Checked],
+    chosen: Sequence[tuple[Place, Ranked]],
+    workers: int | None,
+) -> Iterator[Checked]:
+    """The networks as they are trained, by processes of one thread each."""
+    count = min(len(os.sched_getaffinity(0)) if workers is None else workers, len(chosen))
+    if count <= 1:
+        yield from map(job, chosen)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, context, _end_with_parent) as pool:
+        futures = [pool.submit(job, one) for one in chosen]
+        try:
+            yield from (future.result() for future in as_completed(futures))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is killed, and cannot say so itself.
+
+    Else its training would go on, in a folder that the same command is to go on in.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
+
+
+def _train(
+    chosen: tuple[Place, Ranked],
+    *,
+    images: str,
+    flip: bool | None,
+    recipe: TrainingRecipe,
+    seed: int,
+    validation: float,
+    machine: Machine,
+    folder: Path,
+) -> Checked:
+    """Train one network; what goes wrong with it alone is its status."""
+    place, one = chosen
+    digest = hashlib.sha256(one.subject.architecture.encode()).hexdigest()[:8]
+    try:
+        with single_thread():
+            trained = train(
+                one.subject, images, folder / f"rank{one.rank:04d}-{digest}", recipe=recipe,
+                seed=seed, flip=flip, validation=validation, machine=machine,
+            )  # fmt: skip
+    except TrainingError as error:
+        return Checked(one, place, None, f"failed: {error}", 0.0)
+    seconds = sum(epoch.seconds for epoch in trained.history)
+    return Checked(one, place, trained.last.valid_accuracy, "ok", seconds)

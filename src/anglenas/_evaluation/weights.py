@@ -1,0 +1,132 @@
+"""Weights of a trained network as a file that says what network they are of."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from anglenas._evaluation.subject import Subject, check_space
+from anglenas.errors import SettingError, TrainingError, needs_extra
+from anglenas.spaces import NetworkConfig
+
+__all__ = ["BEST", "LAST", "Weights", "read_weights"]
+
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+_KEY = "anglenas"
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The weights of a network, and what is needed to use it.
+
+    Attributes:
+        subject: The network.
+        tensors: Its parameters and buffers by name.
+        class_names: What its outputs stand for.
+        mean: Mean of each channel of the images, in units of 0 to 1; subtracted first.
+        std: Standard deviation of each channel, by which they are divided then.
+        results: What is known of it, such as its accuracy.
+    """
+
+    subject: Subject
+    tensors: Mapping[str, torch.Tensor]
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+    def network(self) -> nn.Module:
+        """The network with these weights, in evaluation mode.
+
+        Raises:
+            SettingError: The weights are those of another network.
+        """
+        with torch.random.fork_rng(devices=[]):
+            network = self.subject.network()
+        try:
+            network.load_state_dict(dict(self.tensors))
+        except RuntimeError as error:
+            raise SettingError(
+                f"The weights are not those of {self.subject.architecture} at its size "
+                f"({_first_difference(network, self.tensors)}); give the file of this network."
+            ) from error
+        return network.eval()
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file, whole or not at all.
+
+        Raises:
+            MissingExtraError: safetensors is not installed.
+        """
+        with needs_extra("train"):
+            from safetensors.torch import save
+        facts = {
+            "space": self.subject.space,
+            "architecture": self.subject.architecture,
+            "network": asdict(self.subject.config),
+            "class_names": self.class_names,
+            "mean": self.mean,
+            "std": self.std,
+            "results": self.results,
+        }
+        tensors = {
+            name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()
+        }
+        content = save(tensors, {_KEY: json.dumps(facts, allow_nan=False)})
+        temporary = path.with_name(f".{path.name}")
+        temporary.write_bytes(content)
+        temporary.replace(path)
+
+
+def read_weights(path: Path, space: str = "") -> Weights:
+    """The weights in a file that :meth:`Weights.save` wrote; nothing in it is run.
+
+    Args:
+        path: The file.
+        space: The space, if it is named as ``"module:name"``: a file may be somebody else's, and
+            no module is imported because a file names it.
+
+    Raises:
+        MissingExtraError: safetensors is not installed.
+        TrainingError: The file is broken, or holds something else.
+        SettingError: There is no such file, or its space is code that was not named.
+    """
+    with needs_extra("train"):
+        from safetensors import SafetensorError, safe_open
+    if not path.is_file():
+        raise SettingError(f"There is no file {str(path)!r}; give weights that a training wrote.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})[_KEY])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return _weights(facts, tensors, path, space)
+    except SettingError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{str(path)!r} holds no weights that a training wrote ({error}); train again."
+        ) from error
+
+
+def _weights(
+    facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], path: Path, space: str
+) -> Weights:
+    check_space(facts["space"], space, path)
+    subject = Subject(facts["space"], facts["architecture"], NetworkConfig(**facts["network"]))
+    return Weights(
+        subject, tensors, tuple(facts["class_names"]), tuple(facts["mean"]), tuple(facts["std"]),
+        facts["results"],
+    )  # fmt: skip
+
+
+def _first_difference(network: nn.Module, tensors: Mapping[str, torch.Tensor]) -> str:
+    wanted = network.state_dict()
+    for name in sorted(wanted.keys() ^ tensors.keys()):
+        return f"{name} is {'missing' if name in wanted else 'left over'}"
+    name = next(n for n in wanted if wanted[n].shape != tensors[n].shape)
+    return f"{name} is {tuple(tensors[name].shape)} and not {tuple(wanted[name].shape)}"

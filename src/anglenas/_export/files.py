@@ -1,0 +1,125 @@
+"""A network taken away, in one or several formats."""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from anglenas._evaluation import Weights, read_weights
+from anglenas._export.formats import Run, write_onnx, write_program
+from anglenas._export.source import network_source
+from anglenas.errors import AnglenasError, SettingError, UnknownNameError
+
+__all__ = ["FORMATS", "Exported", "export_network"]
+
+_TOLERANCE = 1e-4
+_CHECKED = 3  # images that each format is run on
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that a network was written to.
+
+    Attributes:
+        format: Its format.
+        path: The file.
+        difference: The largest difference of a logit from the network's own.
+    """
+
+    format: str
+    path: Path
+    difference: float
+
+
+def _write_weights(weights: Weights, path: Path) -> Run:
+    weights.save(path)
+    return read_weights(path, weights.subject.space).network()
+
+
+def _write_source(weights: Weights, path: Path) -> Run:
+    path.write_text(network_source(weights))
+    stored = path.with_name(_FILES["weights"])
+    weights.save(stored)
+    module = _imported(path)
+    network: Run = module.load(stored)
+    return network
+
+
+def _imported(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("exported_network", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_FILES = {
+    "weights": "weights.safetensors",
+    "python": "network.py",
+    "onnx": "network.onnx",
+    "program": "network.pt2",
+}
+_WRITERS: dict[str, Callable[[Weights, Path], Run]] = {
+    "weights": _write_weights,
+    "python": _write_source,
+    "onnx": write_onnx,
+    "program": write_program,
+}
+
+FORMATS = tuple(_FILES)
+"""``weights``: safetensors; ``python``: source that imports only torch; ``onnx``; ``program``:
+``torch.export``."""
+
+
+def export_network(
+    weights: Weights, folder: str | Path, formats: Sequence[str] = FORMATS
+) -> tuple[Exported, ...]:
+    """Write a network so that it can be used without anglenas, and run each file to check it.
+
+    Args:
+        weights: The network and its weights.
+        folder: Where to; made if it is missing.
+        formats: Names from :data:`FORMATS`.
+
+    Returns:
+        What was written.
+
+    Raises:
+        MissingExtraError: A package of the extra ``export`` is not installed.
+        SettingError: The folder cannot be written, or the space writes no source.
+        UnknownNameError: There is no such format.
+        AnglenasError: A file computes something else than the network.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise UnknownNameError("format", name, FORMATS)
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tuple(_export(weights, name, folder / _FILES[name]) for name in formats)
+    except OSError as error:
+        raise SettingError(
+            f"The folder {str(folder)!r} cannot be written ({error.strerror}); choose another one."
+        ) from error
+
+
+def _export(weights: Weights, name: str, path: Path) -> Exported:
+    run = _WRITERS[name](weights, path)
+    config = weights.subject.config
+    generator = torch.Generator().manual_seed(0)
+    shape = (_CHECKED, config.in_channels, config.side, config.side)
+    images = torch.randn(shape, generator=generator)
+    with torch.inference_mode():
+        expected = weights.network()(images)
+        difference = float((run(images) - expected).abs().max())
+    allowed = _TOLERANCE * max(1.0, float(expected.abs().max()))
+    if not difference <= allowed:
+        raise AnglenasError(
+            f"{str(path)!r} computes logits that differ by {difference:.2g} from the network's "
+            f"own; leave the format {name!r} out, and tell the developers of anglenas."
+        )
+    return Exported(name, path, difference)

@@ -1,0 +1,121 @@
+"""From a task to its outcome, in whatever process it is called."""
+
+import importlib
+import socket
+import time
+from functools import cache
+from typing import Any
+
+import torch
+
+from anglenas._measuring.task import Context, Outcome, Task, load, plain
+from anglenas._numerics import derive, single_thread
+from anglenas._plugins import resolve
+from anglenas._recipe import Recipe
+from anglenas.data import FewShot
+from anglenas.errors import NetworkError, SettingError, UsageError, WorkersError
+from anglenas.probes import Probe, Record, Undefined
+from anglenas.spaces import NetworkConfig
+
+__all__ = ["compute", "warm_up"]
+
+
+def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu") -> Outcome:
+    """Build the network of a task, measure it with one thread, and say what came of it.
+
+    What goes wrong with one candidate is its status, so that a run goes on: ``Undefined`` gives
+    ``"undefined: ..."``, and every other exception (also ``NetworkError``, ``MemoryError`` and
+    ``SystemExit``) gives ``"failed: ..."``. What was asked wrongly is raised, because it would hit
+    every candidate.
+
+    Args:
+        task: The task.
+        batch: The images that the context names; ``None`` for a probe that uses none.
+        device: Where the network is put; probes bring the images there.
+
+    Raises:
+        UsageError: The space, its builder or the probe does not exist, the subject is no
+            architecture, or the probe or builder says that its settings do not fit.
+        WorkersError: The probe or the space has another version here than where the task was made.
+    """
+    started = time.perf_counter()
+    status, record = _measure(task, batch, torch.device(device))
+    return Outcome(task, status, record, time.perf_counter() - started, socket.gethostname())
+
+
+def warm_up() -> None:
+    """Import torch's compiler, which torch does when it first counts operations or optimises.
+
+    It takes a second or more, which would be part of the first task's seconds, and count against
+    its time limit.
+    """
+    importlib.import_module("torch._dynamo")
+
+
+def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[str, Record | None]:
+    probe, space = _probe(task.context), _space(task.context)
+    subject = space.subject(task.subject)
+    build = _builder(space.builder)
+    images = batch if probe.uses_images else _blank(task.context.network)
+    if images is None or (probe.uses_images and images.fingerprint != task.context.images):
+        raise SettingError(f"The task asks for the images {task.context.images}; pass these.")
+    recipe = Recipe(**dict(task.context.settings))  # type: ignore[arg-type]
+    try:
+        with single_thread(), torch.random.fork_rng(devices=[]):
+            # For weights that no probe draws anew, such as a user's own parameters.
+            torch.manual_seed(derive(task.context.seed or 0, "build"))
+            network = build(subject, task.context.network)
+            if device.type != "cpu":
+                network.to(device)
+            return "ok", plain(probe.measure(network, images, recipe, task.context.seed or 0))
+    except Undefined as reason:
+        return f"undefined: {_line(reason)}", None
+    except (Exception, SystemExit) as error:
+        if isinstance(error, UsageError) and not isinstance(error, NetworkError):
+            raise
+        return f"failed: {type(error).__name__}: {_line(error)}", None
+
+
+def _probe(context: Context) -> Probe:
+    probe: Probe = load("probe", context.probe)
+    _check_version("probe", context.probe, probe.version, context.version)
+    return probe
+
+
+def _space(context: Context) -> Any:
+    space = load("space", context.space)
+    version = getattr(space, "version", 1)
+    _check_version("space", context.space, version, context.space_version)
+    return space
+
+
+def _check_version(kind: str, name: str, here: int, asked: int) -> None:
+    if here != asked:
+        raise WorkersError(
+            f"The {kind} {name!r} has version {here} on {socket.gethostname()}, and {asked} is "
+            "asked for; install the same release, or the same file, on both machines."
+        )
+
+
+@cache
+def _builder(name: str) -> Any:
+    return resolve("builder", name)
+
+
+def _blank(config: NetworkConfig) -> FewShot:
+    """One black image, for a probe that looks at the shape alone."""
+    channels = config.in_channels
+    return FewShot(
+        images=torch.zeros(1, channels, config.side, config.side, dtype=torch.uint8),
+        labels=torch.zeros(1, dtype=torch.int64),
+        class_names=("blank",),
+        mean=(0.0,) * channels,
+        std=(1.0,) * channels,
+        flip=False,
+    )
+
+
+def _line(error: BaseException) -> str:
+    """The first line of a message, short enough for a table and in characters that UTF-8 has."""
+    first = (str(error).strip().splitlines() or [""])[0][:300]
+    return first.encode("utf-8", "replace").decode()

@@ -1,0 +1,193 @@
+"""How much memory a measurement takes, before it takes it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psutil
+import torch
+from distributed.system import MEMORY_LIMIT
+from torch import nn
+
+from anglenas._blocks.layers import compute_together
+from anglenas._recipe import PRESETS, Recipe
+from anglenas.errors import AnglenasError, SettingError
+from anglenas.probes import NUMBERS_AT_ONCE
+from anglenas.spaces import NetworkConfig, SearchSpace
+from anglenas.spaces._build import build_network
+
+__all__ = ["check_memory", "gradients_memory", "training_memory"]
+
+_COPIES = 4  # of each weight: the network's own, and the trained copy's with gradient and momentum
+_MOST = 2**63  # bytes: more than PyTorch can count
+# Gradients on their way, the operations' own buffers, and the copies in which operations that are
+# computed together stand side by side: 1.3 to 2.5 were measured, the most of NAS-Bench-201.
+_MORE = 2.5
+_PROCESS = 0.4e9  # bytes of a worker that has imported PyTorch and measured something tiny
+
+
+def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images: int) -> int:
+    """About how many bytes a training takes.
+
+    The weights, and what the forward pass saves for the backward one, are counted on a network
+    without memory (PyTorch's device ``meta``), so that it does not matter how large it is. That is
+    multiplied by 2.5 for what comes and goes.
+
+    Args:
+        space: Any search space.
+        text: The text of an architecture.
+        config: Size of its network.
+        images: Images in a batch; 0 if nothing is trained, but weights are there and copied.
+
+    Returns:
+        0 if it cannot be told: the network does not run like this. Measuring says what it is.
+
+    >>> from anglenas._plugins import load
+    >>> space = load("space", "nasbench201_supernet")
+    >>> small = training_memory(space, str(space.full()), NetworkConfig(channels=4, cells=1), 10)
+    >>> large = training_memory(space, str(space.full()), NetworkConfig(channels=8, cells=1), 10)
+    >>> 1.9 < large / small < 4
+    True
+    """
+    weights, saved = _counted(space, text, config, images)
+    return round((_MORE if images else 1) * (_COPIES * weights + saved))
+
+
+def gradients_memory(
+    space: SearchSpace, text: str, config: NetworkConfig, images: int, rows: int
+) -> int:
+    """About how many bytes metrics of gradients take, such as the NTK.
+
+    Twice what :func:`training_memory` estimates, since gradients can be differentiated again, and
+    twice the gradients that are kept side by side.
+
+    Args:
+        space: Any search space.
+        text: The text of an architecture.
+        config: Size of its network.
+        images: Images in a batch.
+        rows: Of how many images gradients by all weights are kept side by side.
+
+    Returns:
+        0 if it cannot be told.
+    """
+    weights, saved = _counted(space, text, config, images)
+    jacobian = min(rows * weights, 4 * NUMBERS_AT_ONCE)
+    return 2 * (round(_MORE * (_COPIES * weights + saved)) + jacobian)
+
+
+def _counted(space: SearchSpace, text: str, config: NetworkConfig, images: int) -> tuple[int, int]:
+    """Bytes of the weights, and of what a forward pass saves; none if the network does not run."""
+    try:
+        with torch.device("meta"):
+            network = build_network(space, text, config).train()
+        saved = _saved_by(network, images, config) if images else 0
+    except AnglenasError:
+        raise
+    except Exception as error:  # the network can be the user's: its code can raise anything
+        return (_MOST if "overflow" in str(error) else 0), 0
+    return sum(p.numel() * p.element_size() for p in network.parameters()), saved
+
+
+def _saved_by(network: nn.Module, images: int, config: NetworkConfig) -> int:
+    """Bytes that the forward pass of a network on ``meta`` saves for the backward one."""
+    with torch.device("meta"):
+        together = compute_together(network)
+        batch = torch.zeros(images, config.in_channels, config.side, config.side)
+    with _saved() as sizes:
+        kept = together(batch)  # noqa: F841 - what is saved lives as long as the result
+    return sum(sizes.values())
+
+
+@contextmanager
+def _saved() -> Iterator[dict[int, int]]:
+    """Bytes of every storage that is saved for a backward pass inside, each counted once."""
+    sizes: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if not tensor.is_leaf or not tensor.requires_grad:
+            sizes[storage._cdata] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        yield sizes
+
+
+def check_memory(
+    estimate: Callable[[NetworkConfig], int],
+    config: NetworkConfig,
+    workers: int,
+    what: str,
+    recipe: Recipe,
+) -> None:
+    """Make sure that a measurement fits into the memory of this machine, once for each worker.
+
+    Args:
+        estimate: Bytes of one, by the size of the network; 0 if they cannot be told.
+        config: The size.
+        workers: Processes that measure at once, which take memory of their own; 0 for this one.
+        what: What it does with the supernet, in words.
+        recipe: Where the size comes from.
+
+    Raises:
+        SettingError: It does not; tells which settings to change.
+    """
+    free = min(psutil.virtual_memory().available, MEMORY_LIMIT)
+    own = _PROCESS if workers else 0
+
+    def fit(needed: int) -> bool:
+        return bool((needed + own) * max(workers, 1) <= free)
+
+    needed = estimate(config)
+    if fit(needed):
+        return
+    less = _smaller(recipe, config, lambda one: (known := estimate(one)) > 0 and fit(known))
+    raise SettingError(
+        f"To {what} takes about {_gigabytes(needed + own)}"
+        f"{f' in each of {workers} workers' if workers > 1 else ''}, and {_gigabytes(free)} "
+        "are free; give the recipe fewer channels, cells or images, or a smaller resolution"
+        f"{f', such as --recipe {less}' if less else ''}"
+        f"{', or use fewer workers' if workers > 1 else ''}."
+    )
+
+
+def _smaller(
+    recipe: Recipe, config: NetworkConfig, fits: Callable[[NetworkConfig], bool]
+) -> str | None:
+    """The text of the largest recipe that fits: of fewer channels, then of one and fewer pixels.
+
+    ``None`` if there is none, or no preset that it is a change of.
+    """
+    base = PRESETS.get(recipe.name.removesuffix("*"))
+    widths = list(_halves(config.channels, least=1))
+    narrow = widths[-1] if widths else config.channels
+    # Smaller images are never enlarged, so that the side to begin with is theirs.
+    sides = _halves(config.side, least=4)
+    sizes = [(one, recipe.resolution, replace(config, channels=one)) for one in widths]
+    sizes += [(narrow, one, replace(config, channels=narrow, side=one)) for one in sides]
+    fitting = (one for one in sizes if fits(one[-1]))
+    if base is None or (found := next(fitting, None)) is None:
+        return None
+    return _text(replace(recipe, channels=found[0], resolution=found[1]), base)
+
+
+def _halves(number: int, least: int) -> Iterator[int]:
+    while (number := number // 2) >= least:
+        yield number
+
+
+def _text(recipe: Recipe, base: Recipe) -> str:
+    """What :func:`anglenas._recipe.read_recipe` reads as a recipe that is a change of a preset."""
+    given = recipe.settings() | {"repeats": recipe.repeats}
+    changed = {name: value for name, value in given.items() if value != getattr(base, name)}
+    switches = {True: "yes", False: "no"}
+    written = (
+        f"{name}={switches[value] if isinstance(value, bool) else value}"
+        for name, value in changed.items()
+    )
+    return ",".join([base.name, *written])
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.3g} GB"

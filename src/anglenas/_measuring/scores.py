@@ -1,0 +1,221 @@
+"""Metrics of one network, or of a few architectures."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from anglenas._measuring.arguments import checked
+from anglenas._measuring.plan import (
+    Measured,
+    draw_repeats,
+    make_plan,
+    notices_of,
+    read_metrics,
+    refuse_if_none_fits,
+    repeat_seed,
+)
+from anglenas._measuring.scorer import Scorer
+from anglenas._measuring.setup import choose_recipe, choose_space, open_data, open_scorer
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Outcome, Task
+from anglenas._numerics import single_thread
+from anglenas._plugins import load
+from anglenas._recipe import Recipe
+from anglenas.data import FewShot, ImageSource
+from anglenas.errors import AnglenasError
+from anglenas.probes import Probe, Record, Undefined, find_metric, find_probe
+from anglenas.probes._short_training import ShortTraining
+from anglenas.spaces import NetworkConfig
+
+__all__ = ["score", "score_architectures", "score_many"]
+
+DEFAULT_METRICS = ("angle", "loss", "params")
+
+
+@checked
+def score(
+    subject: nn.Module | str | Any,
+    data: str | Path | ImageSource = "digits",
+    *,
+    metrics: Iterable[str] = DEFAULT_METRICS,
+    space: Any = "nasbench201",
+    recipe: str | Recipe | None = None,
+    seed: int = 1,
+    flip: bool | None = None,
+    strict: bool = False,
+    store: str | Path | Store | None = None,
+    classifier: str | None = None,
+) -> Measured:
+    """The metrics of one network.
+
+    Args:
+        subject: Any ``torch.nn.Module`` from ``(B, C, S, S)`` images to ``(B, K)`` logits, which
+            stays as it is; or an architecture of the space, or its text.
+        data: As in :func:`anglenas.search`.
+        metrics: Names of the metrics.
+        space: The space that an architecture is of.
+        recipe: As in :func:`anglenas.search`.
+        seed: Where all randomness comes from.
+        flip: As in :func:`anglenas.search`.
+        strict: As in :func:`anglenas.search`.
+        store: Where scores of architectures are kept; modules have no address and no store.
+        classifier: Name of a module's prediction layer, whose turning is the angle; by default
+            its last linear layer that runs.
+
+    Returns:
+        ``values`` and ``spreads`` by metric, the ``reasons`` why one has no value, and notices.
+
+    Raises:
+        UsageError: Something asked for does not fit; its subclasses say what.
+        StoreError: The store cannot be used.
+
+    >>> module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+    >>> score(module, metrics=["params"]).values
+    {'params': 1490}
+    """
+    if not isinstance(subject, nn.Module):
+        return score_many(
+            [subject], data, metrics=metrics, space=space, recipe=recipe, seed=seed, flip=flip,
+            strict=strict, store=store, workers=0,
+        )[0]  # fmt: skip
+    source = open_data(data, flip)
+    recipe = choose_recipe(recipe)
+    batches = draw_repeats(source, recipe, seed, strict=strict)
+    measured = _score_module(subject, batches, tuple(metrics), recipe, seed, classifier)
+    return replace(measured, notices=(*notices_of(batches), *recipe.caution))
+
+
+@checked
+def score_many(
+    architectures: Iterable[str | Any],
+    data: str | Path | ImageSource = "digits",
+    *,
+    metrics: Iterable[str] = DEFAULT_METRICS,
+    space: Any = "nasbench201",
+    recipe: str | Recipe | None = None,
+    seed: int = 1,
+    flip: bool | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    time_limit: float | None = None,
+    device: str = "cpu",
+    store: str | Path | Store | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Measured]:
+    """The metrics of many architectures; those that compute the same function share one training.
+
+    Args:
+        architectures: Architectures of the space, or their texts.
+        data: As in :func:`anglenas.search`, like all that is not named here.
+        metrics: Names of the metrics.
+        space: The space that the architectures are of.
+        recipe: How to measure.
+        seed: Where all randomness comes from.
+        flip: Whether a mirrored image is still one of its class.
+        strict: Whether an unreadable image is an error.
+        workers: Processes; by default one a core. 0 measures in this process.
+        scheduler: Address of a Dask scheduler whose workers to use instead.
+        time_limit: Seconds that one measurement may take.
+        device: Where networks are measured.
+        store: Where scores are kept.
+        on_progress: Called after every measurement with how many are done, and with how many
+            there are.
+
+    Returns:
+        What was measured of each, in their order.
+
+    Raises:
+        UsageError: Something asked for does not fit; its subclasses say what. A network that cannot
+            be measured is one of them only if none can.
+        StoreError: The store cannot be used.
+        WorkersError: The workers cannot be used.
+
+    >>> plain, *_ = score_many(["|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"],
+    ...                        metrics=["params"], workers=0, store=":memory:")
+    >>> plain.values
+    {'params': 73018}
+    """
+    source = open_data(data, flip)
+    recipe = choose_recipe(recipe)
+    name = choose_space(space)
+    parse = load("space", name).parse
+    parsed = [parse(str(one)) for one in architectures]
+    batches = draw_repeats(source, recipe, seed, strict=strict)
+    with open_scorer(store, workers, scheduler, time_limit, device) as scorer:
+        measured = score_architectures(
+            parsed, name, len(source.class_names), batches, metrics, recipe, seed,
+            scorer, device=device, on_progress=on_progress,
+        )  # fmt: skip
+    notices = (*notices_of(batches), *recipe.caution)
+    return [replace(one, notices=notices) for one in measured]
+
+
+def score_architectures(
+    architectures: Sequence[Any],
+    space: str,
+    num_classes: int,
+    batches: Sequence[FewShot],
+    metrics: Iterable[str],
+    recipe: Recipe,
+    seed: int,
+    scorer: Scorer,
+    *,
+    device: str = "cpu",
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Measured]:
+    """The metrics of some architectures, in their order; see :func:`score_many`."""
+    target = NetworkConfig(
+        num_classes=num_classes,
+        in_channels=batches[0].images.shape[1],
+        side=batches[0].images.shape[-1],
+    )
+    plan = make_plan(space, metrics, batches, target, recipe, seed, device)
+    tasks = dict.fromkeys(task for one in architectures for task in plan.tasks(one))
+    outcomes: dict[Task, Outcome] = {}
+    for outcome in scorer.outcomes(tasks, plan.batches):
+        outcomes[outcome.task] = outcome
+        on_progress(len(outcomes), len(tasks))
+    measured = [plan.read(one, outcomes) for one in architectures]
+    refuse_if_none_fits(measured)
+    return measured
+
+
+def _score_module(
+    network: nn.Module,
+    batches: Sequence[FewShot],
+    names: Sequence[str],
+    recipe: Recipe,
+    seed: int,
+    classifier: str | None,
+) -> Measured:
+    metrics = [find_metric(name) for name in names]
+    by_probe = {}
+    for name in dict.fromkeys(metric.probe for metric in metrics):
+        probe = find_probe(name)
+        if isinstance(probe, ShortTraining):
+            probe = replace(probe, classifier=classifier)
+        repeats = batches if probe.uses_images else batches[:1]
+        by_probe[name] = [
+            _measure(probe, network, batch, recipe, repeat_seed(seed, repeat))
+            for repeat, batch in enumerate(repeats)
+        ]
+    return read_metrics(metrics, by_probe)
+
+
+def _measure(
+    probe: Probe, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int
+) -> Record | str:
+    try:
+        with single_thread():
+            return probe.measure(network, batch, recipe, seed)
+    except Undefined as reason:
+        return f"undefined: {reason}"
+    except AnglenasError:
+        raise
+    except Exception as error:  # the module is the caller's: it can raise anything
+        first = (str(error).strip().splitlines() or [""])[0]
+        return f"failed: {type(error).__name__}: {first}"

@@ -1,0 +1,204 @@
+"""What is to be measured, and what came of it: values that travel between processes."""
+
+import hashlib
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache, cached_property
+from typing import Any, Self
+
+from anglenas import _plugins as plugins
+from anglenas._measuring.devices import platform_of
+from anglenas._recipe import Recipe
+from anglenas.probes import Record
+from anglenas.spaces import NetworkConfig
+
+__all__ = ["Context", "Outcome", "Task", "load", "machine_bound", "plain"]
+
+# Reading all entry points takes longer than counting the parameters of a network.
+load = cache(plugins.load)
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything of a score's address but the architecture.
+
+    Two measurements with equal contexts and subjects give the same record, bit for bit. What a
+    probe does not depend on is absent, so that its records are shared: a probe that uses no images
+    has no recipe, no images and no seed.
+
+    Attributes:
+        space: Name that :func:`anglenas._plugins.load` finds the space under.
+        probe: Name that it finds the probe under.
+        version: The probe's version.
+        network: Size of the network.
+        platform: Release of torch, and instructions of the CPU or kind of the device; for times,
+            the name of the machine too.
+        layout: Version of the plan of memory layouts.
+        recipe: Fingerprint of the recipe; empty if absent.
+        settings: The recipe's settings, sorted by name; empty if absent.
+        images: Fingerprint of the images; empty if absent.
+        seed: Where all randomness of the measurement comes from; ``None`` if absent.
+        space_version: The space's version.
+    """
+
+    space: str
+    probe: str
+    version: int
+    network: NetworkConfig
+    platform: str
+    layout: int
+    recipe: str = ""
+    settings: tuple[tuple[str, int | float | str], ...] = ()
+    images: str = ""
+    seed: int | None = None
+    space_version: int = 1
+
+    @classmethod
+    def of(
+        cls,
+        space: str,
+        probe: str,
+        network: NetworkConfig,
+        *,
+        recipe: Recipe,
+        images: str,
+        seed: int,
+        layout: int = 1,
+        device: str = "cpu",
+    ) -> Self:
+        """The context of a measurement on this kind of CPU, or on a kind of device.
+
+        What the probe does not use is left out.
+
+        Raises:
+            UnknownNameError: No such probe is registered.
+            SettingError: There is no such device.
+        """
+        measure = load("probe", probe)
+        platform = platform_of(device)
+        if machine_bound(probe):
+            platform += f", {socket.gethostname()}"
+        context = cls(
+            space, probe, measure.version, network, platform, layout,
+            space_version=getattr(load("space", space), "version", 1),
+        )  # fmt: skip
+        if not measure.uses_images:
+            return context
+        return replace(
+            context,
+            recipe=recipe.fingerprint,
+            settings=tuple(sorted(recipe.settings().items())),
+            images=images,
+            seed=seed,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The context that :attr:`json` describes."""
+        values = json.loads(text)
+        values["network"] = NetworkConfig(**values["network"])
+        values["settings"] = tuple((name, value) for name, value in values["settings"])
+        return cls(**values)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)  # which is computed once, however often a task is looked up
+
+    @cached_property
+    def json(self) -> str:
+        """One line of JSON, the same for equal contexts."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @cached_property
+    def digest(self) -> str:
+        """Thirty-two hexadecimal digits, the same for equal contexts."""
+        return hashlib.sha256(self.json.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One measurement to be made.
+
+    Attributes:
+        context: What is measured, on what, and how.
+        subject: The canonical text of the architecture for a probe that measures the function,
+            its own text for a probe that measures the network as written.
+    """
+
+    context: Context
+    subject: str
+
+    @classmethod
+    def of(cls, context: Context, architecture: Any) -> Self:
+        """The task that measures an architecture, the same for two that the probe sees as one."""
+        if load("probe", context.probe).subject == "network":
+            return cls(context, str(architecture))
+        return cls(context, load("space", context.space).canonical(architecture))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task.
+
+    Attributes:
+        task: The task.
+        status: ``"ok"``, ``"undefined: reason"`` or ``"failed: reason"``.
+        record: What the probe measured; ``None`` unless the status is ``"ok"``.
+        seconds: How long it took; outside every comparison, like ``host``.
+        host: Name of the machine.
+
+    Raises:
+        ValueError: The status is none of the three, or does not fit the record.
+    """
+
+    task: Task
+    status: str
+    record: Record | None = field(default=None, hash=False)
+    seconds: float = field(default=0.0, compare=False)
+    host: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if self.status != "ok" and not self.status.startswith(("undefined: ", "failed: ")):
+            raise ValueError(f"A status is ok, undefined or failed, not {self.status!r}.")
+        if (self.status == "ok") != (self.record is not None):
+            raise ValueError("A record belongs to the status ok, and to no other.")
+
+    @property
+    def final(self) -> bool:
+        """Whether measuring again would give the same; a failure may be the machine's."""
+        return not self.status.startswith("failed: ")
+
+
+def machine_bound(probe: str) -> bool:
+    """Whether what a probe measures depends on the machine and the moment."""
+    return getattr(load("probe", probe), "machine_bound", False)
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON gives it back, so that a stored record equals a fresh one.
+
+    A float that is not finite becomes ``None``: JSON has no word for it.
+
+    >>> plain({"angle": 0.5, "losses": (2.3, float("nan"))})
+    {'angle': 0.5, 'losses': [2.3, None]}
+
+    Raises:
+        TypeError: The value is nothing that JSON can hold.
+    """
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return float(value) if abs(value) < float("inf") else None
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case Mapping():
+            return {_key(key): plain(item) for key, item in value.items()}
+    raise TypeError(f"A record holds what JSON can hold, which a {type(value).__name__} is not.")
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"The keys of a record are texts, which {key!r} is not.")
+    return key

@@ -1,0 +1,172 @@
+"""From a finished search to its folder: page, table, drawings, settings."""
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from anglenas import _numerics as numerics
+from anglenas._plugins import load
+from anglenas._report.model import Column, Row, RunReport
+from anglenas._report.page import write_report
+from anglenas._report.render import remove, write_bytes
+from anglenas._searching import Candidate, Found
+from anglenas.errors import SettingError
+from anglenas.probes import find_metric
+
+__all__ = ["prepare_folder", "report_of", "write_run"]
+
+_DRAWN = 3
+
+
+def prepare_folder(folder: Path | str) -> Path:
+    """Make sure that a run's folder can be written, before hours are spent on the run.
+
+    Raises:
+        SettingError: It cannot.
+    """
+    folder = Path(folder)
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingError(
+            f"The run folder {str(folder)!r} cannot be written ({error.strerror}); "
+            "choose another one."
+        ) from error
+    return folder
+
+
+def write_run(found: Found, folder: Path | str, command: str = "") -> Path:
+    """Write everything that a search found: page, table, best architecture, drawings, settings.
+
+    A search by pruning also writes ``pruning.csv``, with a row for each removal that was tried.
+
+    Args:
+        found: The result.
+        folder: Where to; made if it is missing. Files of an earlier run there are replaced.
+        command: What repeats the run; shown on the page.
+
+    Returns:
+        The page, ``report.html``.
+
+    Raises:
+        SettingError: The folder cannot be written.
+    """
+    folder = prepare_folder(folder)
+    report = report_of(found, command)
+    write_bytes(folder / "run.json", _settings(found, report).encode())
+    if found.pruning:
+        write_bytes(folder / "pruning.csv", _rows(found.pruning).encode())
+    else:
+        remove(folder / "pruning.csv")
+    return write_report(report, folder)
+
+
+def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def report_of(found: Found, command: str = "") -> RunReport:
+    """The plain values that a page shows of a search."""
+    space = load("space", found.space)
+    return RunReport(
+        title=f"Networks for {found.data}",
+        command=command,
+        space=found.space,
+        data=found.data,
+        rank_expression=found.rank,
+        recipe=found.recipe.name,
+        recipe_settings=found.recipe.settings() | {"repeats": found.recipe.repeats},
+        calibrated=found.recipe.calibrated,
+        seed=found.seed,
+        columns=tuple(_column(name) for name in found.best.values),
+        rows=tuple(_row(one) for one in found.candidates),
+        graphs=tuple(space.graphs(one.architecture) for one in found.candidates[:_DRAWN]),
+        snippet=_snippet(found),
+        notices=found.remarks,
+        versions=_versions(),
+        data_facts={
+            "classes": len(found.class_names),
+            "strategy": found.strategy,
+            ("removals" if found.pruning else "candidates"): len(found.pruning or found.candidates),
+            "trivial-network guard": found.guard,
+        },
+    )
+
+
+def _column(name: str) -> Column:
+    metric = find_metric(name)
+    return Column(name, "higher" if metric.higher_is_better else "lower", metric.unit)
+
+
+def _row(one: Candidate) -> Row:
+    return Row(
+        rank=one.rank,
+        proposal=one.number,
+        architecture=str(one.architecture),
+        canonical=one.canonical,
+        values=one.values,
+        ranks=one.ranks,
+        status="ok" if one.scored else one.status,
+        score=one.score if one.scored else None,
+        guarded=one.guarded,
+    )
+
+
+def _snippet(found: Found) -> str:
+    config = found.best.config
+    space = "" if found.space == "nasbench201" else f", space={found.space!r}"
+    return (
+        "import anglenas\n\n"
+        "network = anglenas.make_network(\n"
+        f"    {str(found.best.architecture)!r}{space},\n"
+        f"    num_classes={config.num_classes}, in_channels={config.in_channels},"
+        f" channels={config.channels}, cells={config.cells},\n"
+        ")  # an ordinary torch.nn.Module with fresh weights, ready to be trained\n"
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "anglenas": version("anglenas"),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "numerics": numerics.platform(),
+    }
+
+
+def _settings(found: Found, report: RunReport) -> str:
+    content: dict[str, Any] = {
+        "command": report.command,
+        "space": found.space,
+        "data": found.data,
+        "origin": found.origin,
+        "classes": found.class_names,
+        "rank": found.rank,
+        "strategy": found.strategy,
+        "seed": found.seed,
+        "guard": found.guard,
+        "ties": found.ties,
+        "limits": dict(found.limits),
+        "flip": found.flip,
+        "recipe": {
+            "name": found.recipe.name,
+            "calibrated": found.recipe.calibrated,
+            "fingerprint": found.recipe.fingerprint,
+            **report.recipe_settings,
+        },
+        "network": vars(found.best.config),
+        "versions": report.versions,
+    }
+    return json.dumps(content, indent=2) + "\n"

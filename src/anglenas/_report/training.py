@@ -1,0 +1,200 @@
+"""What a person gets to see of a training: its curves, and which classes are taken for which."""
+
+import csv
+import io
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from anglenas._evaluation import Confusion, Epoch, Trained
+from anglenas._measuring import plain
+from anglenas._report.figures import log_ticks, short_number
+from anglenas._report.render import Format, blank, render, settings, write_bytes
+from anglenas._report.style import FAINT, INK, KINDS, MUTED, font, printable
+
+__all__ = ["confusion_figure", "curves_figure", "write_training"]
+
+_TRAIN, _VALID = KINDS[2].light, KINDS[3].light
+_SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", _TRAIN])
+_NAMED = 40  # more classes have no room for their names
+_COUNTED = 14  # more classes have no room for numbers
+_FORMATS: tuple[Format, ...] = ("svg", "png")
+
+
+def curves_figure(history: tuple[Epoch, ...], title: str) -> Figure:
+    """Accuracy and loss by epoch, on the images trained on and on those held out.
+
+    Args:
+        history: The epochs, one or more.
+        title: What stands above it.
+    """
+    with settings():
+        figure = blank(440, 360)
+        upper = figure.add_axes((0.13, 0.55, 0.84, 0.37))
+        lower = figure.add_axes((0.13, 0.13, 0.84, 0.35))
+        best = max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.number))
+        _draw_pair(upper, history, "accuracy", scale=100)
+        _draw_pair(lower, history, "loss", scale=1)
+        upper.set_ylabel("accuracy, %", fontproperties=font(9), color=INK)
+        lower.set_ylabel("loss", fontproperties=font(9), color=INK)
+        _scale_loss(lower, history)
+        lower.set_xlabel("epoch", fontproperties=font(9), color=INK)
+        upper.set_xticklabels([])
+        upper.set_title(
+            printable(title, 70), fontproperties=font(10.5, bold=True), color=INK, loc="left",
+            parse_math=False,
+        )  # fmt: skip
+        upper.axvline(best.number + 1, color=_VALID, lw=0.8, ls=":")
+        upper.legend(
+            loc="lower right", prop=font(8.5), labelcolor=INK, facecolor="white", edgecolor="none",
+            title=f"best: {best.valid_accuracy:.2%} in epoch {best.number + 1}",
+            title_fontproperties=font(8.5, bold=True),
+        )  # fmt: skip
+    return figure
+
+
+def _draw_pair(axes: Axes, history: tuple[Epoch, ...], what: str, scale: float) -> None:
+    epochs = [epoch.number + 1 for epoch in history]
+    marker = "o" if len(history) < 3 else None
+    for part, colour, label in (("train", _TRAIN, "trained on"), ("valid", _VALID, "held out")):
+        values = [scale * getattr(epoch, f"{part}_{what}") for epoch in history]
+        axes.plot(epochs, values, color=colour, lw=1.6, marker=marker, markersize=4, label=label)
+    for side, spine in axes.spines.items():
+        spine.set(visible=side in ("left", "bottom"), color=FAINT)
+    axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    axes.tick_params(color=FAINT, labelcolor=MUTED, labelsize=8, labelfontfamily="DejaVu Sans")
+    axes.grid(True, color=FAINT, lw=0.6, alpha=0.5)
+    axes.set_axisbelow(True)
+
+
+def _scale_loss(axes: Axes, history: tuple[Epoch, ...]) -> None:
+    """Equal ways are equal ratios: before BatchNorm knows the images, a loss can be in hundreds."""
+    losses = [loss for epoch in history for loss in (epoch.train_loss, epoch.valid_loss)]
+    positive = [loss for loss in losses if 0 < loss < math.inf]
+    if len(positive) == len(losses):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(FixedLocator(log_ticks(positive)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+
+
+def confusion_figure(confusion: Confusion) -> Figure:
+    """The confusion matrix: a row for each class, shaded by the share that is taken for another."""
+    count = len(confusion.class_names)
+    longest = max(len(name) for name in confusion.class_names) if count <= _NAMED else 0
+    margin = 46 + 5.2 * min(longest, 16)
+    side = min(max(26 * count, 170), 460)
+    width, height = margin + side + 16, margin + side + 34
+    with settings():
+        figure = blank(width, height)
+        axes = figure.add_axes((margin / width, margin / height, side / width, side / height))
+        shares = confusion.matrix / np.maximum(confusion.matrix.sum(1, keepdims=True), 1)
+        axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1, interpolation="nearest")
+        _name_classes(axes, confusion)
+        if count <= _COUNTED:
+            _write_counts(axes, confusion.matrix, shares)
+        axes.set_xlabel("taken for", fontproperties=font(9), color=INK)
+        axes.set_ylabel("class", fontproperties=font(9), color=INK)
+        axes.set_title(
+            f"{confusion.accuracy:.2%} of {confusion.matrix.sum():,} right",
+            fontproperties=font(10.5, bold=True), color=INK, loc="left",
+        )  # fmt: skip
+    return figure
+
+
+def _name_classes(axes: Axes, confusion: Confusion) -> None:
+    names = [printable(name, 16) for name in confusion.class_names]
+    shown = len(names) <= _NAMED
+    places = range(len(names)) if shown else []
+    labels = names if shown else []
+    for axis, turn in ((axes.xaxis, 90), (axes.yaxis, 0)):
+        axis.set_ticks(
+            places, labels, rotation=turn, fontproperties=font(8), color=MUTED, parse_math=False
+        )
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set(color=FAINT)
+
+
+def _write_counts(axes: Axes, matrix: np.ndarray, shares: np.ndarray) -> None:
+    for (row, column), count in np.ndenumerate(matrix):
+        if count:
+            colour = "white" if shares[row, column] > 0.5 else INK
+            axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour,
+                      fontproperties=font(7.5))  # fmt: skip
+
+
+def write_training(trained: Trained, command: str = "") -> Path:
+    """Write what a training came to: curves, confusion matrix, accuracy by class, a summary.
+
+    The training's folder gets ``curves`` and ``confusion``, as ``.svg`` and ``.png``,
+    ``confusion.csv``, ``classes.csv`` and ``result.json``.
+
+    Args:
+        trained: The training.
+        command: What repeats it.
+
+    Returns:
+        The summary, ``result.json``.
+
+    Raises:
+        SettingError: The folder cannot be written.
+    """
+    title = f"{trained.data['name']}: {trained.recipe.name}"
+    figures = {
+        "curves": curves_figure(trained.history, title),
+        "confusion": confusion_figure(trained.confusion),
+    }
+    for name, figure in figures.items():
+        for kind in _FORMATS:
+            write_bytes(trained.folder / f"{name}.{kind}", render(figure, kind))
+    write_bytes(trained.folder / "confusion.csv", _matrix(trained.confusion))
+    write_bytes(trained.folder / "classes.csv", _classes(trained.confusion))
+    path = trained.folder / "result.json"
+    write_bytes(path, _summary_text(trained, command).encode())
+    return path
+
+
+def _matrix(confusion: Confusion) -> bytes:
+    rows = zip(confusion.class_names, confusion.matrix.tolist(), strict=True)
+    return _csv([["class", *confusion.class_names], *([name, *counts] for name, counts in rows)])
+
+
+def _classes(confusion: Confusion) -> bytes:
+    counts = confusion.matrix.sum(1).tolist()
+    shares = confusion.per_class.items()
+    rows = [
+        [name, count, "" if math.isnan(share) else repr(share)]
+        for (name, share), count in zip(shares, counts, strict=True)
+    ]
+    return _csv([["class", "images", "accuracy"], *rows])
+
+
+def _csv(rows: list[list[object]]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _summary_text(trained: Trained, command: str) -> str:
+    summary = {
+        "architecture": trained.subject.architecture,
+        "space": trained.subject.space,
+        "network": asdict(trained.subject.config),
+        "data": dict(trained.data),
+        "recipe": {"name": trained.recipe.name, **trained.recipe.settings()},
+        "seed": trained.seed,
+        "best": asdict(trained.best),
+        "last": asdict(trained.last),
+        "notices": trained.notices,
+        "command": command,
+    }
+    return json.dumps(plain(summary), indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,435 @@
+"""The search: proposals, measurements, ranking."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anglenas._measuring import Outcome, Scorer, Store, Task
+from anglenas._measuring.arguments import checked
+from anglenas._measuring.plan import (
+    Measured,
+    Plan,
+    draw_repeats,
+    make_plan,
+    notices_of,
+    refuse_if_none_fits,
+)
+from anglenas._measuring.setup import (
+    choose_recipe,
+    choose_space,
+    open_data,
+    open_scorer,
+    worker_count,
+)
+from anglenas._numerics import derive
+from anglenas._plugins import load
+from anglenas._recipe import Recipe
+from anglenas._searching.constraints import Constraints
+from anglenas._searching.pruning import (
+    Given,
+    Pruning,
+    default_recipe,
+    judge_supernets,
+    make_pruning,
+    refuse_limits,
+    resolve,
+)
+from anglenas._searching.ranked import Judge, combined_scores, rank_candidates
+from anglenas._searching.result import Candidate, Found
+from anglenas._searching.setup import choose_strategy
+from anglenas.data import FewShot, ImageSource, locate
+from anglenas.errors import SettingError, UsageError
+from anglenas.ranking import GUARDED, Expression, Ties, parse
+from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import standard_sizes
+from anglenas.spaces._supernets import Supernet
+from anglenas.strategies import Request, Strategy, Trial
+from anglenas.strategies._prune import PruneSearch
+
+__all__ = ["Progress", "search"]
+
+DEFAULT_BUDGET = 60
+_ROUND = 16  # proposals at once if time is the budget, so that few are made in vain
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a search is; handed to the caller after every measurement.
+
+    A search that prunes hands it over as a round begins and at the end, too.
+
+    Attributes:
+        done: Candidates measured.
+        total: Candidates to measure; ``None`` if time is the budget.
+        seconds: Since the start.
+        computed: Measurements made now, not read from the store.
+        stage: What a search that goes on in rounds is at; empty for others.
+        supernet: What is left of a supernet that is pruned: the operations on each edge as the
+            round began, and at the end the last ones; ``None`` for other strategies.
+    """
+
+    done: int
+    total: int | None
+    seconds: float
+    computed: int
+    _best: Callable[[], Candidate | None] = field(repr=False, compare=False)
+    stage: str = ""
+    supernet: Supernet | None = None
+
+    @cached_property
+    def best(self) -> Candidate | None:
+        """The best of the candidates measured so far; ranked when first asked for."""
+        return self._best()
+
+
+@checked
+def search(
+    space: Any = "nasbench201",
+    data: str | Path | ImageSource = "digits",
+    *,
+    rank: str = "z(angle)+z(tse)+z(log(params))",
+    strategy: str | Strategy = "random",
+    budget: int | None = None,
+    minutes: float | None = None,
+    seed: int = 1,
+    recipe: str | Recipe | None = None,
+    metrics: Iterable[str] = (),
+    max_params: int | None = None,
+    max_flops: int | None = None,
+    max_latency_ms: float | None = None,
+    guard: bool = True,
+    ties: Ties = "average",
+    channels: int | None = None,
+    cells: int | None = None,
+    flip: bool | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    time_limit: float | None = None,
+    device: str = "cpu",
+    store: str | Path | Store | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Found:
+    """Search a space for the architecture that suits some images best.
+
+    The same arguments give the same result, bit for bit, with any number of workers, and after any
+    number of interruptions: what was measured is in the store and is not measured again. A budget
+    in minutes is the exception, because how many candidates fit depends on the machine.
+
+    Args:
+        space: Name of a registered space, ``"module:name"``, or the space itself.
+        data: ``"digits"``, another registered name, a folder of class folders, an ``.npz`` file,
+            or an image source.
+        rank: Rank expression; see :func:`anglenas.ranking.parse`.
+        strategy: ``"random"``, ``"exhaustive"``, ``"evolution"``, ``"prune"``,
+            ``"module:name"``, or the strategy itself. Settings may follow a name:
+            ``"evolution,population=50"``. Pruning ends with a single network, and takes no limits.
+        budget: Candidates to measure, each a function of its own; 60 if no minutes are given.
+        minutes: Time after which the search ends with what is measured, one candidate at least.
+        seed: Where all randomness comes from.
+        recipe: A recipe, or a text such as ``"fast,repeats=3"`` (see
+            :func:`anglenas._recipe.read_recipe`); by default ``"fast"``, and for pruning the
+            recipe of the space's supernets.
+        metrics: Further metrics to measure and list.
+        max_params: Most parameters of the network that is looked for.
+        max_flops: Most operations of one image's forward pass (a multiply-add is two).
+        max_latency_ms: Most milliseconds of it, measured on this machine with one thread. Measured
+            times are kept, so that the same search gives the same result again on this machine.
+        guard: Whether networks whose classifier hardly turns, or that have nothing to train, get an
+            angle and losses behind those of all others, as in the released code.
+        ties: What equal values get: their ``"average"`` rank, or ranks in a random order that
+            comes from the seed, as in the released code (``"broken"``).
+        channels: Width of the first stage of the network that is looked for; by default that of the
+            space's published networks, or 16.
+        cells: Its cells per stage; by default likewise, or 5.
+        flip: Whether a mirrored image is still one of its class; by default the data set says.
+        strict: Whether an unreadable image is an error rather than skipped with a notice.
+        workers: Processes; by default one a core, or one a GPU. 0 measures in this process.
+        scheduler: Address of a Dask scheduler whose workers to use instead.
+        time_limit: Seconds that one measurement may take; its worker is ended then, the candidate
+            is ranked last with the reason, and the run goes on.
+        device: Where networks are measured: ``"cpu"``, ``"cuda"``, or one of several as
+            ``"cuda:1"``. Two kinds of device have two sets of scores.
+        store: File of the store of scores, or the store; by default the user's own.
+        on_progress: Called after every measurement; see :class:`Progress`.
+
+    Raises:
+        UsageError: Something asked for does not fit; its subclasses say what. A network that cannot
+            be measured is one of them only if none can; a single one is ranked last.
+        StoreError: The store cannot be used.
+
+    >>> tiny = Recipe(resolution=8, cells=1, iterations=2)
+    >>> found = search(budget=2, recipe=tiny, workers=0, store=":memory:")
+    >>> [candidate.rank for candidate in found.candidates]
+    [1, 2]
+    """
+    started, seed = time.perf_counter(), int(seed)
+    _check_budget(budget, minutes)
+    limits = _given(
+        budget=budget,
+        minutes=minutes,
+        max_params=max_params,
+        max_flops=max_flops,
+        max_latency_ms=max_latency_ms,
+    )
+    source = open_data(data, flip)
+    space_name, chosen, expression = choose_space(space), choose_strategy(strategy), parse(rank)
+    pruner, standard = None, "fast"
+    if isinstance(chosen, PruneSearch):
+        refuse_limits(limits)
+        standard = default_recipe(chosen, space_name, expression)
+        pruner = chosen = resolve(chosen, space_name, expression)
+    recipe = choose_recipe(recipe, standard)
+    judge = Judge(rank, guard, ties, seed, recipe.iterations)
+    judge = judge_supernets(pruner, judge) if pruner else judge
+    batches = draw_repeats(source, recipe, seed, strict=strict)
+    target = _target(space_name, source, batches[0], _given(channels=channels, cells=cells))
+    needed = [*expression.metrics, *_companions(expression)]
+    timed = [] if max_latency_ms is None else ["latency"]
+    # What pruning leaves is not judged by what pruned it.
+    columns = [*([] if pruner else needed), *metrics, *timed, "params"]
+    plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
+    pruning = make_pruning(pruner, needed, batches, recipe, judge, device) if pruner else None
+    if pruning and scheduler is None and device == "cpu":
+        pruning.fits_memory(0 if workers == 0 else worker_count(workers, device))
+    with open_scorer(store, workers, scheduler, time_limit, device) as scorer:
+        latency = partial(_latency, plan, scorer)
+        limited = Constraints(space_name, target, max_params, max_flops, max_latency_ms, latency)
+        run = _Run(plan, judge, chosen, limited, target, scorer, started, minutes, on_progress)
+        if pruning:
+            run = run.of_what_is_left(pruning)
+        run.until(budget)
+    found = run.found(source, locate(data), recipe, notices_of(batches), limits)
+    if pruning:
+        rows, seconds = tuple(pruning.rows), pruning.base_seconds
+        return replace(found, rank=rank, pruning=rows, base_seconds=seconds)
+    refuse_if_none_fits(run.measured.values())
+    return found
+
+
+def _target(
+    space: str, source: ImageSource, batch: FewShot, sizes: dict[str, Any]
+) -> NetworkConfig:
+    """Size of the network that is looked for: the space's own, or as given."""
+    return NetworkConfig(
+        num_classes=len(source.class_names),
+        in_channels=batch.images.shape[1],
+        side=batch.images.shape[-1],
+        **(standard_sizes(load("space", space)) | sizes),
+    )
+
+
+def _latency(plan: Plan, scorer: Scorer, architecture: Any) -> float | None:
+    """Milliseconds of an architecture's network; ``None`` if it fails."""
+    [task] = [one for one in plan.tasks(architecture) if one.context.probe == "latency"]
+    [outcome] = scorer.outcomes([task], {})
+    return None if outcome.record is None else float(outcome.record["milliseconds"])
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _silent(progress: Progress) -> None:
+    """Tell nothing."""
+
+
+def _rounds_reporter(
+    started: float, report: Callable[[Progress], None]
+) -> Callable[[int, int, int, str, Supernet], None]:
+    def tell(done: int, total: int, computed: int, stage: str, left: Supernet) -> None:
+        seconds = time.perf_counter() - started
+        report(Progress(done, total, seconds, computed, _nobody, stage, left))
+
+    return tell
+
+
+def _nobody() -> None:
+    """Supernets are not what is searched for: none of them is the best so far."""
+
+
+def _check_budget(budget: int | None, minutes: float | None) -> None:
+    if budget is not None and budget < 1:
+        raise SettingError(f"A budget of {budget} candidates finds nothing; give 1 at least.")
+    if minutes is not None and not minutes > 0:
+        raise SettingError(f"A budget of {minutes:g} minutes finds nothing; give more than 0.")
+
+
+def _companions(expression: Expression) -> list[str]:
+    """``angle`` and ``loss`` of the same iteration: the guard needs both to put either behind."""
+    parts = (name.partition("@") for name in expression.metrics)
+    return [
+        f"{pair}{at}{iteration}"
+        for name, at, iteration in parts
+        if name in GUARDED
+        for pair in ("angle", "loss")
+    ]
+
+
+@dataclass
+class _Run:
+    """One search under way: the trials so far and what was measured of them."""
+
+    plan: Plan
+    judge: Judge
+    strategy: Strategy
+    constraints: Constraints
+    target: NetworkConfig
+    scorer: Scorer
+    started: float
+    minutes: float | None
+    report: Callable[[Progress], None]
+    architectures: list[Any] = field(default_factory=list)
+    forms: set[str] = field(default_factory=set)
+    outcomes: dict[Task, Outcome] = field(default_factory=dict)
+    measured: dict[int, Measured] = field(default_factory=dict)
+    computed: int = 0
+
+    @cached_property
+    def space(self) -> Any:
+        return load("space", self.plan.space)
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up; never before there is a result."""
+        if self.minutes is None or not self.measured:
+            return False
+        return time.perf_counter() - self.started > 60 * self.minutes
+
+    def of_what_is_left(self, pruning: Pruning) -> "_Run":
+        """Prune, and go on with the network that is left; it is measured, but that is no search."""
+        left = pruning.run(self.scorer, _rounds_reporter(self.started, self.report))
+        return replace(
+            self,
+            judge=replace(self.judge, rank="params"),
+            strategy=Given(left, self.strategy.name),
+            report=_silent,
+            computed=pruning.computed,
+        )
+
+    def until(self, budget: int | None) -> None:
+        """Propose and measure until the budget is spent or nothing is left to propose."""
+        timed = self.minutes is not None
+        budget = budget or (self.space.size if timed else DEFAULT_BUDGET)
+        while not self.late and (budget is None or len(self.architectures) < budget):
+            proposals = self._propose(None if budget is None else budget - len(self.architectures))
+            if not proposals:
+                break
+            self._measure(proposals, total=None if timed else budget)
+        if not self.architectures:
+            raise UsageError(self._nothing())
+
+    def _nothing(self) -> str:
+        return self.constraints.refusal() or (
+            f"The strategy {self.strategy.name!r} proposes nothing of the space; use another."
+        )
+
+    def _propose(self, left: int | None) -> Sequence[Any]:
+        wide = left if self.minutes is None else _ROUND
+        count = min(n for n in (wide, left, self.strategy.concurrency) if n is not None)
+        request = Request(
+            space=self.space,
+            history=self._history() if self.strategy.concurrency else self._unscored(),
+            count=count,
+            stream=lambda number: np.random.default_rng(
+                derive(self.judge.seed, "strategy", number)
+            ),
+            admits=self._admits,
+        )
+        return self.strategy.propose(request)
+
+    def _admits(self, architecture: Any) -> bool:
+        new = self.space.canonical(architecture) not in self.forms
+        return new and self.constraints.admit(architecture)
+
+    def _unscored(self) -> list[Trial]:
+        return [Trial(n, one, float("nan")) for n, one in enumerate(self.architectures)]
+
+    def _history(self) -> list[Trial]:
+        measured = [self.measured[number] for number in range(len(self.architectures))]
+        scores = combined_scores(
+            self.judge, self.space, self.architectures, measured, self.plan.metrics
+        ) if measured else ()  # fmt: skip
+        return [
+            Trial(n, one, float(score))
+            for n, (one, score) in enumerate(zip(self.architectures, scores, strict=True))
+        ]
+
+    def _measure(self, proposals: Sequence[Any], total: int | None) -> None:
+        first = len(self.architectures)
+        self.architectures += proposals
+        self.forms |= {self.space.canonical(one) for one in proposals}
+        waiting: dict[Task, list[int]] = {}
+        open_tasks: dict[int, int] = {}
+        for number, architecture in enumerate(proposals, first):
+            tasks = self.plan.tasks(architecture)
+            open_tasks[number] = len(tasks)
+            for task in tasks:
+                waiting.setdefault(task, []).append(number)
+        stored = {one.task for one in self.scorer.store.get_many(waiting).values() if one.final}
+        for outcome in self.scorer.outcomes(waiting, self.plan.batches):
+            self.outcomes[outcome.task] = outcome
+            self.computed += outcome.task not in stored
+            for number in waiting[outcome.task]:
+                open_tasks[number] -= 1
+                if not open_tasks[number]:
+                    architecture = self.architectures[number]
+                    self.measured[number] = self.plan.read(architecture, self.outcomes)
+            self.report(self._progress(total))
+            if self.late:
+                break
+
+    def _progress(self, total: int | None) -> Progress:
+        seconds = time.perf_counter() - self.started
+        return Progress(len(self.measured), total, seconds, self.computed, self._best)
+
+    def _best(self) -> Candidate | None:
+        candidates = self._candidates()
+        return candidates[0] if candidates else None
+
+    def _candidates(self) -> tuple[Candidate, ...]:
+        numbers = sorted(self.measured)
+        if not numbers:
+            return ()
+        ranked = rank_candidates(
+            self.judge,
+            self.plan.space,
+            [self.architectures[number] for number in numbers],
+            [self.measured[number] for number in numbers],
+            self.plan.metrics,
+            self.target,
+        )
+        return tuple(replace(one, number=numbers[one.number]) for one in ranked)
+
+    def found(
+        self,
+        source: ImageSource,
+        origin: str,
+        recipe: Recipe,
+        notices: tuple[str, ...],
+        limits: Mapping[str, float],
+    ) -> Found:
+        """What came of it."""
+        return Found(
+            candidates=self._candidates(),
+            rank=self.judge.rank,
+            space=self.plan.space,
+            data=source.name,
+            origin=origin,
+            class_names=tuple(source.class_names),
+            flip=source.flip,
+            strategy=self.strategy.name,
+            recipe=recipe,
+            seed=self.judge.seed,
+            guard=self.judge.guard,
+            ties=self.judge.ties,
+            limits=limits,
+            notices=notices,
+            seconds=time.perf_counter() - self.started,
+            computed=self.computed,
+        )

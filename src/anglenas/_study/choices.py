@@ -1,0 +1,113 @@
+"""What a random search finds that ranks by a metric."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anglenas._numerics import derive
+from anglenas._study.estimates import Drawn
+from anglenas.errors import SettingError
+from anglenas.ranking import Sample, order, parse
+
+__all__ = ["Choice", "choose", "draw_anew"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The networks that a ranking picks out of many random hundreds.
+
+    Attributes:
+        metric: The metric or rank expression.
+        guard: How trivial networks were treated.
+        size: How many random networks each search ranks.
+        searches: How many searches there were.
+        networks: How many measured networks they were drawn from.
+        accuracy: Mean accuracy of the picks, in percent.
+        deviation: Standard deviation of that over searches. All of them share the networks that
+            were measured, so it is not how uncertain the mean is.
+        regret: Mean of how far the picks are below the best network of their search.
+        best: Mean accuracy of the best network of a search.
+        gain: Mean of what the picks have over those of ``params``.
+    """
+
+    metric: str
+    guard: str
+    size: int
+    searches: int
+    networks: int
+    accuracy: float
+    deviation: float
+    regret: float
+    best: float
+    gain: float
+
+
+def choose(
+    drawn: Drawn, metric: str, *, guard: str, size: int = 100, searches: int = 1000, seed: int = 1
+) -> Choice:
+    """Search many times, each time among ``size`` networks, and take what the ranking puts first.
+
+    A search in the whole table finds networks of each stratum in numbers that vary by chance; as
+    many are drawn here of those that were measured, without repetition. Ranks are formed among the
+    networks of one search. With several seeds of measurement, searches take them in turn.
+
+    Args:
+        drawn: What was measured.
+        metric: The rank expression.
+        guard: What to call the treatment of trivial networks.
+        size: How many networks a search ranks.
+        searches: How many searches.
+        seed: Where chance comes from.
+
+    Raises:
+        SettingError: Fewer networks were measured of a stratum than a search takes on average.
+    """
+    sizes = drawn.sample.sizes
+    if (
+        not 1 <= size <= len(drawn.rows)
+        or (drawn.sample.drawn < np.floor(size * sizes / sizes.sum())).any()
+    ):
+        raise SettingError(
+            f"{metric} was measured of {len(drawn.rows):,} networks, too few for searches among "
+            f"{size:,}; search among fewer, or measure more."
+        )
+    found = [_search(drawn, metric, size, seed, number) for number in range(searches)]
+    pick, best, params = np.array(found).T
+    return Choice(
+        metric, guard, size, searches, len(drawn.rows),
+        accuracy=float(pick.mean()),
+        deviation=float(pick.std(ddof=1)) if searches > 1 else np.nan,
+        regret=float((best - pick).mean()),
+        best=float(best.mean()),
+        gain=float((pick - params).mean()),
+    )  # fmt: skip
+
+
+def _search(
+    drawn: Drawn, metric: str, size: int, seed: int, number: int
+) -> tuple[float, float, float]:
+    """Accuracies of the pick, of the best network, and of the pick of params."""
+    rng = np.random.default_rng(derive(seed, "search", number))
+    chosen = draw_anew(drawn.sample, size, rng)
+    columns = drawn.columns[number % len(drawn.columns)]
+    here = {name: values[chosen] for name, values in columns.items()}
+    truth = drawn.truth[chosen]
+    pick = order(parse(metric).evaluate(here, drawn.directions))[0]
+    return truth[pick], truth.max(), truth[order(here["params"])[0]]
+
+
+def draw_anew(sample: Sample, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """``(size,)`` of the networks measured, as a random sample of the whole table would hold them.
+
+    Where it would hold more of a stratum than were measured, another one is drawn.
+    """
+    counts = rng.multivariate_hypergeometric(sample.sizes, size)
+    while (counts > sample.drawn).any():
+        counts = rng.multivariate_hypergeometric(sample.sizes, size)
+    parts = (np.flatnonzero(sample.strata == stratum) for stratum in range(len(counts)))
+    return np.concatenate([
+        rng.choice(part, count, replace=False) for part, count in zip(parts, counts, strict=True)
+    ])  # fmt: skip

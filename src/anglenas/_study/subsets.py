@@ -1,0 +1,91 @@
+"""Parts of a table that metrics are judged on."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anglenas._study.structure import equal_size_groups
+from anglenas._study.table import Table
+from anglenas.errors import SettingError
+
+__all__ = ["Subset", "names_part", "read_subset", "strata_of"]
+
+_NAME = re.compile(r"all|top-(?P<count>\d+)|top-(?P<percent>\d+(?:\.\d+)?)%|groups|group-([0-7])")
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """Networks of a table.
+
+    Attributes:
+        name: Such as ``"top-1000"``.
+        parts: ``(N,)`` booleans each; two networks are compared if one part holds both.
+    """
+
+    name: str
+    parts: tuple[NDArray[np.bool_], ...]
+
+    @property
+    def members(self) -> NDArray[np.bool_]:
+        """``(N,)`` who is in any part."""
+        return np.asarray(np.any(self.parts, axis=0))
+
+
+def read_subset(name: str, table: Table) -> Subset:
+    """The networks that a name stands for.
+
+    * ``all``: every network of the table.
+    * ``top-1000``, ``top-5%``: the most accurate ones; of equal ones, those first in the table.
+    * ``group-0`` to ``group-7``: cells of NAS-Bench-201 with equally many parameters, see
+      :func:`equal_size_groups`; ``groups``: pairs inside any of the eight.
+
+    Args:
+        name: One of these.
+        table: The table.
+
+    Raises:
+        SettingError: It is none of these.
+        DataError: The table has fewer networks, or is of a space without such groups.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise SettingError(
+            f"{name!r} names no subset; write all, top-1000, top-5%, group-0 to group-7, or groups."
+        )
+    if name == "all":
+        return Subset(name, (np.ones(len(table), dtype=bool),))
+    if name.startswith("top"):
+        share = float(match["percent"] or 0) / 100
+        return Subset(name, (table.best(int(match["count"] or round(share * len(table)))),))
+    groups = equal_size_groups(table.architectures, table.space)
+    wanted = range(8) if name == "groups" else [int(name[-1])]
+    return Subset(name, tuple(groups == number for number in wanted))
+
+
+def names_part(name: str) -> bool:
+    """Whether a name is that of a subset other than ``all``.
+
+    >>> names_part("top-2.5%"), names_part("group-3"), names_part("all"), names_part("seed1")
+    (True, True, False, False)
+    """
+    return name != "all" and _NAME.fullmatch(name) is not None
+
+
+def strata_of(table: Table, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The parts of a table that samples were drawn from with different probabilities.
+
+    Args:
+        table: The table.
+        names: Subsets that more, or fewer, were drawn from than from the rest.
+
+    Returns:
+        ``(N,)`` numbers of strata, 0 to H - 1, and ``(H,)`` their sizes.
+    """
+    inside = np.stack(
+        [np.zeros(len(table), dtype=bool), *(read_subset(name, table).members for name in names)]
+    )
+    _, strata, sizes = np.unique(inside, axis=1, return_inverse=True, return_counts=True)
+    return strata.ravel().astype(np.int64), sizes.astype(np.int64)

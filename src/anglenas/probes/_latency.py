@@ -1,0 +1,101 @@
+"""How long a network takes on this machine: a measured time, not a property of the network.
+
+Times differ from machine to machine and from run to run, so what is measured is kept for the
+machine that measured it, with how many threads computed.
+"""
+
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import nn
+
+from anglenas._recipe import Recipe
+from anglenas.data import FewShot
+from anglenas.probes._base import Metric, Record
+from anglenas.probes._isolation import device_of, explained
+
+__all__ = ["LATENCY", "Latency", "time_forward"]
+
+_WARM_UP = 3
+_LEAST_RUNS = 15
+_LEAST_SECONDS = 0.2
+
+
+def time_forward(network: nn.Module, images: torch.Tensor) -> list[float]:
+    """Seconds of forward passes in evaluation mode, one after the other, after some to warm up.
+
+    Args:
+        network: Any module; it is put into evaluation mode.
+        images: ``(B, C, H, W)``, on the network's device.
+
+    Returns:
+        The seconds of 15 passes at least, and of as many as fit into a fifth of a second.
+    """
+    network.eval()
+    wait = _waiter(images.device)
+    seconds: list[float] = []
+    with torch.inference_mode():
+        for _ in range(_WARM_UP):
+            network(images)
+        while len(seconds) < _LEAST_RUNS or sum(seconds) < _LEAST_SECONDS:
+            wait()
+            started = time.perf_counter()
+            network(images)
+            wait()
+            seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def _waiter(device: torch.device) -> Callable[[], None]:
+    """What waits until a device has computed what it was given; a CPU has, when it returns."""
+    if device.type == "cpu":
+        return lambda: None
+    module = torch.get_device_module(device)
+    return lambda: module.synchronize()
+
+
+_METRIC = Metric(
+    "latency", "latency", False, lambda record: record["milliseconds"],
+    "torch.utils.benchmark's protocol: warm-up, then the median of many runs",
+    unit="milliseconds of one image, on one thread or one GPU of this machine",
+    formula="median time of a forward pass of one image in evaluation mode",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The probe; times the network as written, on the shape of the images alone."""
+
+    name: str = "latency"
+    version: int = 1
+    subject: Literal["function", "network"] = "network"
+    uses_images: bool = False
+    machine_bound: bool = True
+    metrics: dict[str, Metric] = field(default_factory=lambda: {_METRIC.name: _METRIC})
+
+    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
+        """``milliseconds`` of one image, how many ``runs`` they are the median of, ``threads``.
+
+        Raises:
+            NetworkError: The network does not take images of this shape.
+        """
+        shape = tuple(batch.images.shape[1:])
+        images = torch.zeros(1, *shape, device=device_of(network))
+        with explained(network, shape, self.name):
+            seconds = time_forward(copy.deepcopy(network), images)
+        return {
+            "milliseconds": 1000 * statistics.median(seconds),
+            "fastest": 1000 * min(seconds),
+            "runs": len(seconds),
+            "threads": torch.get_num_threads(),
+            "device": str(images.device),
+        }
+
+
+LATENCY = Latency()
+"""The probe, as ``anglenas.probes`` entry point ``latency``."""

@@ -1,0 +1,185 @@
+"""Condition number of the empirical neural tangent kernel.
+
+"Neural Architecture Search on ImageNet in Four GPU Hours: A Theoretically Inspired Perspective"
+(TE-NAS; Chen, Gong & Wang, ICLR 2021, arXiv 2102.11535). Row ``i`` of the Jacobian
+``J`` is the gradient of the sum of image ``i``'s logits by all parameters whose name contains
+``weight`` (kernels, BatchNorm scales, the classifier's matrix; no biases), as in the released code
+(VITA-Group/TENAS, ``lib/procedures/ntk.py``). The kernel is ``Theta = J J^T`` and
+
+    ntk = lambda_max(Theta) / lambda_min(Theta),        lower is better.
+
+* ``ntk``: all images pass together in training mode, as published: BatchNorm couples them, and each
+  row is the gradient through the whole batch.
+* ``ntk_frozen_bn``: BatchNorm normalises by the statistics of the same batch, taken as constants
+  (running statistics, so the variance is the unbiased one). The logits are all but the same, the
+  images no longer coupled; each row costs a pass of one image instead of the batch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import nn
+
+from anglenas._blocks.layers import compute_together
+from anglenas._recipe import Recipe
+from anglenas.data import FewShot
+from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._initialise import Draw, fan_in_normal
+from anglenas.probes._isolation import isolated, spread
+from anglenas.probes._jacobian import finite, gram, summed_logits
+
+__all__ = [
+    "NTK",
+    "NTK_FROZEN_BN",
+    "TE_NAS_RANK",
+    "NtkProbe",
+    "condition_number",
+    "frozen_ntk",
+    "ntk",
+]
+
+TE_NAS_RANK = "ntk + regions"
+"""The metric of TE-NAS as a whole: the sum of the ranks of trainability and expressivity.
+
+Both have weights drawn by fan-in, like those of all other metrics; ``tenas`` draws those of the NTK
+by fan-out, as the authors' pruning means to."""
+
+_MOST_IMAGES = 72
+"""The batch of TE-NAS on NAS-Bench-201; of more images, so many evenly spaced ones are taken."""
+
+
+def ntk(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The kernel ``(N, N)``, float64, with the network in the mode that it is in.
+
+    Args:
+        network: From images to logits ``(N, K)``; in training mode its running statistics change.
+        images: ``(N, C, H, W)``.
+
+    Raises:
+        Undefined: There is no such parameter, or the logits are not finite or depend on none.
+
+    >>> network = nn.Linear(2, 3)  # the gradient of the summed logits by the weight is 3 times x
+    >>> ntk(network, torch.tensor([[1.0, 0.0], [1.0, 2.0]]))
+    tensor([[ 3.,  3.],
+            [ 3., 15.]], dtype=torch.float64)
+    """
+    weights = _weights(network)
+    sums = summed_logits(network, images)
+    return gram(lambda index: sums[index], len(images), weights)
+
+
+def frozen_ntk(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The kernel ``(N, N)``, float64, with BatchNorm fixed to the statistics of these images.
+
+    Args:
+        network: From images to logits ``(N, K)``; left in evaluation mode.
+        images: ``(N, C, H, W)``.
+
+    Raises:
+        Undefined: There is no such parameter, or the logits are not finite or depend on none.
+    """
+    _freeze_statistics(network, images)
+    return gram(
+        lambda index: summed_logits(network, images[index : index + 1])[0],
+        len(images),
+        _weights(network),
+    )
+
+
+def condition_number(eigenvalues: Sequence[float]) -> float:
+    """Largest over smallest eigenvalue of a kernel of float32 gradients.
+
+    Args:
+        eigenvalues: In ascending order.
+
+    Raises:
+        Undefined: The kernel is singular: the square root of the quotient, the condition number of
+            the Jacobian itself, is above ``1 / (N eps)`` with float32's ``eps``, so that the
+            smallest eigenvalue is rounding.
+
+    >>> condition_number([1.0, 2.0, 4.0])
+    4.0
+    """
+    smallest, largest = eigenvalues[0], eigenvalues[-1]
+    tolerance = (len(eigenvalues) * torch.finfo(torch.float32).eps) ** 2
+    if smallest <= tolerance * largest:
+        raise Undefined("the neural tangent kernel is singular: its condition number is infinite")
+    return largest / smallest
+
+
+def _weights(network: nn.Module) -> list[nn.Parameter]:
+    weights = [parameter for name, parameter in network.named_parameters() if "weight" in name]
+    if not weights:
+        raise Undefined("the network has no parameter whose name contains 'weight'")
+    return weights
+
+
+@torch.no_grad()
+def _freeze_statistics(network: nn.Module, images: torch.Tensor) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
+            module.track_running_stats = True
+            module.running_mean = images.new_zeros(module.num_features)
+            module.running_var = images.new_ones(module.num_features)
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            module.momentum = 1.0
+    network.train()(images)
+    network.eval()
+
+
+_SOURCE = "Chen et al. (TE-NAS), ICLR 2021, arXiv 2102.11535"
+
+
+def _read(record: Record) -> float:
+    return condition_number(record["eigenvalues"])
+
+
+@dataclass(frozen=True)
+class NtkProbe:
+    """The probe; its record holds the kernel's ``eigenvalues``, ascending.
+
+    Args:
+        name: Name of the probe and of its metric.
+        kernel: From the network, in training mode, and images to the kernel ``(N, N)``.
+        remark: What the metric's formula in words ends with.
+        draw: How weights are drawn.
+    """
+
+    name: str = "ntk"
+    kernel: Callable[[nn.Module, torch.Tensor], torch.Tensor] = ntk
+    remark: str = ""
+    draw: Draw = fan_in_normal
+    version: int = 1
+    subject: Literal["function", "network"] = "function"
+    uses_images: bool = True
+    metrics: dict[str, Metric] = field(init=False)
+
+    def __post_init__(self) -> None:
+        needs = frozenset({"batch", "gradients"})
+        formula = "largest over smallest eigenvalue of the neural tangent kernel" + self.remark
+        metric = Metric(self.name, self.name, False, _read, _SOURCE, needs=needs, formula=formula)
+        object.__setattr__(self, "metrics", {self.name: metric})
+
+    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
+        """The eigenvalues of the kernel of a freshly initialised copy.
+
+        Raises:
+            NetworkError: The network cannot be measured.
+            Undefined: The logits or their gradients are not finite, or depend on no parameter.
+        """
+        with isolated(network, batch, seed, self.name, draw=self.draw) as specimen:
+            images = specimen.images[spread(_MOST_IMAGES, len(specimen.images))]
+            kernel = self.kernel(compute_together(specimen.network), images)
+        finite(kernel.sum().item(), "the neural tangent kernel")
+        return {"eigenvalues": torch.linalg.eigvalsh(kernel).tolist()}
+
+
+NTK = NtkProbe()
+"""The probe, as ``anglenas.probes`` entry point ``ntk``."""
+
+NTK_FROZEN_BN = NtkProbe(
+    "ntk_frozen_bn", frozen_ntk, ", with the statistics of BatchNorm taken as constants"
+)
+"""The probe, as ``anglenas.probes`` entry point ``ntk_frozen_bn``."""

@@ -1,0 +1,167 @@
+"""In how many linear regions of a network small patches of the images fall.
+
+``regions`` is the expressivity of "Neural Architecture Search on ImageNet in Four GPU Hours: A
+Theoretically Inspired Perspective" (TE-NAS, Chen et al., ICLR 2021, arXiv 2102.11535, section
+3.2), with the sizes of its released code: 3000 samples of 3x3 pixels in batches of 1000. A linear
+region is known by the signs of all rectifiers, dead ones included, so the metric depends on the
+network as written.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+from torch import nn
+
+from anglenas._numerics import derive
+from anglenas._recipe import Recipe
+from anglenas.data import FewShot, normalised
+from anglenas.probes._activation_mode import Rectifiers
+from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._initialise import Draw, fan_in_normal, initialise
+from anglenas.probes._isolation import device_of, fresh_copy, run
+from anglenas.probes._relu_codes import by_sample, row_codes
+
+__all__ = ["REGIONS", "Regions", "Thinnable", "count_regions", "crops", "random_channels"]
+
+
+@runtime_checkable
+class Thinnable(Protocol):
+    """A network that knows its thin form; optional, and what ``regions`` is defined on."""
+
+    def thin(self) -> nn.Module:
+        """A new module: the first cell alone, one channel wide, without a stem.
+
+        It takes ``(N, 1, 3, 3)``. Edges that do not reach the output are still computed.
+        """
+
+
+@torch.no_grad()
+def count_regions(network: nn.Module, batches: Iterable[torch.Tensor]) -> int:
+    """The number of distinct codes that the rectifiers of a network give to samples.
+
+    Equal to ``sum_i 1 / (number of samples with the code of i)``. The network runs once a batch,
+    in the mode that it is in; only the packed codes of earlier batches are kept.
+
+    Args:
+        network: Any module.
+        batches: Inputs, samples first.
+
+    Raises:
+        Undefined: No rectifier runs.
+
+    >>> network = nn.Sequential(nn.Linear(1, 2), nn.ReLU())
+    >>> _ = network[0].weight.data.fill_(1.0), network[0].bias.data.copy_(torch.tensor([0.0, 1.0]))
+    >>> count_regions(network, [torch.tensor([[-2.0], [-0.5], [1.0], [2.0]])])
+    3
+    """
+    regions: set[bytes] = set()
+    for inputs in batches:
+        signs: list[torch.Tensor] = []
+        with Rectifiers(lambda positive, _, signs=signs: signs.append(positive)):  # type: ignore[misc]
+            network(inputs)
+        if not signs:
+            raise Undefined("the network runs no rectifier (ReLU and its kin)")
+        codes = [by_sample(positive, len(inputs)) for positive in signs]
+        regions.update(row_codes(torch.cat(codes, dim=1)))
+    return len(regions)
+
+
+def crops(images: torch.Tensor, side: int, count: int, generator: torch.Generator) -> torch.Tensor:
+    """Square parts of random images at random places, without padding.
+
+    Args:
+        images: ``(N, C, H, W)``.
+        side: Side of the parts in pixels; at most that of the images.
+        count: How many.
+        generator: Where all randomness comes from.
+
+    Returns:
+        ``(count, C, side, side)``.
+    """
+    number, _, height, width = images.shape
+    image = torch.randint(number, (count, 1, 1), generator=generator)
+    top = torch.randint(height - side + 1, (count, 1, 1), generator=generator)
+    left = torch.randint(width - side + 1, (count, 1, 1), generator=generator)
+    offsets = torch.arange(side)
+    parts = images[image, :, top + offsets[:, None], left + offsets]  # (count, side, side, C)
+    return parts.movedim(-1, 1).contiguous()
+
+
+def random_channels(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """One channel of each image, drawn at random: ``(N, C, H, W) -> (N, 1, H, W)``."""
+    number, channels = images.shape[:2]
+    channel = torch.randint(channels, (number,), generator=generator)
+    return images[torch.arange(number), channel].unsqueeze(1)
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The probe; its record holds ``regions`` and ``samples``.
+
+    A network with a method ``thin`` (:class:`Thinnable`) is measured in its thin form, on one
+    channel of the patches. Any other is measured as it is, on all channels, if it takes inputs of
+    ``side`` pixels.
+
+    Args:
+        batches: How many batches of samples.
+        batch_size: Samples in each; BatchNorm uses the batch's own statistics.
+        side: Side of the samples in pixels.
+        draw: How weights are drawn.
+    """
+
+    batches: int = 3
+    batch_size: int = 1000
+    side: int = 3
+    draw: Draw = fan_in_normal
+    name: str = "regions"
+    version: int = 1
+    subject: Literal["function", "network"] = "network"
+    uses_images: bool = True
+    metrics: dict[str, Metric] = field(
+        default_factory=lambda: {
+            "regions": Metric(
+                "regions", "regions", True, lambda record: float(record["regions"]),
+                "Chen et al., ICLR 2021, arXiv 2102.11535, section 3.2", "linear regions",
+                frozenset({"relu"}),
+                formula="number of different on-off patterns of all rectifiers over 3000 patches "
+                "of 3 x 3 pixels, in the network's thin form",
+            )
+        }
+    )  # fmt: skip
+
+    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
+        """Count the regions of a freshly initialised copy of the network.
+
+        Raises:
+            Undefined: No rectifier runs, or the network takes no inputs so small.
+            NetworkError: The network cannot be copied, or fails on the images themselves.
+        """
+        thin = isinstance(network, Thinnable)
+        with fresh_copy(network, seed) as copied:
+            if isinstance(copied, Thinnable):
+                copied = copied.thin().train().requires_grad_(False)
+            initialise(copied, seed, self.draw)
+            inputs = self._inputs(batch, thin, seed)
+            if not thin:  # what fails on whole images does not fail for their size
+                run(copied, normalised(batch)[:2].to(device_of(copied)), self.name)
+            try:
+                regions = count_regions(copied, (part.to(device_of(copied)) for part in inputs))
+            except (RuntimeError, ValueError, AssertionError) as error:
+                raise Undefined(
+                    f"the network fails on patches of {self.side} x {self.side} pixels ({error}); "
+                    "a method thin() may give a form of it that does not"
+                ) from error
+        return {"regions": regions, "samples": self.batches * self.batch_size}
+
+    def _inputs(self, batch: FewShot, one_channel: bool, seed: int) -> Iterator[torch.Tensor]:
+        images = normalised(batch)
+        generator = torch.Generator().manual_seed(derive(seed, "crops"))
+        for _ in range(self.batches):
+            parts = crops(images, self.side, self.batch_size, generator)
+            yield random_channels(parts, generator) if one_channel else parts
+
+
+REGIONS = Regions()
+"""The probe, as ``anglenas.probes`` entry point ``regions``."""

@@ -1,0 +1,1 @@
+"""DARTS: genotypes as values, their networks and supernets."""

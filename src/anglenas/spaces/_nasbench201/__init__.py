@@ -1,0 +1,1 @@
+"""NAS-Bench-201: cells as values, their forms, their networks."""
