@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from anglenas._cli import _progress
+from anglenas._cli import progress as _progress
 from anglenas._cli.progress import _bar, _BarShower, _LineShower
 from anglenas._searching import Progress
 

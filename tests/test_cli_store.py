@@ -190,7 +190,7 @@ def test_a_store_that_is_written_meanwhile(filled: Path, tmp_path: Path) -> None
 def test_a_store_of_an_older_release_is_brought_forward(
     filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anglenas._measuring import _store
+    from anglenas._measuring import store as _store
 
     step = ("ALTER TABLE contexts ADD COLUMN note TEXT",)
     monkeypatch.setattr(_store, "_MIGRATIONS", (*_store._MIGRATIONS, step))

@@ -174,7 +174,7 @@ def test_a_network_that_cannot_run_without_memory_is_measured_all_the_same(
 ) -> None:
     source = """
 from torch import nn
-from anglenas.spaces import nasbench201
+from anglenas.spaces._nasbench201 import network as nasbench201
 
 class Summing(nn.Module):
     def __init__(self, network):

@@ -546,7 +546,7 @@ def test_spaces_without_supernets_and_unknown_names_are_refused():
 
 FOREIGN = """
 import dataclasses
-from anglenas.spaces import nasbench201
+from anglenas.spaces._nasbench201 import network as nasbench201
 from anglenas.spaces._choices import ChoiceSpace
 from anglenas.spaces._nasbench201.values import NASBENCH201
 from anglenas.spaces._supernets import NASBENCH201_SUPERNET
@@ -798,7 +798,7 @@ def own_supernets(folder, monkeypatch, name, condition, cell="NASBENCH201_SUPERN
     """Name supernets that cannot be built where a condition on ``supernet`` holds."""
     (folder / f"{name}.py").write_text(f"""
 import dataclasses
-from anglenas.spaces import nasbench201
+from anglenas.spaces._nasbench201 import network as nasbench201
 from anglenas.spaces._supernets import {cell}
 
 def build(supernet, config):

@@ -244,7 +244,7 @@ def test_a_newer_store_is_refused_and_a_row_that_is_none_is_named(
 def test_an_older_store_is_brought_forward(
     filled: Store, fakes: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anglenas._measuring import _store
+    from anglenas._measuring import store as _store
 
     step = ("ALTER TABLE contexts ADD COLUMN note TEXT",)
     monkeypatch.setattr(_store, "_MIGRATIONS", (*_store._MIGRATIONS, step))

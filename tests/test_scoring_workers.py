@@ -23,8 +23,8 @@ from anglenas._measuring import (
     Scorer,
     Store,
     Task,
-    _pool,
 )
+from anglenas._measuring import pool as _pool
 from anglenas._measuring.backlog import Backlog
 from anglenas._numerics import platform
 from anglenas._recipe import Recipe

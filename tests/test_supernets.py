@@ -17,8 +17,8 @@ from anglenas.errors import ArchitectureError, SettingError, UsageError
 from anglenas.probes._counting import count_parameters
 from anglenas.probes._initialise import initialise
 from anglenas.spaces import NetworkConfig, live_operations
-from anglenas.spaces import darts as darts_networks
 from anglenas.spaces._build import build_network
+from anglenas.spaces._darts import network as darts_networks
 from anglenas.spaces._darts.values import DARTS, OPERATIONS
 from anglenas.spaces._nasbench201.network import build
 from anglenas.spaces._nasbench201.values import EDGES, NASBENCH201

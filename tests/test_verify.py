@@ -176,7 +176,7 @@ def test_a_search_is_verified_and_taken_up_again(run: Run, tmp_path: Path) -> No
 def test_a_network_that_diverges_is_told_and_the_others_go_on(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anglenas._evaluation import _verify
+    from anglenas._evaluation import verification as _verify
 
     def train(subject: Subject, *arguments: Any, **settings: Any) -> Any:
         if subject.architecture == run.ranked[0].subject.architecture:
