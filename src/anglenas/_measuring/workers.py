@@ -220,7 +220,7 @@ def _spawn(
         "--local-directory": folder,
         "--death-timeout": 60,
     }
-    minder = Path(__file__).with_name("_minder.py")
+    minder = Path(__file__).with_name("minder.py")
     command = [sys.executable, "-P", str(minder), address, "--no-dashboard"]
     return subprocess.Popen(
         command + [str(word) for pair in options.items() for word in pair],
