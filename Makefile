@@ -33,8 +33,8 @@ test: .venv/installed-dev ## check style, types and layers, and run the quick te
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 # The slow ones run one after another, since they start workers of their own (tests/conftest.py).
-test-all: .venv/installed-dev ## run every test, the slow ones too
-	$(BIN)/pytest -n 2 --durations=15
+test-all: .venv/installed-dev ## run the slow tests, which `make test` leaves out: both together are all
+	$(BIN)/pytest -n 2 -m slow --durations=15
 
 bench: .venv/installed ## run the benchmarks that need no data of yours
 	@set -e; for name in forms throughput metrics_together; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done

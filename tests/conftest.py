@@ -22,8 +22,6 @@ torch.set_num_threads(1)
 # A shell starts its background jobs deaf to Ctrl-C, and what a test starts inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_DEV_DATA = Path(__file__).parents[2] / "shared" / "data"
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests come last, when no quick one waits for them."""
@@ -48,7 +46,9 @@ def _is_slow(item: pytest.Item) -> bool:
 @pytest.fixture(scope="session")
 def dev_data() -> Path:
     """The folder with benchmark tables and image subsets, too large for the repository."""
-    folder = Path(os.environ.get("ANGLENAS_DEV_DATA", _DEV_DATA))
-    if not folder.is_dir():
-        pytest.skip(f"no development data in {folder}; ANGLENAS_DEV_DATA names another folder")
-    return folder
+    folder = os.environ.get("ANGLENAS_DEV_DATA")
+    if folder is None:
+        pytest.skip("needs development data; ANGLENAS_DEV_DATA names their folder")
+    # A wrong name is a mistake, which must not look like tests that were left out on purpose.
+    assert Path(folder).is_dir(), f"ANGLENAS_DEV_DATA={folder} is no folder"
+    return Path(folder)
