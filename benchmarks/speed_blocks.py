@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from anglenas._blocks.layers import BatchNorm, DilatedDepthwise, compute_together
-from anglenas._blocks.layout import layout_of
+from anglenas._blocks.memory_format import memory_format_of
 from anglenas.spaces import NetworkConfig, SearchSpace
 from anglenas.spaces._build import build_network
 from anglenas.spaces._darts.values import DARTS
@@ -55,7 +55,7 @@ def whole(space: SupernetSpace, seed: int) -> str:
 def times(space: SearchSpace, text: str, config: NetworkConfig) -> tuple[float, float]:
     """Seconds of torch's blocks and of ours."""
     ours = build_network(space, text, config)
-    layout = layout_of(ours)
+    layout = memory_format_of(ours)
     ours = ours.to(memory_format=layout)
     plain = plainly(ours)
     compute_together(ours)

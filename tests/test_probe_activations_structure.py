@@ -13,7 +13,7 @@ from torch import nn
 
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
-from anglenas.probes import Undefined
+from anglenas.probes import Thinnable, Undefined
 from anglenas.probes._az_nas import AZ_NAS, AZ_NAS_RANK, AzNas, entropy, find_blocks, spectral_norm
 from anglenas.probes._initialise import initialise
 from anglenas.probes._regions import REGIONS, Regions, count_regions, crops, random_channels
@@ -92,7 +92,7 @@ class Thin(nn.Module):
         return F.relu(self.last(self.cell(x))).mean(dim=(2, 3))
 
 
-class WithThinForm(Network):
+class WithThinForm(Network, Thinnable):
     def thin(self) -> nn.Module:
         return Thin()
 
@@ -152,7 +152,7 @@ def test_a_dead_edge_adds_regions_of_its_own(batch: FewShot) -> None:
             F.relu(self.dead(x))
             return super().forward(x)
 
-    class WithDeadConv(Network):
+    class WithDeadConv(Network, Thinnable):
         def thin(self) -> nn.Module:
             return DeadConv()
 

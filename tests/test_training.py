@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas._blocks.layout import layout_of
+from anglenas._blocks.memory_format import memory_format_of
 from anglenas._evaluation import (
     Machine,
     Subject,
@@ -120,7 +120,7 @@ def by_hand(
         for draw in sampler:
             torch.manual_seed(derive(seed, "network", epoch, draw.step, 0))
             pixels, labels = batches[draw]
-            pixels = pixels.contiguous(memory_format=layout_of(network))
+            pixels = pixels.contiguous(memory_format=memory_format_of(network))
             both = network.with_auxiliary(pixels) if recipe.auxiliary else [network(pixels)]  # type: ignore[operator]
             losses = [
                 F.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
@@ -321,7 +321,7 @@ def test_auxiliary_head_and_drop_path_are_those_of_a_plain_loop(tmp_path: Path) 
     with torch.random.fork_rng():
         torch.manual_seed(derive(1, "auxiliary"))
         network.attach_auxiliary()  # type: ignore[operator]
-        network.to(memory_format=layout_of(network))  # type: ignore[call-overload]
+        network.to(memory_format=memory_format_of(network))  # type: ignore[call-overload]
         losses = list(by_hand(recipe, network, source))
     assert len(losses) == 2 * 2  # of 30 images
     state = {k: t for k, t in network.state_dict().items() if not k.startswith("auxiliary.")}

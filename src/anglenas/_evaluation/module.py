@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from anglenas._blocks.layout import layout_of
+from anglenas._blocks.memory_format import memory_format_of
 from anglenas._evaluation.heads import logits_and_auxiliary, set_drop_path
 from anglenas._evaluation.images import (
     Batch,
@@ -46,7 +46,7 @@ class Training(LightningModule):
         self.train_loss, self.train_accuracy = MeanMetric(), MeanMetric()
         self.valid_loss, self.valid_top5 = MeanMetric(), MeanMetric()
         self.confusion = MulticlassConfusionMatrix(classes)
-        self.layout = layout_of(network)
+        self.layout = memory_format_of(network)
         network.to(memory_format=self.layout)  # type: ignore[call-overload]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

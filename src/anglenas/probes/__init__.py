@@ -1,5 +1,6 @@
 """Probes: one computation on a network each, from which metrics are read."""
 
+from anglenas._blocks import Thinnable
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import Specimen, fresh_copy, isolated
 from anglenas.probes._jacobian import NUMBERS_AT_ONCE
@@ -11,6 +12,7 @@ __all__ = [
     "Probe",
     "Record",
     "Specimen",
+    "Thinnable",
     "Undefined",
     "find_metric",
     "find_probe",

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from anglenas._blocks.layout import layout_of
+from anglenas._blocks.memory_format import memory_format_of
 from anglenas._numerics import derive
 from anglenas.data import FewShot, normalised
 from anglenas.errors import AnglenasError, DataError, NetworkError
@@ -248,7 +248,7 @@ def _prepare(network: nn.Module, batch: FewShot, probe: str, classifier: str | N
 
 @torch.no_grad()
 def _runs_in_channels_last(network: nn.Module, images: torch.Tensor) -> bool:
-    if layout_of(network) is not torch.channels_last:
+    if memory_format_of(network) is not torch.channels_last:
         return False
     try:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

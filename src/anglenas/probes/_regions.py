@@ -9,11 +9,12 @@ network as written.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
 from torch import nn
 
+from anglenas._blocks import Thinnable
 from anglenas._numerics import derive
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot, normalised
@@ -23,18 +24,7 @@ from anglenas.probes._initialise import Draw, fan_in_normal, initialise
 from anglenas.probes._isolation import device_of, fresh_copy, run
 from anglenas.probes._relu_codes import by_sample, row_codes
 
-__all__ = ["REGIONS", "Regions", "Thinnable", "count_regions", "crops", "random_channels"]
-
-
-@runtime_checkable
-class Thinnable(Protocol):
-    """A network that knows its thin form; optional, and what ``regions`` is defined on."""
-
-    def thin(self) -> nn.Module:
-        """A new module: the first cell alone, one channel wide, without a stem.
-
-        It takes ``(N, 1, 3, 3)``. Edges that do not reach the output are still computed.
-        """
+__all__ = ["REGIONS", "Regions", "count_regions", "crops", "random_channels"]
 
 
 @torch.no_grad()
@@ -100,7 +90,7 @@ def random_channels(images: torch.Tensor, generator: torch.Generator) -> torch.T
 class Regions:
     """The probe; its record holds ``regions`` and ``samples``.
 
-    A network with a method ``thin`` (:class:`Thinnable`) is measured in its thin form, on one
+    A :class:`~anglenas.probes.Thinnable` network is measured in its thin form, on one
     channel of the patches. Any other is measured as it is, on all channels, if it takes inputs of
     ``side`` pixels.
 
@@ -151,7 +141,7 @@ class Regions:
             except (RuntimeError, ValueError, AssertionError) as error:
                 raise Undefined(
                     f"the network fails on patches of {self.side} x {self.side} pixels ({error}); "
-                    "a method thin() may give a form of it that does not"
+                    "make it a Thinnable, whose thin form does not"
                 ) from error
         return {"regions": regions, "samples": self.batches * self.batch_size}
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._blocks import Thinnable
 from anglenas._blocks.layers import BatchNorm, MixtureCell, ReluConvBn
 from anglenas.spaces._config import NetworkConfig
 from anglenas.spaces._darts.network import OPERATIONS, FactorizedReduce
@@ -58,7 +59,7 @@ class SupernetCell(nn.Module):
         return torch.cat(self.nodes(self.first(before), self.second(last))[INPUTS:], dim=1)
 
 
-class DartsSupernet(nn.Module):
+class DartsSupernet(Thinnable):
     """The whole network: ``(B, I, S, S)`` images to ``(B, K)`` logits.
 
     Args:

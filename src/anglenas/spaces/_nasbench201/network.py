@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._blocks import Thinnable
 from anglenas._blocks.layers import Average, BatchNorm, MixtureCell, ReluConvBn, average
 from anglenas.spaces import Form, Term
 from anglenas.spaces._config import NetworkConfig
@@ -171,7 +172,7 @@ class _Reduction(nn.Module):
         return self.second(self.first(x)) + self.shortcut(F.avg_pool2d(x, 2, ceil_mode=True))  # type: ignore[no-any-return]
 
 
-class NasBench201Network(nn.Module):
+class NasBench201Network(Thinnable):
     """The whole network: ``(B, I, S, S)`` images to ``(B, K)`` logits.
 
     Args:

@@ -1,17 +1,17 @@
-"""The memory layout in which a network computes quickest."""
+"""The memory format in which a network computes quickest."""
 
 import torch
 from torch import nn
 
-__all__ = ["layout_of"]
+__all__ = ["memory_format_of"]
 
 
-def layout_of(network: nn.Module) -> torch.memory_format:
-    """``channels_last``, unless a backward pass in that layout would corrupt memory.
+def memory_format_of(network: nn.Module) -> torch.memory_format:
+    """``channels_last``, unless a backward pass in that format would corrupt memory.
 
     On CPUs a backward pass of a convolutional network is about 1.7 times as fast in it.
 
-    >>> layout_of(nn.Conv2d(3, 4, 3)), layout_of(nn.Conv2d(3, 4, 1, stride=2))
+    >>> memory_format_of(nn.Conv2d(3, 4, 3)), memory_format_of(nn.Conv2d(3, 4, 1, stride=2))
     (torch.channels_last, torch.contiguous_format)
     """
     unsafe = any(map(_corrupts_memory, network.modules()))
