@@ -26,7 +26,7 @@ from pathlib import Path
 
 import anglenas
 import anglenas._searching
-from anglenas import _study as study
+from anglenas._paper.runs import picks as picks_of
 from anglenas._study import read_scores, read_table
 from anglenas.spaces._nasbench201.values import NASBENCH201
 from study_measure import RUN
@@ -179,7 +179,7 @@ def picks(scores: Path, accuracies: Path, images: str, recipe: str) -> Iterator[
     samples = {seed: measured.samples.get(f"seed{seed}") for seed in (1, 2, 3)}
     whole = [seed for seed, mask in samples.items() if mask is not None and mask.sum() == RUN]
     for rank in ranks:
-        found = study.picks(measured, table, [WAYS[rank].rank], seeds=whole, guards=[guard])
+        found = picks_of(measured, table, [WAYS[rank].rank], seeds=whole, guards=[guard])
         title = f"100 random networks, `{recipe}`, best by `{rank}`"
         if found:
             yield line(title, [one.accuracy for one in found])

@@ -19,30 +19,24 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from anglenas._paper.figures import position_sheet, positions_figure
+from anglenas._paper.runs import Pick, pick_sheet, picks, positions
+from anglenas._paper.table import TABLE_1, table_1, table_1_sheets
 from anglenas._report import (
-    markdown,
-    pick_sheet,
-    place_sheet,
-    places_figure,
     prepare_folder,
     save_figure,
     study_notes,
     study_sheets,
-    table_1_sheets,
     write_study,
 )
+from anglenas._sheet import markdown
 from anglenas._study import (
     GUARDS,
-    TABLE_1,
-    Pick,
     Scores,
     Table,
     correlate,
-    picks,
-    places,
     read_scores,
     read_table,
-    table_1,
 )
 from anglenas.ranking import GUARDED, parse
 
@@ -116,12 +110,12 @@ def seeds_regions(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
 def figures_cifar100(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     """Figures 1 and 2, and where trivial structures land."""
     table = read_table(accuracies, "cifar100_test", epochs="200")
-    found = places(read_scores(scores, table)[0], table)
+    found = positions(read_scores(scores, table)[0], table)
     for number, ranking in ((1, "angle"), (2, "angle+params")):
-        figure = places_figure(found, ranking, about="cifar100 test")
+        figure = positions_figure(found, ranking, about="cifar100 test")
         for suffix in ("svg", "png"):
             save_figure(figure, out / f"figure{number}.{suffix}")
-    (out / "figures.md").write_text(markdown(place_sheet(found)))
+    (out / "figures.md").write_text(markdown(position_sheet(found)))
 
 
 def refreshed(page: str, recipe: str, folder: Path) -> str:

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from anglenas._cli import main
+from anglenas.__main__ import main
 from anglenas.spaces._nasbench201.values import NASBENCH201
 
 SIZE = 400

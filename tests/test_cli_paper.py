@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import anglenas
-from anglenas._cli import main
-from anglenas._cli import paper as _paper
+from anglenas.__main__ import main
+from anglenas._paper import cells as _paper
 from anglenas._searching import Found
 from anglenas.spaces._build import make_network
 from anglenas.spaces._darts.values import DARTS, Genotype

@@ -9,23 +9,21 @@ from io import StringIO
 import numpy as np
 import pytest
 
+from anglenas._paper.figures import position_sheet, positions_figure
+from anglenas._paper.runs import Pick, Position, pick_sheet
+from anglenas._paper.table import table_1, table_1_sheets
 from anglenas._report import (
-    Sheet,
-    latex,
-    markdown,
-    pick_sheet,
-    place_sheet,
-    places_figure,
     save_figure,
     study_figure,
     study_json,
     study_notes,
     study_sheets,
     study_text,
-    table_1_sheets,
     write_study,
 )
-from anglenas._study import Choice, Estimate, Interval, Pick, Place, Study, table_1
+from anglenas._sheet import Sheet, latex, markdown
+from anglenas._study import Choice, Estimate, Study
+from anglenas.ranking import Interval
 from anglenas.spaces._nasbench201.values import NASBENCH201
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
@@ -155,11 +153,11 @@ def test_the_figure_has_a_panel_for_each_subset_and_a_mark_for_each_estimate(stu
 
 
 @pytest.fixture
-def places():
+def positions():
     rng = np.random.default_rng(0)
     index, by_sum = rng.permutation(12), rng.permutation(12)
     return tuple(
-        Place(str(NASBENCH201.at(k)), 50.0 + k, k % 5 == 0, float(index[k]), float(by_sum[k]),
+        Position(str(NASBENCH201.at(k)), 50.0 + k, k % 5 == 0, float(index[k]), float(by_sum[k]),
               bool(index[k] == 11))
         for k in range(12)
     )  # fmt: skip
@@ -168,15 +166,17 @@ def places():
 @pytest.mark.parametrize(
     ("ranking", "attribute"), [("angle", "by_angle"), ("angle+params", "by_sum")]
 )
-def test_places_stand_at_their_index_and_the_first_is_drawn(places, ranking, attribute, tmp_path):
-    figure = places_figure(places, ranking, about="cifar100 test")
+def test_positions_stand_at_their_index_and_the_first_is_drawn(
+    positions, ranking, attribute, tmp_path
+):
+    figure = positions_figure(positions, ranking, about="cifar100 test")
     chart, cell = figure.axes
     marks = sorted((float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in chart.lines
                    if len(line.get_xdata()))  # fmt: skip
-    assert marks == sorted((getattr(one, attribute), one.accuracy) for one in places)
+    assert marks == sorted((getattr(one, attribute), one.accuracy) for one in positions)
     squares = [line for line in chart.lines if line.get_marker() == "s" and len(line.get_xdata())]
-    assert len(squares) == sum(one.untrained for one in places)
-    [first] = [one for one in places if one.first]
+    assert len(squares) == sum(one.trivial for one in positions)
+    [first] = [one for one in positions if one.first]
     drawn = [text.get_text() for text in cell.texts]
     kinds = {"nor_conv_3x3": "conv 3x3", "nor_conv_1x1": "conv 1x1", "avg_pool_3x3": "avg pool 3x3",
              "skip_connect": "skip"}  # fmt: skip
@@ -185,9 +185,9 @@ def test_places_stand_at_their_index_and_the_first_is_drawn(places, ranking, att
     save_figure(figure, tmp_path / "figure.svg")
 
 
-def test_the_table_of_places_holds_trivial_ones_and_the_first(places):
-    sheet = place_sheet(places)
-    shown = {one.architecture for one in places if one.untrained or one.first}
+def test_the_table_of_positions_holds_trivial_ones_and_the_first(positions):
+    sheet = position_sheet(positions)
+    shown = {one.architecture for one in positions if one.trivial or one.first}
     assert {row[0] for row in sheet.rows} == shown
     assert [float(row[3]) for row in sheet.rows] == sorted(
         (float(row[3]) for row in sheet.rows), reverse=True

@@ -11,30 +11,27 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from anglenas._paper.runs import picks, positions
+from anglenas._paper.table import table_1, verdict
 from anglenas._recipe import Recipe
 from anglenas._study import (
-    Interval,
     Scores,
     Table,
     correlate,
     draw_samples,
     equal_size_groups,
     measure,
-    picks,
-    places,
     read_scores,
     read_subset,
     read_table,
     run_of,
     scores_text,
-    table_1,
-    verdict,
 )
 from anglenas._study.choices import draw_anew
 from anglenas._study.correlation import drawn_of
 from anglenas._study.subsets import strata_of
 from anglenas.errors import DataError, SettingError, UnknownNameError
-from anglenas.ranking import guard, parse
+from anglenas.ranking import Interval, guard, parse
 from anglenas.spaces import CellGraph, is_untrained, live_operations
 from anglenas.spaces._nasbench201.values import EDGES, NASBENCH201
 
@@ -619,20 +616,20 @@ def test_picks_of_a_run_do_not_depend_on_what_else_was_measured(benchmark, seed,
     assert whole == alone
 
 
-def test_places_tell_where_each_network_lands(benchmark):
+def test_positions_tell_where_each_network_lands(benchmark):
     rows = run_of(1, benchmark)
     rng = np.random.default_rng(0)
     angle = np.full(len(benchmark), np.nan)
     angle[rows] = rng.permutation(100) / 100
     measured = {"angle": ~np.isnan(angle), "params": np.ones(len(benchmark), bool)}
     columns = {"angle": angle, "params": benchmark.columns["params"]}
-    found = places(Scores(columns, measured, {}, {}), benchmark)
+    found = positions(Scores(columns, measured, {}, {}), benchmark)
     assert sorted(one.by_angle for one in found) == list(range(100))
     [first] = [one for one in found if one.first]
     assert first.by_angle == 99
     sums = stats.rankdata(angle[rows]) + stats.rankdata(benchmark.columns["params"][rows])
     assert [one.by_sum for one in found] == (stats.rankdata(sums) - 1).tolist()
-    assert sum(one.untrained for one in found) == 11  # of the run of seed 1
+    assert sum(one.trivial for one in found) == 11  # of the run of seed 1
 
 
 # Measuring.

@@ -10,7 +10,6 @@ from anglenas._cli.data import data
 from anglenas._cli.draw import draw
 from anglenas._cli.export import export
 from anglenas._cli.options import flowing
-from anglenas._cli.paper import paper
 from anglenas._cli.score import score
 from anglenas._cli.search import search
 from anglenas._cli.store import store
@@ -31,7 +30,6 @@ for command in (search, score, correlate, draw, train, export, verify):
     app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(data, name="data")
 app.add_typer(store, name="store")
-app.add_typer(paper, name="paper")
 
 
 def _print_version(wanted: bool) -> None:

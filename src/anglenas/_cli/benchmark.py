@@ -13,7 +13,7 @@ from anglenas.errors import SettingError
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from anglenas._report import Sheet
+    from anglenas._sheet import Sheet
     from anglenas._study import Scores, Table
 
 __all__ = [

@@ -4,18 +4,14 @@ from anglenas._report.draw import draw_cells
 from anglenas._report.figures import Mark, Scatter, rank_figure, scatters
 from anglenas._report.model import Column, Row, RunReport
 from anglenas._report.page import render_page, write_report
-from anglenas._report.places import place_sheet, places_figure
 from anglenas._report.render import save_figure
 from anglenas._report.run import prepare_folder, report_of, write_run
-from anglenas._report.sheet import Sheet, latex, markdown
 from anglenas._report.study import (
-    pick_sheet,
     study_figure,
     study_json,
     study_notes,
     study_sheets,
     study_text,
-    table_1_sheets,
     write_study,
 )
 from anglenas._report.training import confusion_figure, curves_figure, write_training
@@ -31,15 +27,9 @@ __all__ = [
     "Row",
     "RunReport",
     "Scatter",
-    "Sheet",
     "confusion_figure",
     "curves_figure",
     "draw_cells",
-    "latex",
-    "markdown",
-    "pick_sheet",
-    "place_sheet",
-    "places_figure",
     "prepare_folder",
     "rank_figure",
     "render_page",
@@ -51,7 +41,6 @@ __all__ = [
     "study_notes",
     "study_sheets",
     "study_text",
-    "table_1_sheets",
     "verification_figure",
     "verification_table",
     "write_report",

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anglenas._report.render import Format, blank, render, settings, write_bytes
-from anglenas._report.sheet import Sheet, latex, markdown
 from anglenas._report.style import FAINT, INK, KINDS, MUTED, PAPER, font, printable
-from anglenas._study import Cell, Choice, Estimate, Interval, Pick, Study
+from anglenas._sheet import Sheet, latex, markdown, number_text
+from anglenas._study import Choice, Estimate, Study
+from anglenas.ranking import Interval
 
 __all__ = [
-    "pick_sheet",
     "study_figure",
     "study_json",
     "study_notes",
     "study_sheets",
     "study_text",
-    "table_1_sheets",
     "write_study",
 ]
 
@@ -54,13 +53,13 @@ def _subset_sheet(study: Study, subset: str) -> Sheet:
         "metric": [one.metric for one in estimates],
         "guard": [one.guard for one in estimates],
         "ranks in": [one.ranks for one in estimates],
-        "tau-b": [_interval(one.tau) for one in estimates],
-        "tau, ties broken": [_interval(one.tau_broken) for one in estimates],
-        "Spearman": [_interval(one.spearman) for one in estimates],
-        "over params": [_interval(one.gain, signed=True) for one in estimates],
-        "tau-b with params": [_number(one.with_params) for one in estimates],
-        "sd over seeds": [_number(one.deviation) for one in estimates],
-        "precision": [_interval(one.precision) for one in estimates],
+        "tau-b": [str(one.tau) for one in estimates],
+        "tau, ties broken": [str(one.tau_broken) for one in estimates],
+        "Spearman": [str(one.spearman) for one in estimates],
+        "over params": [one.gain.text(signed=True) for one in estimates],
+        "tau-b with params": [number_text(one.with_params) for one in estimates],
+        "sd over seeds": [number_text(one.deviation) for one in estimates],
+        "precision": [str(one.precision) for one in estimates],
         "undefined": [str(one.undefined or "") for one in estimates],
         "networks": [f"{one.networks:,}" for one in estimates],
         "s each": [_seconds(study.seconds[one.metric]) for one in estimates],
@@ -83,7 +82,7 @@ def _choice_sheet(choices: Sequence[Choice]) -> Sheet:
     head = ("metric", "guard", "accuracy", "sd", "over params", "below the best", "networks")
     rows = tuple(
         (each.metric, each.guard, f"{each.accuracy:.2f}", f"{each.deviation:.2f}",
-         _number(each.gain, 2, signed=True), f"{each.regret:.2f}", f"{each.networks:,}")
+         number_text(each.gain, 2, signed=True), f"{each.regret:.2f}", f"{each.networks:,}")
         for each in choices
     )  # fmt: skip
     title = (
@@ -91,79 +90,6 @@ def _choice_sheet(choices: Sequence[Choice]) -> Sheet:
         f"the best of a search reaches {one.best:.2f}"
     )
     return Sheet(title, head, rows, 2, ("networks", "below the best"))
-
-
-def table_1_sheets(cells: Sequence[Cell]) -> tuple[Sheet, ...]:
-    """Table 1 of the supplement: the published tau, ours with its interval, and the verdict.
-
-    Args:
-        cells: What :func:`anglenas._study.table_1` found.
-
-    Returns:
-        A table for each subset.
-    """
-    subsets = dict.fromkeys(cell.estimate.subset for cell in cells)
-    return tuple(
-        _published_sheet([cell for cell in cells if cell.estimate.subset == subset], subset)
-        for subset in subsets
-    )
-
-
-def _published_sheet(cells: Sequence[Cell], subset: str) -> Sheet:
-    rows = tuple(
-        (cell.row.name, cell.estimate.guard, cell.estimate.ranks, f"{cell.estimate.networks:,}",
-         _number(cell.published, 2), _interval(cell.estimate.tau_broken), cell.verdict)
-        for cell in cells
-    )  # fmt: skip
-    title = f"Table 1, {subset}: Kendall's tau with test accuracy, ties broken"
-    head = ("metric", "guard", "ranks in", "networks", "published", "ours", "verdict")
-    return Sheet(title, head, rows, 3, ("networks",))
-
-
-def pick_sheet(picks: Sequence[Pick]) -> Sheet:
-    """The accuracies of the networks that random searches pick, a column for each run.
-
-    Args:
-        picks: What :func:`anglenas._study.picks` found.
-    """
-    seeds = list(dict.fromkeys(one.seed for one in picks))
-    by_row: dict[tuple[str, str], dict[int, Pick]] = {}
-    for one in picks:
-        by_row.setdefault((one.metric, one.guard), {})[one.seed] = one
-    rows = [
-        (*row, *(f"{found[seed].accuracy:.2f}" for seed in seeds), _mean_text(found.values()))
-        for row, found in by_row.items()
-    ]
-    for title, reached in (
-        ("mean of each run", {one.seed: one.mean for one in picks}),
-        ("best of each run", {one.seed: one.best for one in picks}),
-    ):
-        mean = sum(reached.values()) / len(reached)
-        rows.append((title, "", *(f"{reached[s]:.2f}" for s in seeds), f"{mean:.2f}"))
-    head = ("ranked by", "guard", *(f"seed {seed}" for seed in seeds), "mean")
-    return Sheet("Accuracy of the pick of a hundred networks, percent", head, tuple(rows), 2)
-
-
-def _mean_text(picks: Iterable[Pick]) -> str:
-    accuracies = [one.accuracy for one in picks]
-    return f"{sum(accuracies) / len(accuracies):.2f}"
-
-
-def _interval(interval: Interval, *, signed: bool = False) -> str:
-    """The value and, where anything is left to chance, the ends of its interval."""
-    if math.isnan(interval.low) or interval.half_width < 0.0005:
-        return _number(interval.value, signed=signed)
-    digits = 3 if interval.half_width < 0.01 else 2
-    value, *ends = (_number(one, digits, signed=signed)
-                    for one in (interval.value, interval.low, interval.high))  # fmt: skip
-    return f"{value} [{', '.join(ends)}]"
-
-
-def _number(value: float, digits: int = 3, *, signed: bool = False) -> str:
-    if math.isnan(value):
-        return ""
-    text = f"{value:{'+' if signed else ''}.{digits}f}"
-    return text.replace("-", "\u2212") if float(text) else f"{0:.{digits}f}"
 
 
 def _seconds(value: float) -> str:

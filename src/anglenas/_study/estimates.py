@@ -9,45 +9,23 @@ from numpy.typing import NDArray
 
 from anglenas._numerics import derive
 from anglenas._study.subsets import Subset
-from anglenas.ranking import Pairs, Sample, Ties, count_pairs, parse, precision_at, spearman_each
+from anglenas.ranking import (
+    Interval,
+    Pairs,
+    Sample,
+    Ties,
+    count_pairs,
+    parse,
+    precision_at,
+    spearman_each,
+)
 
-__all__ = ["Drawn", "Estimate", "Interval", "Ranking", "estimate"]
+__all__ = ["Drawn", "Estimate", "Ranking", "estimate"]
 
 Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 
-_LEVEL = 0.95
 _BREAKINGS = 20
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate and where its population's value is expected.
-
-    Attributes:
-        value: The estimate.
-        low: Lower end of the 95 % interval.
-        high: Upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, value: float, replicates: Floats) -> "Interval":
-        """The percentile interval of replicates; undefined ones are left out."""
-        known = replicates[~np.isnan(replicates)]
-        if np.isnan(value) or not len(known):
-            return cls(value, np.nan, np.nan)
-        tail = (1 - _LEVEL) / 2
-        low, high = np.quantile(known, [tail, 1 - tail])
-        return cls(value, float(low), float(high))
-
-    @property
-    def half_width(self) -> float:
-        """Half of what lies between the ends."""
-        return (self.high - self.low) / 2
 
 
 @dataclass(frozen=True)

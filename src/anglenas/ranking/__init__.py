@@ -14,6 +14,7 @@ from anglenas.ranking._correlation import (
 from anglenas.ranking._expression import Expression, check_metrics
 from anglenas.ranking._front import pareto_front
 from anglenas.ranking._guard import GUARDED, guard, guard_columns
+from anglenas.ranking._interval import Interval, bootstrap
 from anglenas.ranking._pairs import Pairs, count_pairs
 from anglenas.ranking._parser import parse
 from anglenas.ranking._ranks import Ties, order, ranks
@@ -22,9 +23,11 @@ from anglenas.ranking._sample import Sample
 __all__ = [
     "GUARDED",
     "Expression",
+    "Interval",
     "Pairs",
     "Sample",
     "Ties",
+    "bootstrap",
     "check_metrics",
     "count_pairs",
     "guard",

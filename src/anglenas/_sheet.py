@@ -1,10 +1,11 @@
 """Tables of texts, for pages and for papers."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Sheet", "latex", "markdown"]
+__all__ = ["Sheet", "latex", "markdown", "number_text"]
 
 _SPECIAL = re.compile("[\\\\&%$#_{}~^\u2212]")
 _ESCAPED = {
@@ -35,10 +36,10 @@ class Sheet:
 
     def without(self, name: str) -> "Sheet":
         """The table without a column."""
-        place = self.head.index(name)
-        head, *rows = (row[:place] + row[place + 1 :] for row in (self.head, *self.rows))
+        column = self.head.index(name)
+        head, *rows = (row[:column] + row[column + 1 :] for row in (self.head, *self.rows))
         spare = tuple(one for one in self.spare if one != name)
-        return Sheet(self.title, head, tuple(rows), self.texts - (place < self.texts), spare)
+        return Sheet(self.title, head, tuple(rows), self.texts - (column < self.texts), spare)
 
 
 def markdown(sheet: Sheet) -> str:
@@ -92,3 +93,17 @@ def latex(sheet: Sheet) -> str:
 
 def _escaped(text: str) -> str:
     return _SPECIAL.sub(lambda match: _ESCAPED.get(match[0], f"\\{match[0]}"), text)
+
+
+def number_text(value: float, digits: int = 3, *, signed: bool = False) -> str:
+    """A number with a fixed count of digits and a typographic minus; empty for NaN.
+
+    >>> number_text(0.1234), number_text(-0.02, 2), number_text(0.02, 2, signed=True)
+    ('0.123', '−0.02', '+0.02')
+    >>> number_text(-0.0004, 2), number_text(float("nan"))  # no sign where there is nothing left
+    ('0.00', '')
+    """
+    if math.isnan(value):
+        return ""
+    text = f"{value:{'+' if signed else ''}.{digits}f}"
+    return text.replace("-", "\u2212") if float(text) else f"{0:.{digits}f}"

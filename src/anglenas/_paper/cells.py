@@ -1,4 +1,4 @@
-"""``anglenas paper``: what was published, made again."""
+"""``anglenas paper cells``: the searched cells of figures 3 to 6, searched and drawn again."""
 
 import shlex
 import sys
@@ -16,18 +16,14 @@ from anglenas._cli.options import (
     StoreFile,
     TimeLimit,
     Workers,
-    flowing,
 )
-from anglenas._cli.paper_study import figure1, figure2, picks, table1
 from anglenas._cli.progress import show_progress
 from anglenas.errors import AnglenasError, SettingError
 
 if TYPE_CHECKING:
     from anglenas._searching import Found
 
-__all__ = ["paper"]
-
-paper = typer.Typer(help="Make figures and tables of the paper again.", no_args_is_help=True)
+__all__ = ["cells"]
 
 
 class _Figure(NamedTuple):
@@ -121,10 +117,6 @@ def cells(
         _write(folder, figure, found, [results[number] for number in sorted(results)])
         print(f"Figure {figure.number}, {found.rank}, {found.data}: {found.best.architecture}")
     print(out)
-
-
-for command in (table1, figure1, figure2, picks, cells):
-    paper.command(help=flowing(command.__doc__ or ""))(command)
 
 
 def _earlier(file: Path) -> dict[int, dict[str, object]]:

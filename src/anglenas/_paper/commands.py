@@ -1,4 +1,4 @@
-"""``anglenas paper table1``, ``figure1``, ``figure2`` and ``picks``."""
+"""``anglenas paper``: what was published, made again."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,14 +26,24 @@ from anglenas._cli.benchmark import (
     read_seeds,
     show_judging,
 )
-from anglenas._cli.options import PublishedRecipe, Quiet, StoreFile, Workers, split_names
+from anglenas._cli.options import (
+    PublishedRecipe,
+    Quiet,
+    StoreFile,
+    Workers,
+    flowing,
+    split_names,
+)
+from anglenas._paper.cells import cells
 from anglenas.errors import DataError, SettingError
 
 if TYPE_CHECKING:
-    from anglenas._report import Sheet
+    from anglenas._sheet import Sheet
     from anglenas._study import Table
 
-__all__ = ["figure1", "figure2", "picks", "table1"]
+__all__ = ["paper"]
+
+paper = typer.Typer(help="Make figures and tables of the paper again.", no_args_is_help=True)
 
 _TEST = "cifar10_test"
 _Run = Annotated[int, typer.Option("--run", help="Seed of the run that drew the networks.")]
@@ -76,14 +86,15 @@ def table1(
         anglenas paper table1 --benchmark nasbench201.csv --data cifar10 --out table1
     """  # noqa: D412
     from anglenas import _study as study
-    from anglenas._report import prepare_folder, study_notes, table_1_sheets, write_study
+    from anglenas._paper.table import TABLE_1, table_1, table_1_sheets
+    from anglenas._report import prepare_folder, study_notes, write_study
 
     if out is not None:
         prepare_folder(out)
     table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
     if table.split != "test":
         raise DataError(f"Table 1 is about test accuracies, and {accuracy} is not of test images.")
-    metrics = [row.metric for row in study.TABLE_1]
+    metrics = [row.metric for row in TABLE_1]
     evidence = gather(
         table, metrics, scores, data, sample, strata, seeds=read_seeds(seeds), quiet=quiet, out=out,
         recipe=recipe, workers=workers, store=store,
@@ -94,8 +105,8 @@ def table1(
             evidence.scores, table, known, guards=split_names(guard), strata=evidence.strata,
             replicates=replicates, seed=seed, on_progress=on_progress,
         )  # fmt: skip
-    sheets = table_1_sheets(study.table_1(found))
-    missing = [row.name for row in study.TABLE_1 if row.metric not in known]
+    sheets = table_1_sheets(table_1(found))
+    missing = [row.name for row in TABLE_1 if row.metric not in known]
     notes = [*evidence.notices, *study_notes(found)]
     if missing:
         notes.append(f"Not measured: {', '.join(missing)}.")
@@ -131,7 +142,9 @@ def _figure(
         quiet: Quiet = False,
     ) -> None:
         from anglenas import _study as study
-        from anglenas._report import place_sheet, places_figure, prepare_folder, save_figure
+        from anglenas._paper.figures import position_sheet, positions_figure
+        from anglenas._paper.runs import positions
+        from anglenas._report import prepare_folder, save_figure
 
         folder = prepare_folder(out or Path("figures"))
         table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
@@ -139,11 +152,11 @@ def _figure(
             table, ["angle", "loss", "params"], scores, data, f"seed{run}", None,
             seeds=[seed], quiet=quiet, out=out, recipe=recipe, workers=workers, store=store,
         )  # fmt: skip
-        places = study.places(evidence.scores[0], table, seed=run)
-        drawn = places_figure(places, ranking, about=f"{table.dataset} {table.split}")
+        found = positions(evidence.scores[0], table, seed=run)
+        drawn = positions_figure(found, ranking, about=f"{table.dataset} {table.split}")
         for suffix in ("svg", "png", "pdf"):
             save_figure(drawn, folder / f"figure{number}.{suffix}")
-        _show(table, [place_sheet(places)], evidence.notices, folder, f"figure{number}")
+        _show(table, [position_sheet(found)], evidence.notices, folder, f"figure{number}")
 
     figure.__name__, figure.__doc__ = f"figure{number}", about
     return figure
@@ -207,7 +220,9 @@ def picks(
         anglenas paper picks --benchmark nasbench201.csv --data cifar10
     """  # noqa: D412
     from anglenas import _study as study
-    from anglenas._report import pick_sheet, prepare_folder
+    from anglenas._paper.runs import pick_sheet
+    from anglenas._paper.runs import picks as picks_of
+    from anglenas._report import prepare_folder
 
     if out is not None:
         prepare_folder(out)
@@ -220,17 +235,17 @@ def picks(
         ",".join(f"seed{run}" for run in runs_asked), None, seeds=[seed], quiet=quiet, out=out,
         recipe=recipe, workers=workers, store=store,
     )  # fmt: skip
-    found = study.picks(
+    found = picks_of(
         evidence.scores[0], table, rankings, seeds=runs_asked, guards=split_names(guard)
     )
     _show(table, [pick_sheet(found)], evidence.notices, out, "picks")
 
 
 def _show(
-    table: "Table", sheets: "Sequence[Sheet]", notes: Sequence[str], out: Path | None, name: str
+    table: "Table", sheets: Sequence["Sheet"], notes: Sequence[str], out: Path | None, name: str
 ) -> None:
     """Print tables, and write them as Markdown and LaTeX."""
-    from anglenas._report import latex, markdown
+    from anglenas._sheet import latex, markdown
 
     print(f"{table.about}\n")
     print_sheets(sheets, [*table.notices, *notes])
@@ -240,3 +255,7 @@ def _show(
         (out / f"{name}.md").write_text("\n".join([*text, ""]))
         (out / f"{name}.tex").write_text("\n".join(map(latex, sheets)))
         print(out)
+
+
+for command in (table1, figure1, figure2, picks, cells):
+    paper.command(help=flowing(command.__doc__ or ""))(command)

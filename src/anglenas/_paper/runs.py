@@ -1,133 +1,29 @@
-"""The supplement of Yang et al. (WACV 2023, arXiv 2211.08666), measured again."""
+"""The random searches of the released code of Yang et al. (WACV 2023), and figures 1 and 2."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anglenas._plugins import load
-from anglenas._study.correlation import Study, apply_guard, check_guards
-from anglenas._study.estimates import Estimate, Interval
-from anglenas._study.measure import run_of
-from anglenas._study.scores import Scores, directions_of
-from anglenas._study.table import Table
+from anglenas._sheet import Sheet
+from anglenas._study import Scores, Table, apply_guard, check_guards, directions_of, run_of
 from anglenas.errors import DataError
 from anglenas.ranking import check_metrics, order, parse, ranks
 from anglenas.spaces import is_untrained
 
-__all__ = [
-    "PICKED",
-    "TABLE_1",
-    "Cell",
-    "Pick",
-    "Place",
-    "Published",
-    "Verdict",
-    "picks",
-    "places",
-    "table_1",
-    "verdict",
-]
-
-Verdict = Literal["agrees", "disagrees", "cannot tell"]
-
-_WIDEST = 0.08
-_ROUNDING = 0.005
+__all__ = ["PICKED", "Pick", "Position", "pick_sheet", "picks", "positions"]
 
 
 @dataclass(frozen=True)
-class Published:
-    """A row of the supplement's table 1: Kendall's tau with test accuracy on NAS-Bench-201.
-
-    Attributes:
-        name: What the row is called there.
-        metric: Our rank expression for it.
-        taus: Of all networks, of the 1000 and of the 500 most accurate ones.
-    """
-
-    name: str
-    metric: str
-    taus: tuple[float, float, float]
-
-
-TABLE_1 = (
-    Published("#Param", "params", (0.55, 0.04, 0.03)),
-    Published("LR1", "regions", (0.50, 0.15, 0.08)),
-    Published("NTK", "ntk", (0.42, 0.06, 0.14)),
-    Published("LR2", "naswot", (0.61, -0.04, -0.03)),
-    Published("AngleLoss", "angle_loss", (0.46, 0.15, 0.18)),
-    Published("LR1+#Param", "regions+params", (0.62, 0.15, 0.10)),
-    Published("NTK+#Param", "ntk+params", (0.56, 0.07, 0.14)),
-    Published("LR2+#Param", "naswot+params", (0.64, 0.00, 0.02)),
-    Published("AngleLoss+#Param", "angle_loss+params", (0.60, 0.17, 0.21)),
-)
-"""LR1 is taken to be the linear regions of TE-NAS, and LR2 NASWOT, for their published taus."""
-
-_SUBSETS = ("all", "top-1000", "top-500")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A published tau and ours.
-
-    Attributes:
-        row: The published row.
-        published: Its tau for this subset.
-        estimate: Ours, with all that belongs to it.
-        verdict: Whether they agree, by the tau with ties broken at random.
-    """
-
-    row: Published
-    published: float
-    estimate: Estimate
-    verdict: Verdict
-
-
-def verdict(ours: Interval, published: float) -> Verdict:
-    """Whether a published number of two digits can be the one that was estimated.
-
-    It agrees if it may lie in the 95 % interval before it was rounded. Of an interval wider than
-    0.08 to each side, or of none, nothing can be told.
-
-    >>> verdict(Interval(0.58, 0.55, 0.61), 0.61), verdict(Interval(0.58, 0.55, 0.61), 0.62)
-    ('agrees', 'disagrees')
-    >>> verdict(Interval(0.3, 0.2, 0.4), 0.3)
-    'cannot tell'
-    """
-    if not ours.half_width <= _WIDEST:
-        return "cannot tell"
-    agrees = ours.low - _ROUNDING <= published <= ours.high + _ROUNDING
-    return "agrees" if agrees else "disagrees"
-
-
-def table_1(study: Study) -> tuple[Cell, ...]:
-    """The cells of table 1 that a study has estimates for, row after row.
-
-    A row has one line for each guard, and one more for each if its ranks were formed inside the
-    subsets; the supplement tells neither.
-
-    Args:
-        study: What :func:`correlate` found for the metrics of :data:`TABLE_1`.
-    """
-    cells = []
-    for row in TABLE_1:
-        for one in study.estimates:
-            if one.metric == row.metric and one.subset in _SUBSETS:
-                published = row.taus[_SUBSETS.index(one.subset)]
-                cells.append(Cell(row, published, one, verdict(one.tau_broken, published)))
-    return tuple(cells)
-
-
-@dataclass(frozen=True)
-class Place:
+class Position:
     """A network in figures 1 and 2.
 
     Attributes:
         architecture: Its text.
         accuracy: What it reached, in percent.
-        untrained: Whether nothing that learns is on the ways through its cell; see
+        trivial: Whether nothing that learns is on the ways through its cell; see
             :func:`anglenas.spaces.is_untrained`.
         by_angle: Its rank index by angle, 0 the worst.
         by_sum: Its rank index by angle + #Param.
@@ -136,13 +32,13 @@ class Place:
 
     architecture: str
     accuracy: float
-    untrained: bool
+    trivial: bool
     by_angle: float
     by_sum: float
     first: bool
 
 
-def places(scores: Scores, table: Table, *, seed: int = 1) -> tuple[Place, ...]:
+def positions(scores: Scores, table: Table, *, seed: int = 1) -> tuple[Position, ...]:
     """Where the hundred networks of figures 1 and 2 land, before and after #Param is added.
 
     No guard is applied, since the figures show what it is for.
@@ -161,12 +57,12 @@ def places(scores: Scores, table: Table, *, seed: int = 1) -> tuple[Place, ...]:
         ranks(_scores(scores, rows, metric), higher_is_better=True)
         for metric in ("angle", "angle+params")
     )
-    space: Any = load("space", table.space)
+    space = load("space", table.space)
     return tuple(
-        Place(
+        Position(
             architecture=table.architectures[row],
             accuracy=float(table.accuracy[row]),
-            untrained=is_untrained(space.graphs(space.parse(table.architectures[row]))),
+            trivial=is_untrained(space.graphs(space.parse(table.architectures[row]))),
             by_angle=float(by_angle[k]),
             by_sum=float(by_sum[k]),
             first=bool(k == order(by_angle)[0]),
@@ -262,3 +158,32 @@ def picks(
                     best=float(reached.max()), mean=float(reached.mean()),
                 ))  # fmt: skip
     return tuple(found)
+
+
+def pick_sheet(picks: Sequence[Pick]) -> Sheet:
+    """The accuracies of the networks that random searches pick, a column for each run.
+
+    Args:
+        picks: What :func:`picks` found.
+    """
+    seeds = list(dict.fromkeys(one.seed for one in picks))
+    by_row: dict[tuple[str, str], dict[int, Pick]] = {}
+    for one in picks:
+        by_row.setdefault((one.metric, one.guard), {})[one.seed] = one
+    rows = [
+        (*row, *(f"{found[seed].accuracy:.2f}" for seed in seeds), _mean_text(found.values()))
+        for row, found in by_row.items()
+    ]
+    for title, reached in (
+        ("mean of each run", {one.seed: one.mean for one in picks}),
+        ("best of each run", {one.seed: one.best for one in picks}),
+    ):
+        mean = sum(reached.values()) / len(reached)
+        rows.append((title, "", *(f"{reached[s]:.2f}" for s in seeds), f"{mean:.2f}"))
+    head = ("ranked by", "guard", *(f"seed {seed}" for seed in seeds), "mean")
+    return Sheet("Accuracy of the pick of a hundred networks, percent", head, tuple(rows), 2)
+
+
+def _mean_text(picks: Iterable[Pick]) -> str:
+    accuracies = [one.accuracy for one in picks]
+    return f"{sum(accuracies) / len(accuracies):.2f}"
