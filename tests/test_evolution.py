@@ -195,7 +195,7 @@ def test_settings_follow_a_name() -> None:
     ]:
         with pytest.raises(UnknownNameError, match=message):
             choose_strategy(wrong)
-    with pytest.raises(SettingError, match="sample=x does not fit: sample is int; write for exam"):
+    with pytest.raises(SettingError, match="sample=x does not fit: sample is a whole number"):
         choose_strategy("evolution,sample=x")
     with pytest.raises(SettingError, match="sample of at least 1"):
         choose_strategy("evolution,sample=0")

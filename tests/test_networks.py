@@ -102,5 +102,5 @@ def test_input_is_not_changed_in_place():
 
 
 def test_sizes_below_one_are_refused():
-    with pytest.raises(SettingError, match="channels of at least 1, not 0"):
+    with pytest.raises(SettingError, match="channels is a whole number of at least 1, not 0"):
         NetworkConfig(channels=0)

@@ -67,12 +67,20 @@ def test_texts():
         ("draft,name=mine", UnknownNameError, "no recipe field named 'name'"),
         ("draft,calibrated=yes", UnknownNameError, "no recipe field named 'calibrated'"),
         ("fast,repaets=2", UnknownNameError, "did you mean repeats"),
-        ("fast,repeats=two", SettingError, "repeats is int; write for example repeats=1"),
-        ("augment=perhaps", SettingError, "augment is bool"),
-        ("iterations=0", SettingError, "iterations of at least 1, not 0"),
-        ("lr=nan", SettingError, "lr of at least 0, not nan"),
+        (
+            "fast,repeats=two",
+            SettingError,
+            "repeats is a whole number .*write for example repeats=1",
+        ),
+        (
+            "augment=perhaps",
+            SettingError,
+            "True or False; write for example augment=yes",
+        ),
+        ("iterations=0", SettingError, "iterations is a whole number of at least 1, not 0"),
+        ("lr=nan", SettingError, "lr is a finite number of at least 0, not nan"),
         ("sampling=last", SettingError, "'random' or 'first'"),
-        ("classes=1", SettingError, "classes of at least 2"),
+        ("classes=1", SettingError, "classes is a whole number of at least 2, not 1"),
     ],
 )
 def test_mistakes(text, kind, message):

@@ -146,14 +146,27 @@ def test_texts_change_fields() -> None:
     ("text", "error", "message"),
     [
         ("quik", UnknownNameError, "training recipe named 'quik'; did you mean quick"),
-        ("quick,epoch=3", UnknownNameError, "field of a training recipe named 'epoch'"),
+        (
+            "quick,epoch=3",
+            UnknownNameError,
+            "recipe field named 'epoch'; did you mean epochs",
+        ),
+        ("quick,epochs=1.5", SettingError, "epochs=1.5 does not fit: epochs is a whole number"),
         ("quick,epochs=many", SettingError, "epochs=many does not fit"),
-        ("quick,epochs=0", SettingError, "epochs of at least 1, not 0"),
-        ("quick,hue=0.7", SettingError, "hue of at least 0 and at most 0.5, not 0.7"),
-        ("quick,lr=-1", SettingError, "lr of at least 0, not -1.0"),
-        ("quick,lr=nan", SettingError, "lr of at least 0, not nan"),
-        ("quick,crop=random", SettingError, "crop is one of none, padded, resized"),
-        ("quick,schedule=step", SettingError, "schedule is one of constant, cosine"),
+        ("quick,epochs=0", SettingError, "epochs is a whole number of at least 1, not 0"),
+        (
+            "quick,hue=0.7",
+            SettingError,
+            "number of at least 0 and at most 0.5, not 0.7",
+        ),
+        ("quick,lr=-1", SettingError, "lr is a finite number of at least 0, not -1.0"),
+        ("quick,lr=nan", SettingError, "lr is a finite number of at least 0, not nan"),
+        ("quick,crop=random", SettingError, "crop is 'none', 'padded' or 'resized', not 'random'"),
+        (
+            "quick,schedule=step",
+            SettingError,
+            "'cosine', 'linear' or 'exponential', not 'step'",
+        ),
     ],
 )
 def test_wrong_texts_are_refused(text: str, error: type[Exception], message: str) -> None:

@@ -2,18 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Container, Iterable
-from dataclasses import asdict, dataclass, fields, replace
-from types import UnionType
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
-from anglenas.errors import SettingError, UnknownNameError
+from anglenas._settings import Settings, at_least, preset_text, read_preset
+from anglenas.errors import UnknownNameError
 
-__all__ = ["PRESETS", "Recipe", "preset", "read_changes", "read_recipe"]
+__all__ = ["PRESETS", "Recipe", "preset", "read_recipe"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Settings, called="recipe", facts=("name", "calibrated")):
     """How candidates are measured: the images drawn, the network's size, the short training.
 
     Attributes:
@@ -38,30 +37,18 @@ class Recipe:
 
     name: str = "custom"
     calibrated: bool = False
-    classes: int = 10
-    images_per_class: int = 10
+    classes: Annotated[int, at_least(2)] = 10
+    images_per_class: Annotated[int, at_least(1)] = 10
     sampling: Literal["random", "first"] = "random"
-    resolution: int = 32
-    channels: int = 16
-    cells: int = 5
-    iterations: int = 50
-    lr: float = 0.2
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    resolution: Annotated[int, at_least(4)] = 32
+    channels: Annotated[int, at_least(1)] = 16
+    cells: Annotated[int, at_least(1)] = 5
+    iterations: Annotated[int, at_least(1)] = 50
+    lr: Annotated[float, at_least(0)] = 0.2
+    momentum: Annotated[float, at_least(0)] = 0.9
+    weight_decay: Annotated[float, at_least(0)] = 5e-4
     augment: bool = True
-    repeats: int = 1
-
-    def __post_init__(self) -> None:
-        least = {"classes": 2, "resolution": 4, "lr": 0.0, "momentum": 0.0, "weight_decay": 0.0}
-        for field in ("classes", "images_per_class", "resolution", "channels", "cells",
-                      "iterations", "lr", "momentum", "weight_decay", "repeats"):  # fmt: skip
-            value = getattr(self, field)
-            if not value >= least.get(field, 1):
-                raise SettingError(
-                    f"A recipe needs {field} of at least {least.get(field, 1):g}, not {value}."
-                )
-        if self.sampling not in ("random", "first"):
-            raise SettingError(f"sampling is 'random' or 'first', not {self.sampling!r}.")
+    repeats: Annotated[int, at_least(1)] = 1
 
     @property
     def caution(self) -> tuple[str, ...]:
@@ -88,10 +75,18 @@ class Recipe:
         >>> Recipe(name="mine").fingerprint == Recipe().fingerprint
         True
         """
-        settings = asdict(self)
-        for field in ("name", "calibrated", "repeats"):
-            del settings[field]
-        return settings
+        values = self.values()
+        del values["repeats"]
+        return values
+
+    @property
+    def text(self) -> str:
+        """What :func:`read_recipe` reads as this recipe: a preset's name, and what is changed.
+
+        >>> preset("fast", lr=1, augment=False).text
+        'fast,augment=no,lr=1.0'
+        """
+        return preset_text(self, PRESETS)
 
 
 PRESETS: dict[str, Recipe] = {
@@ -120,7 +115,7 @@ PRESETS: dict[str, Recipe] = {
 }
 
 
-def preset(name: str, **changes: int | float | str | bool) -> Recipe:
+def preset(name: str, **changes: Any) -> Recipe:
     """A named recipe, with some of its fields changed.
 
     >>> preset("fast").resolution
@@ -134,9 +129,7 @@ def preset(name: str, **changes: int | float | str | bool) -> Recipe:
     """
     if name not in PRESETS:
         raise UnknownNameError("recipe", name, PRESETS)
-    if not changes:
-        return PRESETS[name]
-    return replace(PRESETS[name], **{"calibrated": False, "name": f"{name}*", **changes})  # type: ignore[arg-type]
+    return PRESETS[name].changed(**changes)
 
 
 def read_recipe(text: str, default: str = "paper") -> Recipe:
@@ -153,51 +146,4 @@ def read_recipe(text: str, default: str = "paper") -> Recipe:
         UnknownNameError: There is no such preset or field.
         SettingError: A value is not of its field's type, or does not fit.
     """
-    first, *rest = [part.strip() for part in text.split(",")]
-    name, changes = (default, [first, *rest]) if "=" in first else (first or default, rest)
-    told = {"name", "calibrated"}  # facts about a recipe, not settings of it
-    return preset(name, **read_changes(Recipe(), changes, "recipe field", told))
-
-
-def read_changes(
-    settings: Any, changes: Iterable[str], kind: str, fixed: Container[str] = ()
-) -> dict[str, Any]:
-    """The fields of a dataclass that texts such as ``"repeats=3"`` change, with their new values.
-
-    Args:
-        settings: An object of the dataclass; the numbers, switches and words among its fields can
-            be changed.
-        changes: The texts.
-        kind: What messages call a field.
-        fixed: Fields that cannot be changed.
-
-    Raises:
-        UnknownNameError: There is no such field.
-        SettingError: A value is not of its field's type.
-
-    >>> read_changes(Recipe(), ["repeats=3", "augment=no"], "recipe field")
-    {'repeats': 3, 'augment': False}
-    """
-    types = {field.name: field.type for field in fields(settings) if field.name not in fixed}
-    values = {}
-    for change in changes:
-        name, _, value = change.partition("=")
-        if name not in types:
-            raise UnknownNameError(kind, name, types)
-        values[name] = _read(name, value, types[name], getattr(settings, name))
-    return values
-
-
-def _read(name: str, value: str, kind: Any, example: object) -> int | float | str | bool:
-    switches = {"yes": True, "true": True, "no": False, "false": False}
-    if isinstance(kind, UnionType):  # a number, or none
-        kind = get_args(kind)[0]
-    try:
-        if kind is bool:
-            return switches[value.lower()]
-        return kind(value) if kind in (int, float) else value
-    except (KeyError, ValueError) as error:
-        raise SettingError(
-            f"{name}={value} does not fit: {name} is {getattr(kind, '__name__', kind)}; "
-            f"write for example {name}={example}."
-        ) from error
+    return read_preset(text, PRESETS, default)

@@ -161,20 +161,6 @@ def _lines(context: "Context") -> list[str]:
 
 def _recipe(context: "Context") -> str | None:
     """The text of a recipe as ``--recipe`` takes it: the nearest preset and what is changed."""
-    from anglenas._recipe import PRESETS
+    from anglenas._recipe import Recipe
 
-    if not context.recipe:
-        return None
-    mine = dict(context.settings)
-    name, preset = min(PRESETS.items(), key=lambda item: len(_changes(mine, item[1].settings())))
-    return ",".join([name, *_changes(mine, preset.settings())])
-
-
-def _changes(mine: dict[str, Any], preset: dict[str, Any]) -> list[str]:
-    names = sorted(mine.keys() | preset.keys())
-    switches = {True: "yes", False: "no"}
-    return [
-        f"{one}={switches[value] if isinstance(value, bool) else value}"
-        for one in names
-        if (value := mine.get(one)) != preset.get(one)
-    ]
+    return Recipe().changed(**dict(context.settings)).text if context.recipe else None

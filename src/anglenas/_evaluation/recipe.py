@@ -1,24 +1,23 @@
 """The frozen settings of a training from scratch, the published ones by name."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
-from anglenas._recipe import read_changes
-from anglenas.errors import SettingError, UnknownNameError
+from anglenas._settings import Settings, at_least, between, read_preset
 
 __all__ = ["TRAINING_PRESETS", "TrainingRecipe", "read_training_recipe"]
 
 Schedule = Literal["constant", "cosine", "linear", "exponential"]
 Crop = Literal["none", "padded", "resized"]
 
-_AT_LEAST_1 = ("epochs", "batch")
-_SHARES = ("decay", "drop_path", "label_smoothing", "momentum")
-_LEAST = {"side": 4} | dict.fromkeys(_AT_LEAST_1, 1)
-_MOST = {"hue": 0.5} | dict.fromkeys(_SHARES, 1.0)
+Count = Annotated[int, at_least(1)]
+Size = Annotated[int, at_least(0)]
+Amount = Annotated[float, at_least(0)]
+Share = Annotated[float, between(0, 1)]
 
 
 @dataclass(frozen=True)
-class TrainingRecipe:
+class TrainingRecipe(Settings, called="training recipe", facts=("name",)):
     """How a network is trained from scratch, by SGD.
 
     Attributes:
@@ -59,54 +58,34 @@ class TrainingRecipe:
 
     name: str = "custom"
     space: str = ""
-    epochs: int = 30
-    batch: int = 64
-    channels: int = 0
-    cells: int = 0
-    side: int = 32
-    margin: int = 0
-    lr: float = 0.1
+    epochs: Count = 30
+    batch: Count = 64
+    channels: Size = 0
+    cells: Size = 0
+    side: Annotated[int, at_least(4)] = 32
+    margin: Size = 0
+    lr: Amount = 0.1
     schedule: Schedule = "cosine"
-    decay: float = 0.97
-    warmup: int = 0
-    momentum: float = 0.9
+    decay: Share = 0.97
+    warmup: Size = 0
+    momentum: Share = 0.9
     nesterov: bool = False
-    weight_decay: float = 5e-4
-    clip: float = 0.0
-    auxiliary: float = 0.0
-    drop_path: float = 0.0
-    label_smoothing: float = 0.0
+    weight_decay: Amount = 5e-4
+    clip: Amount = 0.0
+    auxiliary: Amount = 0.0
+    drop_path: Share = 0.0
+    label_smoothing: Share = 0.0
     crop: Crop = "padded"
-    cutout: int = 0
-    brightness: float = 0.0
-    contrast: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-
-    def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if isinstance(value, str | bool):
-                continue
-            least, most = _LEAST.get(name, 0), _MOST.get(name, float("inf"))
-            if not least <= value <= most:
-                bounds = f"of at least {least:g}" + f" and at most {most:g}" * (name in _MOST)
-                raise SettingError(f"A training needs {name} {bounds}, not {value}.")
-        for name, choices in (("schedule", get_args(Schedule)), ("crop", get_args(Crop))):
-            if getattr(self, name) not in choices:
-                raise SettingError(
-                    f"{name} is one of {', '.join(choices)}, not {getattr(self, name)!r}."
-                )
+    cutout: Size = 0
+    brightness: Amount = 0.0
+    contrast: Amount = 0.0
+    saturation: Amount = 0.0
+    hue: Annotated[float, between(0, 0.5)] = 0.0
 
     @property
     def jitter(self) -> tuple[float, float, float, float]:
         """How far brightness, contrast, saturation and hue vary."""
         return self.brightness, self.contrast, self.saturation, self.hue
-
-    def settings(self) -> dict[str, int | float | str | bool]:
-        """Everything that changes the training, which is all but the name."""
-        settings = asdict(self)
-        del settings["name"]
-        return settings
 
 
 _DARTS_CIFAR10 = TrainingRecipe(
@@ -161,11 +140,4 @@ def read_training_recipe(text: str, default: str = "quick") -> TrainingRecipe:
     >>> read_training_recipe("nasbench201,epochs=12").batch
     256
     """
-    first, *rest = [part.strip() for part in text.split(",")]
-    name, changes = (default, [first, *rest]) if "=" in first else (first or default, rest)
-    if name not in TRAINING_PRESETS:
-        raise UnknownNameError("training recipe", name, TRAINING_PRESETS)
-    if not changes:
-        return TRAINING_PRESETS[name]
-    changed = read_changes(TrainingRecipe(), changes, "field of a training recipe", {"name"})
-    return replace(TRAINING_PRESETS[name], **{"name": f"{name}*", **changed})
+    return read_preset(text, TRAINING_PRESETS, default)

@@ -169,7 +169,7 @@ def _settings(
     """Everything that the weights depend on, as JSON gives it back; of the machine, only that."""
     content = {
         "subject": asdict(subject),
-        "recipe": {"name": recipe.name, **recipe.settings()},
+        "recipe": {"name": recipe.name, **recipe.values()},
         "training": {"seed": seed, "precision": machine.precision},
         "data": {
             "name": images.source.name,

@@ -169,24 +169,12 @@ def _smaller(
     fitting = (one for one in sizes if fits(one[-1]))
     if base is None or (found := next(fitting, None)) is None:
         return None
-    return _text(replace(recipe, channels=found[0], resolution=found[1]), base)
+    return replace(recipe, channels=found[0], resolution=found[1]).text
 
 
 def _halves(number: int, least: int) -> Iterator[int]:
     while (number := number // 2) >= least:
         yield number
-
-
-def _text(recipe: Recipe, base: Recipe) -> str:
-    """What :func:`anglenas._recipe.read_recipe` reads as a recipe that is a change of a preset."""
-    given = recipe.settings() | {"repeats": recipe.repeats}
-    changed = {name: value for name, value in given.items() if value != getattr(base, name)}
-    switches = {True: "yes", False: "no"}
-    written = (
-        f"{name}={switches[value] if isinstance(value, bool) else value}"
-        for name, value in changed.items()
-    )
-    return ",".join([base.name, *written])
 
 
 def _gigabytes(size: float) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-from anglenas._measuring.arguments import checked
 from anglenas._measuring.plan import (
     Measured,
     draw_repeats,
@@ -24,6 +23,7 @@ from anglenas._measuring.task import Outcome, Task
 from anglenas._numerics import single_thread
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
+from anglenas._settings import checked
 from anglenas.data import FewShot, ImageSource
 from anglenas.errors import AnglenasError
 from anglenas.probes import Probe, Record, Undefined, find_metric, find_probe

@@ -190,7 +190,7 @@ def _summary_text(trained: Trained, command: str) -> str:
         "space": trained.subject.space,
         "network": asdict(trained.subject.config),
         "data": dict(trained.data),
-        "recipe": {"name": trained.recipe.name, **trained.recipe.settings()},
+        "recipe": {"name": trained.recipe.name, **trained.recipe.values()},
         "seed": trained.seed,
         "best": asdict(trained.best),
         "last": asdict(trained.last),

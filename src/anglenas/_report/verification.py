@@ -158,7 +158,7 @@ def _summary(verification: Verification, command: str) -> dict[str, object]:
     return {
         "search": str(verification.run.folder),
         "rank": verification.run.expression,
-        "recipe": {"name": verification.recipe.name, **verification.recipe.settings()},
+        "recipe": {"name": verification.recipe.name, **verification.recipe.values()},
         "seed": verification.seed,
         "networks": len(verification.checked),
         "left out": verification.left_out,

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from anglenas._measuring import Outcome, Scorer, Store, Task
-from anglenas._measuring.arguments import checked
 from anglenas._measuring.plan import (
     Measured,
     Plan,
@@ -42,6 +41,7 @@ from anglenas._searching.pruning import (
 from anglenas._searching.ranked import Judge, combined_scores, rank_candidates
 from anglenas._searching.result import Candidate, Found
 from anglenas._searching.setup import choose_strategy
+from anglenas._settings import checked
 from anglenas.data import FewShot, ImageSource, locate
 from anglenas.errors import SettingError, UsageError
 from anglenas.ranking import GUARDED, Expression, Ties, parse

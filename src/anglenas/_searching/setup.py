@@ -5,7 +5,7 @@ from typing import Any
 
 from anglenas._measuring.setup import check_members
 from anglenas._plugins import load
-from anglenas._recipe import read_changes
+from anglenas._settings import read_changes
 from anglenas.errors import SettingError
 from anglenas.strategies import Strategy
 

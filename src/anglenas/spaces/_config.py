@@ -1,14 +1,18 @@
 """How large a network is built from an architecture."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from anglenas.errors import SettingError
+from anglenas._settings import Settings, at_least
 
 __all__ = ["NetworkConfig"]
 
 
+Size = Annotated[int, at_least(1)]
+
+
 @dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(Settings, called="network"):
     """The settings of a network that its architecture leaves open.
 
     Attributes:
@@ -19,16 +23,11 @@ class NetworkConfig:
         side: Side of the images in pixels; networks take any, but their operations grow with it.
 
     Raises:
-        SettingError: One of them is below 1.
+        SettingError: One of them is no whole number of at least 1.
     """
 
-    num_classes: int = 10
-    channels: int = 16
-    cells: int = 5
-    in_channels: int = 3
-    side: int = 32
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise SettingError(f"A network needs {name} of at least 1, not {value}.")
+    num_classes: Size = 10
+    channels: Size = 16
+    cells: Size = 5
+    in_channels: Size = 3
+    side: Size = 32
