@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas._evaluation import TRAINING_PRESETS, Machine, Subject, Trained, TrainingRecipe, train
+from anglenas._evaluation import TRAINING_PRESETS, Subject, Trained, TrainingRecipe, train
 from anglenas.data import ImageSource, open_parts, subset
 from anglenas.errors import SettingError
 from anglenas.probes._counting import count_parameters
@@ -60,9 +60,8 @@ def trained(recipe: TrainingRecipe, source: ImageSource, out: Path) -> Trained:
     part = first(source, count + HELD_OUT)
     subject = Subject(recipe.space, text, NetworkConfig())
     share = HELD_OUT / len(part.labels)
-    machine = Machine("cpu", loaders=1)
     try:
-        return train(subject, part, out, recipe=shorter, validation=share, machine=machine)
+        return train(subject, part, out, recipe=shorter, validation=share, workers=1)
     except SettingError as error:
         fits = re.search(r"a batch of (\d+) fits", str(error))
         if fits is None:

@@ -26,8 +26,12 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas._measuring import DaskWorkers, Outcome, Scorer, Store, Task, compute
+from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.computing import compute
 from anglenas._measuring.plan import Plan, draw_repeats, make_plan
+from anglenas._measuring.scorer import Scorer
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Outcome, Task
 from anglenas._numerics import single_thread
 from anglenas._recipe import Recipe, preset
 from anglenas.data import open_source

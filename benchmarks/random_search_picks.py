@@ -18,9 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas._measuring import DaskWorkers, Scorer, Store
+from anglenas._measuring.cluster import DaskWorkers
 from anglenas._measuring.plan import draw_repeats
+from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.scores import score_architectures
+from anglenas._measuring.store import Store
 from anglenas._recipe import preset
 from anglenas.data import open_source
 from anglenas.ranking import guard, order, parse

@@ -21,8 +21,11 @@ import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from anglenas._measuring import DaskWorkers, Outcome, Scorer, Store
+from anglenas._measuring.cluster import DaskWorkers
 from anglenas._measuring.plan import draw_repeats, make_plan
+from anglenas._measuring.scorer import Scorer
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Outcome
 from anglenas._recipe import read_recipe
 from anglenas.data import open_source
 from anglenas.probes import Record, Undefined

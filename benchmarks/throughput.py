@@ -25,8 +25,11 @@ import psutil
 import torch
 from torch import nn
 
-from anglenas._measuring import Context, DaskWorkers, Outcome, Scorer, Store, Task
+from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.scores import score_many
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._recipe import Recipe
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._nasbench201.values import NASBENCH201

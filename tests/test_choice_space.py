@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from anglenas._measuring import Context
+from anglenas._measuring.task import Context
 from anglenas._plugins import reference
 from anglenas._recipe import Recipe
 from anglenas._searching import search

@@ -20,7 +20,7 @@ from PIL import Image
 
 from anglenas import _plugins as plugins
 from anglenas._cli import main
-from anglenas._measuring import Store
+from anglenas._measuring.store import Store
 from anglenas._recipe import PRESETS
 from anglenas._searching import search
 from anglenas.probes import metric_names

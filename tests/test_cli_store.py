@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from anglenas._cli import app, main
-from anglenas._measuring import Context, Outcome, Store, Task
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._recipe import read_recipe
 from anglenas.errors import SettingError, StoreError
 from anglenas.spaces import NetworkConfig

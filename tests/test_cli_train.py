@@ -176,7 +176,7 @@ def test_killed_for_real_and_resumed_it_ends_alike(run: Run, number: signal.Sign
 def test_several_processes_share_a_training(run: Run) -> None:
     for number, cell in enumerate((CELL, DEAD)):
         with start("train", cell, "--data", "two.npz", "--recipe", RECIPE, "--out", str(number),
-                   "--devices", "2", "--accelerator", "cpu") as process:  # fmt: skip
+                   "--devices", "2") as process:  # fmt: skip
             out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert out.count("Files: ") == 1

@@ -21,7 +21,11 @@ import psutil
 import pytest
 
 import anglenas
-from anglenas._measuring import DaskWorkers, InProcess, Outcome, Scorer, Store, Task
+from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.executors import InProcess
+from anglenas._measuring.scorer import Scorer
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Outcome, Task
 
 pytestmark = pytest.mark.slow
 

@@ -167,7 +167,7 @@ def test_options_that_stand_alone_are_those_of_some_command(page: Path) -> None:
 
 def test_what_is_wrong_is_found() -> None:
     for text in (
-        "train RUN --device cuda",
+        "train RUN --accelerator gpu",
         "trian RUN",
         "search --budget five",
         "train",

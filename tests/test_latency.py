@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from anglenas._measuring import Context, HereFirst, InProcess, Outcome, Store, Task
+from anglenas._measuring.executors import HereFirst, InProcess
 from anglenas._measuring.scores import score
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._recipe import Recipe
 from anglenas._report import Mark, Scatter, rank_figure, write_run
 from anglenas._report.chart import chart

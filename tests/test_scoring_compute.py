@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from anglenas._measuring import Context, InProcess, Outcome, Task, compute
-from anglenas._measuring.task import plain
+from anglenas._measuring.computing import compute
+from anglenas._measuring.executors import InProcess
+from anglenas._measuring.task import Context, Outcome, Task, plain
 from anglenas._recipe import Recipe
 from anglenas.errors import ArchitectureError, DataError, SettingError, UsageError, WorkersError
 from anglenas.spaces import NetworkConfig
@@ -172,7 +173,8 @@ WARM = """
 import sys
 from anglenas.spaces import NetworkConfig
 from anglenas._recipe import preset
-from anglenas._measuring import Context, Task, compute
+from anglenas._measuring.computing import compute
+from anglenas._measuring.task import Context, Task
 from anglenas._measuring.computing import warm_up
 from anglenas.spaces._nasbench201.values import NASBENCH201
 

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 import torch
 
-from anglenas._measuring import Context, DaskWorkers, InProcess, Task, compute
+from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.computing import compute
 from anglenas._measuring.devices import (
     choose_device,
     device_count,
     device_of_worker,
     platform_of,
 )
+from anglenas._measuring.executors import InProcess
+from anglenas._measuring.task import Context, Task
 from anglenas._numerics import platform
 from anglenas.errors import SettingError, WorkersError
 

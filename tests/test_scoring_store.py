@@ -19,7 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anglenas._measuring import InProcess, Outcome, Scorer, Store, Task
+from anglenas._measuring.executors import InProcess
+from anglenas._measuring.scorer import Scorer
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Outcome, Task
 from anglenas.data import FewShot
 from anglenas.errors import StoreError
 
@@ -356,7 +359,9 @@ def test_an_outcome_is_kept_before_it_is_handed_over(fakes: Any) -> None:
 SCRIPT = """
 import sys
 import scoring_fakes as fakes
-from anglenas._measuring import InProcess, Scorer, Store
+from anglenas._measuring.executors import InProcess
+from anglenas._measuring.scorer import Scorer
+from anglenas._measuring.store import Store
 tasks = [fakes.task(f"sleep 0.02 {number}") for number in range(60)]
 with Store(sys.argv[1]) as store:
     for _ in Scorer(store, InProcess()).outcomes(tasks, fakes.BATCHES):

@@ -14,24 +14,49 @@ from typing import Any
 import numpy as np
 import pytest
 
+import anglenas
 from anglenas import _plugins as plugins
-from anglenas._measuring import (
-    Context,
-    DaskWorkers,
-    InProcess,
-    Outcome,
-    Scorer,
-    Store,
-    Task,
-)
 from anglenas._measuring import pool as _pool
 from anglenas._measuring.backlog import Backlog
+from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.executors import InProcess
+from anglenas._measuring.scorer import Scorer
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._numerics import platform
 from anglenas._recipe import Recipe
 from anglenas.errors import DataError, SettingError, WorkersError
 from anglenas.spaces import NetworkConfig
 
 FAKES = Path(__file__).parent / "scoring_fakes"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"count": -1}, "count is a whole number of at least 0, not -1"),
+        ({"count": 1.5}, "count is a whole number of at least 0"),
+        ({"count": True}, "count is a whole number of at least 0"),
+        ({"count": "2"}, "count is a whole number of at least 0"),
+        ({"scheduler": 8786}, "scheduler is a text, not 8786"),
+        ({"scheduler": "tls://10.0.0.1:8786", "count": 2}, "workers of its own; leave out either"),
+        ({"time_limit": "5"}, "time_limit is a finite number, not '5'"),
+        ({"time_limit": 0}, "above 0 seconds, not 0"),
+        ({"time_limit": float("nan")}, "time_limit is a finite number, not nan"),
+        ({"count": 0, "time_limit": 5}, "needs a worker that can be ended; give 1 at least"),
+        ({"device": "gpu"}, "no device 'gpu'; write cpu, or cuda"),
+        ({"device": 1}, "device is a text, not 1"),
+    ],
+)
+def test_what_cannot_be_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        anglenas.Workers(**settings)
+
+
+def test_a_number_stands_for_processes_on_this_machine() -> None:
+    assert anglenas.Workers.of(3).processes == 3
+    assert anglenas.Workers.of(None).processes == len(os.sched_getaffinity(0))
+    assert anglenas.Workers.of(anglenas.Workers(0)).processes == 0
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +264,7 @@ def test_chunks_grow_while_tasks_are_cheap_and_stay_small_when_they_are_not(fake
 
 SCRIPT = """
 import scoring_fakes as fakes
-from anglenas._measuring import DaskWorkers
+from anglenas._measuring.cluster import DaskWorkers
 words = ["be a", "sleep 60", *(f"sleep 0.1 {number}" for number in range(500))]
 with DaskWorkers.local(2) as workers:
     for outcome in workers.run([fakes.task(word) for word in words], fakes.BATCHES):

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 import anglenas
-from anglenas._measuring import Store
 from anglenas._measuring.plan import repeat_seed
 from anglenas._measuring.scores import score, score_many
+from anglenas._measuring.store import Store
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas._report import write_run
@@ -284,7 +284,7 @@ def test_a_search_ends_when_its_time_is_up(fakes: Any, monkeypatch: pytest.Monke
         ({"budget": -3}, "budget of -3 candidates finds nothing"),
         ({"minutes": 0}, "budget of 0 minutes finds nothing; give more than 0"),
         ({"minutes": float("nan")}, "minutes is a finite number, not nan"),
-        ({"workers": -1}, "cannot be -1 workers; give 0"),
+        ({"workers": -1}, "count is a whole number of at least 0, not -1"),
         ({"max_params": 0}, "max_params of 0 leaves no network"),
         ({"channels": 0}, "channels is a whole number of at least 1, not 0"),
     ],

@@ -32,6 +32,7 @@ from anglenas._evaluation import (
 )
 from anglenas._evaluation.images import EpochSampler, TrainingSet, open_images
 from anglenas._evaluation.memory import Need, measure_need
+from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive
 from anglenas.data import ImageSource, from_arrays, split
 from anglenas.errors import (
@@ -56,7 +57,7 @@ GENOTYPE = (
     "('skip_connect', 0), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=range(2, 6))"
 )
 TINY = TrainingRecipe(name="tiny", epochs=3, batch=16, channels=4, cells=1, side=8, warmup=1)
-CPU = Machine(accelerator="cpu", loaders=0)
+HERE = Workers(0)
 
 
 def images(classes: int = 3, side: int = 8, count: int = 60) -> ImageSource:
@@ -70,7 +71,7 @@ def images(classes: int = 3, side: int = 8, count: int = 60) -> ImageSource:
 
 
 def run(folder: Path, recipe: TrainingRecipe = TINY, **changes: Any) -> Trained:
-    settings = {"subject": CELL, "data": images(), "machine": CPU, "validation": 0.25, **changes}
+    settings = {"subject": CELL, "data": images(), "workers": HERE, "validation": 0.25, **changes}
     return train(folder=folder, recipe=recipe, **settings)
 
 
@@ -277,12 +278,12 @@ def test_with_no_checkpoint_left_it_starts_anew(undisturbed: Trained, tmp_path: 
 def test_processes_that_read_somechange_nothing(tmp_path: Path) -> None:
     recipe = replace(TINY, crop="resized", side=10, brightness=0.4, hue=0.1, epochs=2)
     run(tmp_path / "here", recipe)
-    run(tmp_path / "there", recipe, machine=replace(CPU, loaders=2))
+    run(tmp_path / "there", recipe, workers=2)
     assert same(weights_of(tmp_path / "here"), weights_of(tmp_path / "there"))
 
 
 def test_mixed_precision_trains(tmp_path: Path) -> None:
-    trained = run(tmp_path, machine=replace(CPU, precision="bf16-mixed"))
+    trained = run(tmp_path, machine=Machine(precision="bf16-mixed"))
     assert trained.last.train_loss < trained.history[0].train_loss
     assert weights_of(tmp_path)["classifier.weight"].dtype == torch.float32
 
@@ -356,7 +357,7 @@ def test_a_folder_of_another_training_is_refused(undisturbed: Trained) -> None:
     with pytest.raises(SettingError, match="differs in seed"):
         run(folder, seed=9, data=images())
     with pytest.raises(SettingError, match="differs in precision"):
-        run(folder, machine=replace(CPU, precision="bf16-mixed"))
+        run(folder, machine=Machine(precision="bf16-mixed"))
 
 
 def test_a_checkpoint_of_another_training_is_refused(undisturbed: Trained, tmp_path: Path) -> None:
@@ -504,12 +505,18 @@ def test_a_missing_package_is_named(
 
 
 def test_a_machine_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    for number, machine in enumerate([
-        Machine(accelerator="tpu"), Machine(accelerator="cpu", precision="7"),
-        Machine(accelerator="cpu", strategy="magic"),
+    for number, settings in enumerate([
+        {"workers": Workers(device="mps")}, {"machine": Machine(precision="7")},
+        {"machine": Machine(strategy="magic")},
     ]):  # fmt: skip
         with pytest.raises(SettingError, match="Lightning cannot train on such a machine"):
-            run(tmp_path / str(number), machine=machine)
+            run(tmp_path / str(number), **settings)
+
+
+def test_a_training_takes_no_scheduler_and_no_time_limit(tmp_path: Path) -> None:
+    for workers in (Workers(scheduler="tls://10.0.0.1:8786"), Workers(time_limit=5)):
+        with pytest.raises(SettingError, match="runs here, as long as it takes"):
+            run(tmp_path, workers=workers)
 
 
 # What is the caller's.

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from anglenas._evaluation import Trained, train, verify
     from anglenas._export import export_network
     from anglenas._measuring.plan import Measured
-    from anglenas._measuring.scores import score
+    from anglenas._measuring.scores import score, score_many
+    from anglenas._measuring.store import Store
+    from anglenas._measuring.workers import Workers
     from anglenas._recipe import Recipe, preset
     from anglenas._report import write_run
     from anglenas._searching import Candidate, Found, search
@@ -28,12 +30,15 @@ __all__ = [
     "Found",
     "Measured",
     "Recipe",
+    "Store",
     "Trained",
+    "Workers",
     "__version__",
     "export_network",
     "make_network",
     "preset",
     "score",
+    "score_many",
     "search",
     "train",
     "verify",
@@ -47,11 +52,14 @@ _HOMES = {
     "Found": "anglenas._searching",
     "Measured": "anglenas._measuring.plan",
     "Recipe": "anglenas._recipe",
+    "Store": "anglenas._measuring.store",
     "Trained": "anglenas._evaluation",
+    "Workers": "anglenas._measuring.workers",
     "export_network": "anglenas._export",
     "make_network": "anglenas.spaces._build",
     "preset": "anglenas._recipe",
     "score": "anglenas._measuring.scores",
+    "score_many": "anglenas._measuring.scores",
     "search": "anglenas._searching",
     "train": "anglenas._evaluation",
     "verify": "anglenas._evaluation",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from anglenas._measuring import Context, Task
+from anglenas._measuring.task import Context, Task
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import ArchitectureError, DataError, NetworkError

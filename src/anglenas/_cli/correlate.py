@@ -26,25 +26,24 @@ from anglenas._cli.benchmark import (
     show_judging,
 )
 from anglenas._cli.options import (
-    Device,
     Flip,
     Quiet,
     RecipeName,
-    Scheduler,
     Space,
     StoreFile,
-    TimeLimit,
-    Workers,
     split_names,
+    takes_workers,
 )
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
+    from anglenas._measuring.workers import Workers
     from anglenas._study import Table
 
 __all__ = ["correlate"]
 
 
+@takes_workers
 def correlate(
     benchmark: Benchmark,
     accuracy: Accuracy = None,
@@ -80,10 +79,8 @@ def correlate(
     space: Space = "nasbench201",
     recipe: RecipeName = None,
     flip: Flip = None,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    time_limit: TimeLimit = None,
-    device: Device = "cpu",
+    *,
+    workers: "Workers",
     store: StoreFile = None,
     out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -116,7 +113,7 @@ def correlate(
     evidence = gather(
         table, asked or ["angle"], scores, data, sample, strata, seeds=read_seeds(seeds),
         quiet=quiet or as_json, out=out, recipe=recipe, flip=flip, workers=workers,
-        scheduler=scheduler, time_limit=time_limit, device=device, store=store,
+        store=store,
     )  # fmt: skip
     with show_judging(quiet=quiet or as_json) as on_progress:
         found = study.correlate(

@@ -1,28 +1,28 @@
 """Options that several commands share, and how their texts are read."""
 
+import functools
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 __all__ = [
     "Data",
-    "Device",
     "Flip",
     "Quiet",
     "RecipeName",
-    "Scheduler",
     "Seed",
     "Space",
     "StoreFile",
     "Strict",
-    "TimeLimit",
-    "Workers",
     "flowing",
     "read_count",
     "split_names",
+    "takes_workers",
+    "trains_with_workers",
 ]
 
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)")
@@ -114,40 +114,82 @@ Strict = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the result.")]
 
-_WHO = "Who measures"
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        help="Processes with one thread each; 0 measures in this one. (default: one a core, or "
-        "one a GPU)",
-        rich_help_panel=_WHO,
-    ),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="Dask scheduler whose workers to use, such as tcp://10.0.0.1:8786, or tls://... with "
-        "Dask's own settings for certificates.",
-        rich_help_panel=_WHO,
-    ),
-]
-TimeLimit = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        help="Time that one measurement may take before its worker is ended.",
-        rich_help_panel=_WHO,
-    ),
-]
-Device = Annotated[
-    str,
-    typer.Option(
-        help="'cpu', 'cuda' (its GPUs are dealt out to the workers) or one of them: 'cuda:1'.",
-        rich_help_panel=_WHO,
-    ),
-]
 StoreFile = Annotated[
     Path | None,
     typer.Option("--store", help="File that keeps every score. (default: the user's own)"),
 ]
+
+
+_WHO = "Who measures"
+_WORKERS = {
+    "workers": Annotated[
+        int | None,
+        typer.Option(
+            help="Processes with one thread each; 0 stands for this one. (default: one a core, or "
+            "one a GPU)",
+            rich_help_panel=_WHO,
+        ),
+    ],
+    "scheduler": Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask scheduler whose workers to use instead, such as tls://10.0.0.1:8786; see "
+            "docs/cluster.md for its certificates.",
+            rich_help_panel=_WHO,
+        ),
+    ],
+    "time_limit": Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time that one measurement may take before its worker is ended.",
+            rich_help_panel=_WHO,
+        ),
+    ],
+    "device": Annotated[
+        str,
+        typer.Option(
+            help="'cpu', 'cuda' (its GPUs are dealt out to the workers) or one of them: 'cuda:1'.",
+            rich_help_panel=_WHO,
+        ),
+    ],
+}
+
+
+def takes_workers(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the options that make its ``workers``, a :class:`anglenas.Workers`."""
+    return _with_workers(command, tuple(_WORKERS))
+
+
+def trains_with_workers(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that trains: on this machine, and as long as it takes."""
+    return _with_workers(command, ("workers", "device"))
+
+
+def _with_workers(command: Callable[..., None], names: tuple[str, ...]) -> Callable[..., None]:
+    signature = inspect.signature(command)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name == "workers":
+            parameters += [
+                parameter.replace(
+                    default="cpu" if name == "device" else None,
+                    annotation=_WORKERS[name],
+                    name=name,
+                )
+                for name in names
+            ]
+        else:
+            parameters.append(parameter)
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        from anglenas._measuring.workers import Workers
+
+        asked = {name: given.pop(name) for name in names}
+        command(workers=Workers(count=asked.pop("workers"), **asked), **given)
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run

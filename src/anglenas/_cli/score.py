@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,23 +10,21 @@ import typer
 
 from anglenas._cli.options import (
     Data,
-    Device,
     Flip,
     Quiet,
     RecipeName,
-    Scheduler,
     Seed,
     Space,
     StoreFile,
     Strict,
-    TimeLimit,
-    Workers,
     split_names,
+    takes_workers,
 )
 from anglenas.errors import AnglenasError, NetworkError, SettingError
 
 if TYPE_CHECKING:
     from anglenas._measuring.plan import Measured
+    from anglenas._measuring.workers import Workers
 
 __all__ = ["score"]
 
@@ -33,6 +32,7 @@ _IN_A_TABLE = 6  # networks; more of them get a line each
 _OF_ARCHITECTURES = ("space", "workers", "scheduler", "time_limit", "device", "store")
 
 
+@takes_workers
 def score(
     context: typer.Context,
     arch: Annotated[
@@ -59,10 +59,8 @@ def score(
     seed: Seed = 1,
     flip: Flip = None,
     strict: Strict = False,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    time_limit: TimeLimit = None,
-    device: Device = "cpu",
+    *,
+    workers: "Workers",
     store: StoreFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Quiet = False,
@@ -96,12 +94,12 @@ def score(
         one = scores.score(_make(model), classifier=classifier, **settings)
         _print({model: one}, names, as_json=as_json, quiet=quiet)
         return
-    if workers is None and len(texts) == 1:
-        workers = 0  # starting another process takes longer than most measurements
+    alone = len(texts) == 1 and workers.scheduler is None and workers.time_limit is None
+    if alone and workers.count is None:
+        workers = replace(workers, count=0)  # starting a process takes longer than measuring
     with _progress(quiet=quiet or as_json or len(texts) == 1) as on_progress:
         measured = scores.score_many(
-            texts, space=space, workers=workers, scheduler=scheduler, time_limit=time_limit,
-            device=device, store=store, on_progress=on_progress, **settings,
+            texts, space=space, workers=workers, store=store, on_progress=on_progress, **settings,
         )  # fmt: skip
     _print(dict(zip(texts, measured, strict=True)), names, as_json=as_json, quiet=quiet)
 

@@ -10,23 +10,21 @@ import typer
 
 from anglenas._cli.options import (
     Data,
-    Device,
     Flip,
     Quiet,
-    Scheduler,
     SearchRecipe,
     Seed,
     Space,
     StoreFile,
     Strict,
-    TimeLimit,
-    Workers,
     read_count,
     split_names,
+    takes_workers,
 )
 from anglenas.errors import AnglenasError
 
 if TYPE_CHECKING:
+    from anglenas._measuring.workers import Workers
     from anglenas._searching import Found
 
 __all__ = ["search"]
@@ -35,6 +33,7 @@ _LIMITS = "What is allowed"
 _OUTPUT = "What comes out"
 
 
+@takes_workers
 def search(
     data: Data = "digits",
     space: Space = "nasbench201",
@@ -107,10 +106,8 @@ def search(
     seed: Seed = 1,
     flip: Flip = None,
     strict: Strict = False,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    time_limit: TimeLimit = None,
-    device: Device = "cpu",
+    *,
+    workers: "Workers",
     store: StoreFile = None,
     out: Annotated[
         Path | None,
@@ -168,9 +165,6 @@ def search(
             **settings,  # type: ignore[arg-type]
             strict=strict,
             workers=workers,
-            scheduler=scheduler,
-            time_limit=time_limit,
-            device=device,
             store=store,
             on_progress=on_progress,
         )

@@ -9,7 +9,8 @@ from anglenas._cli.options import StoreFile
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
-    from anglenas._measuring import Context, StoreInfo
+    from anglenas._measuring.store import StoreInfo
+    from anglenas._measuring.task import Context
 
 __all__ = ["store"]
 
@@ -27,7 +28,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell what was measured, how, and how often."""
-    from anglenas._measuring import Store
+    from anglenas._measuring.store import Store
 
     with Store.existing(store) as opened:
         held = opened.info()
@@ -45,7 +46,7 @@ def export(
     store: StoreFile = None,
 ) -> None:
     """Write all scores to a new file."""
-    from anglenas._measuring import Store
+    from anglenas._measuring.store import Store
 
     kind = _kind(out)
     if out.exists():
@@ -77,7 +78,7 @@ def merge(
 
 
 def _add(files: list[Path], into: Path | None) -> None:
-    from anglenas._measuring import Store
+    from anglenas._measuring.store import Store
 
     kinds = [_kind(file) for file in files]
     for file in files:

@@ -9,23 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anglenas._cli.options import Flip, Quiet, Seed, Space
+from anglenas._cli.options import Flip, Quiet, Seed, Space, trains_with_workers
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
     from anglenas._evaluation import Subject, Trained
+    from anglenas._measuring.workers import Workers
 
-__all__ = [
-    "Accelerator",
-    "Devices",
-    "Loaders",
-    "Nodes",
-    "Precision",
-    "Strategy",
-    "TrainingData",
-    "Validation",
-    "train",
-]
+__all__ = ["TrainingData", "Validation", "train"]
 
 _WHERE = "Where it trains"
 
@@ -39,9 +30,6 @@ TrainingData = Annotated[
 Validation = Annotated[
     float, typer.Option(help="Share of the images to hold out, if the data hold out none.")
 ]
-Accelerator = Annotated[
-    str, typer.Option(help="'cpu', 'gpu', ... as Lightning has it.", rich_help_panel=_WHERE)
-]
 Devices = Annotated[int, typer.Option(min=1, help="Devices of each node.", rich_help_panel=_WHERE)]
 Nodes = Annotated[int, typer.Option(min=1, help="Nodes.", rich_help_panel=_WHERE)]
 Strategy = Annotated[
@@ -51,16 +39,9 @@ Strategy = Annotated[
 Precision = Annotated[
     str, typer.Option(help="'32', 'bf16-mixed', '16-mixed', ...", rich_help_panel=_WHERE)
 ]
-Loaders = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        help="Processes that read images which do not fit into memory. (default: one a core)",
-        rich_help_panel=_WHERE,
-    ),
-]
 
 
+@trains_with_workers
 def train(
     subject: Annotated[str, typer.Argument(help="Folder of a search, or text of an architecture.")],
     data: TrainingData = None,
@@ -78,12 +59,12 @@ def train(
     seed: Seed = 1,
     flip: Flip = None,
     validation: Validation = 0.1,
-    accelerator: Accelerator = "auto",
     devices: Devices = 1,
     nodes: Nodes = 1,
     strategy: Strategy = "auto",
     precision: Precision = "32",
-    loaders: Loaders = None,
+    *,
+    workers: "Workers",
     out: Annotated[
         Path | None,
         typer.Option(help="Folder. (default: 'trained' in that of the search, else runs/NAME)"),
@@ -124,7 +105,8 @@ def train(
             seed=seed,
             flip=mirrored,
             validation=validation,
-            machine=Machine(accelerator, devices, nodes, strategy, precision, loaders),
+            workers=workers,
+            machine=Machine(devices, nodes, strategy, precision),
             on_progress=on_progress,
         )
         if follows:
@@ -166,7 +148,7 @@ def _print(trained: "Trained", *, as_json: bool, quiet: bool) -> None:
     if as_json:
         import json
 
-        from anglenas._measuring import plain
+        from anglenas._measuring.task import plain
 
         content = {
             "folder": str(trained.folder),

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anglenas._cli.options import Quiet, Seed, Space
+from anglenas._cli.options import Quiet, Seed, Space, trains_with_workers
 from anglenas._cli.train import TrainingData, Validation
 
 if TYPE_CHECKING:
     from anglenas._evaluation import Verification
+    from anglenas._measuring.workers import Workers
 
 __all__ = ["verify"]
 
 
+@trains_with_workers
 def verify(
     run: Annotated[Path, typer.Argument(help="Folder of a finished search.")],
     each: Annotated[
@@ -33,10 +35,8 @@ def verify(
     space: Space = "nasbench201",
     seed: Seed = 1,
     validation: Validation = 0.1,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Trainings at once, on one thread each. (default: one a core)"),
-    ] = None,
+    *,
+    workers: "Workers",
     out: Annotated[
         Path | None, typer.Option(help="Folder. (default: 'verify' in that of the search)")
     ] = None,

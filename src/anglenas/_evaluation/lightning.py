@@ -32,6 +32,7 @@ from anglenas._evaluation.memory import (
 )
 from anglenas._evaluation.module import Batches, Training
 from anglenas._evaluation.recipe import TrainingRecipe
+from anglenas._measuring.workers import Workers, check_device
 from anglenas.errors import SettingError
 
 __all__ = ["fit"]
@@ -43,6 +44,7 @@ def fit(
     seed: int,
     images: tuple[Images, Images],
     diary: Diary,
+    workers: Workers,
     machine: Machine,
     checkpoint: Path | None,
 ) -> None:
@@ -54,7 +56,8 @@ def fit(
         seed: Where all randomness comes from.
         images: Those to train on, and those to validate with.
         diary: What is kept of the training.
-        machine: Where it runs.
+        workers: Where it trains, and how many processes read images.
+        machine: How several devices share the work.
         checkpoint: Where to go on.
 
     Raises:
@@ -62,18 +65,22 @@ def fit(
         TrainingError: The loss is not finite.
     """
     module = Training(network, recipe, seed, len(images[0].source.class_names))
+    if workers.scheduler or workers.time_limit:
+        raise SettingError(
+            "A training runs here, as long as it takes; leave out the scheduler and the time limit."
+        )
     cores = len(os.sched_getaffinity(0))
-    loaders = cores if machine.loaders is None else machine.loaders
-    batches = Batches(*images, recipe, seed, loaders)
+    batches = Batches(*images, recipe, seed, cores if workers.count is None else workers.count)
     cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with _quiet(), _own_signals(), torch.random.fork_rng(cuda):
         strategy = _strategy(machine, network, images[0].shape)
-        trainer = _trainer(recipe, diary, replace(machine, strategy=strategy))
+        trainer = _trainer(recipe, diary, workers.device, replace(machine, strategy=strategy))
         with _enough_memory(module, images[0], trainer):
             _fit(trainer, module, batches, checkpoint)
 
 
-def _trainer(recipe: TrainingRecipe, diary: Diary, machine: Machine) -> Trainer:
+def _trainer(recipe: TrainingRecipe, diary: Diary, device: str, machine: Machine) -> Trainer:
+    kind, number = check_device(device)
     try:
         return Trainer(
             max_epochs=recipe.epochs,
@@ -81,8 +88,8 @@ def _trainer(recipe: TrainingRecipe, diary: Diary, machine: Machine) -> Trainer:
             logger=TensorBoardLogger(diary.folder, name="", version="tensorboard"),
             callbacks=[diary],
             default_root_dir=diary.folder,
-            accelerator=machine.accelerator,
-            devices=machine.devices,
+            accelerator=kind,
+            devices=machine.devices if number is None else [number],
             num_nodes=machine.nodes,
             strategy=machine.strategy,
             precision=machine.precision,  # type: ignore[arg-type]

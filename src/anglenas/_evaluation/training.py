@@ -18,6 +18,7 @@ from anglenas._evaluation.recipe import TrainingRecipe, read_training_recipe
 from anglenas._evaluation.subject import Subject
 from anglenas._evaluation.trained import Trained
 from anglenas._evaluation.weights import BEST, Weights, read_weights
+from anglenas._measuring.workers import Workers
 from anglenas._numerics import platform
 from anglenas._plugins import load
 from anglenas._searching import Candidate
@@ -41,6 +42,7 @@ def train(
     seed: int = 1,
     flip: bool | None = None,
     validation: float = 0.1,
+    workers: Workers | int | None = None,
     machine: Machine | None = None,
     on_progress: Callable[[TrainingProgress], None] = lambda progress: None,
 ) -> Trained:
@@ -60,7 +62,9 @@ def train(
         seed: Where all randomness comes from.
         flip: Whether a mirrored image is still one of its class; by default the data set says.
         validation: Share of the images to hold out, if the data hold out none.
-        machine: Where it runs; by default on one GPU if there is one, else on the CPU.
+        workers: Its device is where the network trains, by default the CPU; its count is of the
+            processes that read images which do not fit into memory, by default one a core.
+        machine: How several devices share the training; by default it is one alone.
         on_progress: Called after every step.
 
     Raises:
@@ -76,7 +80,7 @@ def train(
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
     images = _open(data, flip, recipe, validation, seed)
     chosen = _subject(subject, recipe.space or space).resized(recipe, **_shape(images[0], recipe))
-    machine = machine or Machine()
+    machine, workers = machine or Machine(), Workers.of(workers)
     settings = _settings(chosen, recipe, seed, machine, *images)
     folder = _prepared(Path(folder), settings)
     checkpoint, fallbacks = newest(folder)
@@ -86,7 +90,7 @@ def train(
     network = chosen.network(seed)
     equip(network, recipe, seed)
     diary = Diary(folder, _blank(chosen, images[0]), settings, on_progress, notices)
-    fit(network, recipe, seed, images, diary, machine, checkpoint)
+    fit(network, recipe, seed, images, diary, workers, machine, checkpoint)
     return Trained(
         folder=folder,
         subject=chosen,

@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from anglenas._evaluation.machine import Machine
 from anglenas._evaluation.recipe import TrainingRecipe, read_training_recipe
 from anglenas._evaluation.runs import Ranked, Run, read_run
 from anglenas._evaluation.training import train
+from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive, single_thread
 from anglenas.errors import SettingError, TrainingError, needs_extra
 from anglenas.ranking import kendall_tau
@@ -143,8 +143,7 @@ def verify(
     space: str = "",
     seed: int = 1,
     validation: float = 0.1,
-    workers: int | None = None,
-    machine: Machine | None = None,
+    workers: Workers | int | None = None,
     folder: str | Path | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verification:
@@ -161,9 +160,9 @@ def verify(
         space: The space, if it is named as ``"module:name"``.
         seed: Where all randomness comes from.
         validation: Share of the images to hold out, if the data hold out none.
-        workers: Processes with one thread each; by default one a core. A script that calls this
-            needs ``if __name__ == "__main__":``, as with all processes of Python.
-        machine: Where each process trains; by default on the CPU.
+        workers: Trainings at once, in processes with one thread each, and their device; by default
+            one a core. A script that calls this needs ``if __name__ == "__main__":``, as with all
+            processes of Python.
         folder: Where trainings go; by default ``verify`` in that of the search.
         on_progress: Called after every training, with how many are done, and of how many.
 
@@ -173,6 +172,7 @@ def verify(
     """
     with needs_extra("train"):
         import lightning  # noqa: F401 - before processes are started that would all say so
+    workers = Workers.of(workers)
     searched = run if isinstance(run, Run) else read_run(run, space)
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
     images = _images(searched, data)
@@ -181,8 +181,7 @@ def verify(
     base = Path(folder) if folder else searched.folder / "verify"
     job = partial(
         _train, images=str(images), flip=searched.flip if data is None else None, recipe=recipe,
-        seed=seed, validation=validation, machine=machine or Machine("cpu", loaders=0),
-        folder=base,
+        seed=seed, validation=validation, device=workers.device, folder=base,
     )  # fmt: skip
     done: dict[int, Checked] = {}
     for one in _trained(job, chosen, workers):
@@ -222,10 +221,10 @@ def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Place, Ranked]]:
 def _trained(
     job: Callable[[tuple[Place, Ranked]], Checked],
     chosen: Sequence[tuple[Place, Ranked]],
-    workers: int | None,
+    workers: Workers,
 ) -> Iterator[Checked]:
     """The networks as they are trained, by processes of one thread each."""
-    count = min(len(os.sched_getaffinity(0)) if workers is None else workers, len(chosen))
+    count = min(workers.processes, len(chosen))
     if count <= 1:
         yield from map(job, chosen)
         return
@@ -262,7 +261,7 @@ def _train(
     recipe: TrainingRecipe,
     seed: int,
     validation: float,
-    machine: Machine,
+    device: str,
     folder: Path,
 ) -> Checked:
     """Train one network; what goes wrong with it alone is its status."""
@@ -272,7 +271,7 @@ def _train(
         with single_thread():
             trained = train(
                 one.subject, images, folder / f"rank{one.rank:04d}-{digest}", recipe=recipe,
-                seed=seed, flip=flip, validation=validation, machine=machine,
+                seed=seed, flip=flip, validation=validation, workers=Workers(0, device=device),
             )  # fmt: skip
     except TrainingError as error:
         return Checked(one, place, None, f"failed: {error}", 0.0)

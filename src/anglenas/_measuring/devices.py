@@ -12,6 +12,7 @@ import socket
 
 import torch
 
+from anglenas._measuring.workers import check_device
 from anglenas._numerics import platform
 from anglenas.errors import SettingError, WorkersError
 
@@ -23,17 +24,6 @@ DEVICE_VARIABLE = "ANGLENAS_DEVICE"
 It is set where the worker is started, since the process that asks for scores may be elsewhere.
 """
 
-_DEVICE = re.compile(r"(cpu|cuda|xpu|mps)(?::(\d+))?")
-
-
-def _parsed(device: str) -> tuple[str, int | None]:
-    match = _DEVICE.fullmatch(device)
-    if match is None:
-        raise SettingError(
-            f"There is no device {device!r}; write cpu, or cuda (also cuda:1, xpu, mps)."
-        )
-    return match[1], None if match[2] is None else int(match[2])
-
 
 def platform_of(device: str = "cpu") -> str:
     """What the bits of a score depend on besides its inputs: torch, and the kind of device.
@@ -44,7 +34,7 @@ def platform_of(device: str = "cpu") -> str:
     Raises:
         SettingError: There is no such device.
     """
-    kind, _ = _parsed(device)
+    kind, _ = check_device(device)
     if kind == "cpu":
         return platform()
     return f"torch {torch.__version__.partition('+')[0]}, {kind}"
@@ -56,7 +46,7 @@ def device_count(device: str) -> int:
     Raises:
         SettingError: There is no such device.
     """
-    kind, number = _parsed(device)
+    kind, number = check_device(device)
     if kind == "cpu":
         return 1
     module = getattr(torch, kind)
@@ -79,7 +69,7 @@ def choose_device(device: str, turn: int, count: int) -> torch.device:
     >>> choose_device("cuda", 5, 2)
     device(type='cuda', index=1)
     """
-    kind, number = _parsed(device)
+    kind, number = check_device(device)
     if not count:
         raise SettingError(
             f"{socket.gethostname()} has no device {device!r} that torch can use; compute on the "

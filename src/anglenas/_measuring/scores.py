@@ -20,6 +20,7 @@ from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.setup import choose_recipe, choose_space, open_data, open_scorer
 from anglenas._measuring.store import Store
 from anglenas._measuring.task import Outcome, Task
+from anglenas._measuring.workers import Workers
 from anglenas._numerics import single_thread
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
@@ -99,10 +100,7 @@ def score_many(
     seed: int = 1,
     flip: bool | None = None,
     strict: bool = False,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    time_limit: float | None = None,
-    device: str = "cpu",
+    workers: Workers | int | None = None,
     store: str | Path | Store | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Measured]:
@@ -117,10 +115,8 @@ def score_many(
         seed: Where all randomness comes from.
         flip: Whether a mirrored image is still one of its class.
         strict: Whether an unreadable image is an error.
-        workers: Processes; by default one a core. 0 measures in this process.
-        scheduler: Address of a Dask scheduler whose workers to use instead.
-        time_limit: Seconds that one measurement may take.
-        device: Where networks are measured.
+        workers: Who measures and where; a number stands for so many processes on this machine, 0
+            for this one.
         store: Where scores are kept.
         on_progress: Called after every measurement with how many are done, and with how many
             there are.
@@ -139,16 +135,17 @@ def score_many(
     >>> plain.values
     {'params': 73018}
     """
+    workers = Workers.of(workers)
     source = open_data(data, flip)
     recipe = choose_recipe(recipe)
     name = choose_space(space)
     parse = load("space", name).parse
     parsed = [parse(str(one)) for one in architectures]
     batches = draw_repeats(source, recipe, seed, strict=strict)
-    with open_scorer(store, workers, scheduler, time_limit, device) as scorer:
+    with open_scorer(store, workers) as scorer:
         measured = score_architectures(
             parsed, name, len(source.class_names), batches, metrics, recipe, seed,
-            scorer, device=device, on_progress=on_progress,
+            scorer, device=workers.device, on_progress=on_progress,
         )  # fmt: skip
     notices = (*notices_of(batches), *recipe.caution)
     return [replace(one, notices=notices) for one in measured]

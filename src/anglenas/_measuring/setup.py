@@ -1,16 +1,15 @@
 """From what a user passes to what a search needs."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from anglenas._measuring.devices import device_count
+from anglenas._measuring.cluster import DaskWorkers
 from anglenas._measuring.executors import Executor, HereFirst, InProcess
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.store import Store
-from anglenas._measuring.workers import DaskWorkers
+from anglenas._measuring.workers import Workers
 from anglenas._plugins import load, names, reference
 from anglenas._recipe import Recipe, read_recipe
 from anglenas.data import ImageSource, open_source, with_flip
@@ -22,7 +21,6 @@ __all__ = [
     "choose_space",
     "open_data",
     "open_scorer",
-    "worker_count",
 ]
 
 _SPACE = "name size builder parse sample enumerate mutate canonical subject graphs is_trivial"
@@ -71,53 +69,22 @@ def _open_store(store: str | Path | Store | None) -> Iterator[Store]:
 
 
 @contextmanager
-def _open_executor(
-    workers: int | None,
-    scheduler: str | None,
-    time_limit: float | None = None,
-    device: str = "cpu",
-) -> Iterator[Executor]:
-    """Who computes: this process (0 workers), local processes, or those behind a scheduler.
-
-    Local processes are by default one a core, or one a device.
-    """
-    if workers is not None and workers < 0:
-        raise SettingError(f"There cannot be {workers} workers; give 0 to measure in this process.")
-    if scheduler is None and workers == 0:
-        if time_limit is not None:
-            raise SettingError("A time limit needs a worker that can be ended; give 1 at least.")
-        yield InProcess(device)
+def _open_executor(workers: Workers) -> Iterator[Executor]:
+    """Who computes: this process, local processes, or those behind a scheduler."""
+    if workers.count == 0:
+        yield InProcess(workers.device)
         return
-    with _workers(workers, scheduler, time_limit, device) as executor:
+    limit, device = workers.time_limit, workers.device
+    if workers.scheduler is None:
+        executor = DaskWorkers.local(workers.processes, time_limit=limit, device=device)
+    else:
+        executor = DaskWorkers.connect(workers.scheduler, time_limit=limit, device=device)
+    with executor:
         yield HereFirst(executor, device)
 
 
 @contextmanager
-def open_scorer(
-    store: str | Path | Store | None,
-    workers: int | None,
-    scheduler: str | None,
-    time_limit: float | None,
-    device: str,
-) -> Iterator[Scorer]:
+def open_scorer(store: str | Path | Store | None, workers: Workers) -> Iterator[Scorer]:
     """Who measures what is not in the store; see :func:`_open_store` and :func:`_open_executor`."""
-    with (
-        _open_store(store) as opened,
-        _open_executor(workers, scheduler, time_limit, device) as executor,
-    ):
+    with _open_store(store) as opened, _open_executor(workers) as executor:
         yield Scorer(opened, executor)
-
-
-def _workers(
-    workers: int | None, scheduler: str | None, time_limit: float | None, device: str
-) -> DaskWorkers:
-    if scheduler:
-        return DaskWorkers.connect(scheduler, time_limit=time_limit, device=device)
-    count = worker_count(workers, device)
-    return DaskWorkers.local(count, time_limit=time_limit, device=device)
-
-
-def worker_count(workers: int | None, device: str) -> int:
-    """Measurements that run at once on this machine: as many as asked for, or one a core or GPU."""
-    default = len(os.sched_getaffinity(0)) if device == "cpu" else device_count(device)
-    return max(default if workers is None else workers, 1)

@@ -9,18 +9,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from anglenas._cli.options import (
-    Device,
     Quiet,
-    Scheduler,
     Seed,
     StoreFile,
-    TimeLimit,
-    Workers,
+    takes_workers,
 )
 from anglenas._cli.progress import show_progress
 from anglenas.errors import AnglenasError, SettingError
 
 if TYPE_CHECKING:
+    from anglenas._measuring.workers import Workers
     from anglenas._searching import Found
 
 __all__ = ["cells"]
@@ -45,6 +43,7 @@ _CELLS = (
 )
 
 
+@takes_workers
 def cells(
     cifar10: Annotated[
         str | None, typer.Option(metavar="DATA", help="Images for figures 3 and 4.")
@@ -72,10 +71,8 @@ def cells(
         ),
     ] = None,
     seed: Seed = 1,
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    time_limit: TimeLimit = None,
-    device: Device = "cpu",
+    *,
+    workers: "Workers",
     store: StoreFile = None,
     quiet: Quiet = False,
 ) -> None:
@@ -98,7 +95,7 @@ def cells(
         raise SettingError("There are no images to search on; give --cifar10, --imagenet or both.")
     settings = {
         "budget": budget, "recipe": recipe, "seed": seed, "workers": workers,
-        "scheduler": scheduler, "time_limit": time_limit, "device": device, "store": store,
+        "store": store,
     }  # fmt: skip
     results = _earlier(out / "cells.json")
     for figure, data in figures:

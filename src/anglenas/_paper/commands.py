@@ -30,14 +30,15 @@ from anglenas._cli.options import (
     PublishedRecipe,
     Quiet,
     StoreFile,
-    Workers,
     flowing,
     split_names,
+    takes_workers,
 )
 from anglenas._paper.cells import cells
 from anglenas.errors import DataError, SettingError
 
 if TYPE_CHECKING:
+    from anglenas._measuring.workers import Workers
     from anglenas._sheet import Sheet
     from anglenas._study import Table
 
@@ -52,6 +53,7 @@ _Seed = Annotated[
 ]
 
 
+@takes_workers
 def table1(
     benchmark: Benchmark,
     accuracy: Accuracy = _TEST,
@@ -66,7 +68,8 @@ def table1(
     seeds: Seeds = "1",
     seed: JudgingSeed = 1,
     recipe: PublishedRecipe = "paper",
-    workers: Workers = None,
+    *,
+    workers: "Workers",
     store: StoreFile = None,
     out: Out = None,
     quiet: Quiet = False,
@@ -136,7 +139,8 @@ def _figure(
         run: _Run = 1,
         seed: _Seed = 1,
         recipe: PublishedRecipe = "paper",
-        workers: Workers = None,
+        *,
+        workers: "Workers",
         store: StoreFile = None,
         out: Out = Path("figures"),
         quiet: Quiet = False,
@@ -159,7 +163,7 @@ def _figure(
         _show(table, [position_sheet(found)], evidence.notices, folder, f"figure{number}")
 
     figure.__name__, figure.__doc__ = f"figure{number}", about
-    return figure
+    return takes_workers(figure)
 
 
 figure1 = _figure(
@@ -188,6 +192,7 @@ figure2 = _figure(
 )
 
 
+@takes_workers
 def picks(
     benchmark: Benchmark,
     accuracy: Accuracy = _TEST,
@@ -204,7 +209,8 @@ def picks(
     guard: Guards = "off,score",
     seed: _Seed = 1,
     recipe: PublishedRecipe = "paper",
-    workers: Workers = None,
+    *,
+    workers: "Workers",
     store: StoreFile = None,
     out: Out = None,
     quiet: Quiet = False,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from anglenas._evaluation import Confusion, Epoch, Trained
-from anglenas._measuring import plain
+from anglenas._measuring.task import plain
 from anglenas._report.figures import log_ticks, short_number
 from anglenas._report.render import Format, blank, render, settings, write_bytes
 from anglenas._report.style import FAINT, INK, KINDS, MUTED, font, printable

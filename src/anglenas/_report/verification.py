@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullLocator
 
 from anglenas._evaluation import Agreement, Checked, Place, Verification
-from anglenas._measuring import plain
+from anglenas._measuring.task import plain
 from anglenas._report.figures import short_number
 from anglenas._report.render import Format, blank, render, settings, write_bytes
 from anglenas._report.style import FAINT, INK, KINDS, MUTED, font, printable

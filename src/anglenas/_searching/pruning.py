@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
-from anglenas._measuring import Outcome, Scorer, Task
 from anglenas._measuring.memory import check_memory, gradients_memory, training_memory
 from anglenas._measuring.plan import Measured, Plan, make_plan, proxy_config
+from anglenas._measuring.scorer import Scorer
+from anglenas._measuring.task import Outcome, Task
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas._searching.ranked import Judge

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from anglenas._measuring import Outcome, Scorer, Store, Task
 from anglenas._measuring.plan import (
     Measured,
     Plan,
@@ -18,13 +17,16 @@ from anglenas._measuring.plan import (
     notices_of,
     refuse_if_none_fits,
 )
+from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.setup import (
     choose_recipe,
     choose_space,
     open_data,
     open_scorer,
-    worker_count,
 )
+from anglenas._measuring.store import Store
+from anglenas._measuring.task import Outcome, Task
+from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
@@ -108,10 +110,7 @@ def search(
     cells: int | None = None,
     flip: bool | None = None,
     strict: bool = False,
-    workers: int | None = None,
-    scheduler: str | None = None,
-    time_limit: float | None = None,
-    device: str = "cpu",
+    workers: Workers | int | None = None,
     store: str | Path | Store | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Found:
@@ -149,12 +148,9 @@ def search(
         cells: Its cells per stage; by default likewise, or 5.
         flip: Whether a mirrored image is still one of its class; by default the data set says.
         strict: Whether an unreadable image is an error rather than skipped with a notice.
-        workers: Processes; by default one a core, or one a GPU. 0 measures in this process.
-        scheduler: Address of a Dask scheduler whose workers to use instead.
-        time_limit: Seconds that one measurement may take; its worker is ended then, the candidate
-            is ranked last with the reason, and the run goes on.
-        device: Where networks are measured: ``"cpu"``, ``"cuda"``, or one of several as
-            ``"cuda:1"``. Two kinds of device have two sets of scores.
+        workers: Who measures, where, and how long it may take: see :class:`anglenas.Workers`. A
+            number stands for so many processes on this machine, 0 for this one; by default it is
+            one a core.
         store: File of the store of scores, or the store; by default the user's own.
         on_progress: Called after every measurement; see :class:`Progress`.
 
@@ -168,7 +164,7 @@ def search(
     >>> [candidate.rank for candidate in found.candidates]
     [1, 2]
     """
-    started, seed = time.perf_counter(), int(seed)
+    started, seed, workers = time.perf_counter(), int(seed), Workers.of(workers)
     _check_budget(budget, minutes)
     limits = _given(
         budget=budget,
@@ -193,11 +189,12 @@ def search(
     timed = [] if max_latency_ms is None else ["latency"]
     # What pruning leaves is not judged by what pruned it.
     columns = [*([] if pruner else needed), *metrics, *timed, "params"]
+    device = workers.device
     plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
     pruning = make_pruning(pruner, needed, batches, recipe, judge, device) if pruner else None
-    if pruning and scheduler is None and device == "cpu":
-        pruning.fits_memory(0 if workers == 0 else worker_count(workers, device))
-    with open_scorer(store, workers, scheduler, time_limit, device) as scorer:
+    if pruning and workers.scheduler is None and device == "cpu":
+        pruning.fits_memory(workers.processes)
+    with open_scorer(store, workers) as scorer:
         latency = partial(_latency, plan, scorer)
         limited = Constraints(space_name, target, max_params, max_flops, max_latency_ms, latency)
         run = _Run(plan, judge, chosen, limited, target, scorer, started, minutes, on_progress)
