@@ -1,6 +1,7 @@
 """Contexts, tasks, outcomes, and from a task to its outcome in one process."""
 
 import importlib
+import json
 import math
 import pickle
 import subprocess
@@ -13,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
+from anglenas._json import json_safe
 from anglenas._measuring.computing import compute
 from anglenas._measuring.executors import InProcess
-from anglenas._measuring.task import Context, Outcome, Task, plain
+from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._recipe import Recipe
 from anglenas.errors import ArchitectureError, DataError, SettingError, UsageError, WorkersError
 from anglenas.spaces import NetworkConfig
@@ -161,20 +163,30 @@ def test_an_outcome_is_one_of_three(fakes: Any, status: str, record: Any) -> Non
         Outcome(fakes.task("be a"), status, record)
 
 
-def test_plain_refuses_what_json_cannot_hold() -> None:
-    assert plain({"x": np.float64(0.1)}) == {"x": 0.1}
+def test_numbers_of_numpy_are_what_json_gives_back() -> None:
+    record = {"x": np.float32(0.5), "n": np.int64(3), "yes": np.bool_(True),
+              "curve": np.array([1.0, np.nan, np.inf]), "all": (np.float64(-0.0), [])}  # fmt: skip
+    safe = json_safe(record)
+    assert json.loads(json.dumps(safe)) == safe
+    assert safe == {"x": 0.5, "n": 3, "yes": True, "curve": [1.0, None, None], "all": [0.0, []]}
+    assert [type(value) for value in safe.values()] == [float, int, bool, list, list]
+
+
+def test_what_json_cannot_hold_is_refused() -> None:
     with pytest.raises(TypeError, match="Tensor is not"):
-        plain({"x": torch.zeros(1)})
+        json_safe({"x": torch.zeros(1)})
     with pytest.raises(TypeError, match="keys of a record are texts"):
-        plain({1: 2})
+        json_safe({1: 2})
 
 
 WARM = """
 import sys
 from anglenas.spaces import NetworkConfig
 from anglenas._recipe import preset
+from anglenas._json import json_safe
 from anglenas._measuring.computing import compute
 from anglenas._measuring.task import Context, Task
+from anglenas._json import json_safe
 from anglenas._measuring.computing import warm_up
 from anglenas.spaces._nasbench201.values import NASBENCH201
 

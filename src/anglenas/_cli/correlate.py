@@ -124,9 +124,9 @@ def correlate(
     if out is not None:
         write_study(found, out)
     if as_json:
-        import json
+        from anglenas._json import json_text
 
-        print(json.dumps(study_json(found), indent=2, allow_nan=False))
+        print(json_text(study_json(found)))
     else:
         print(f"{found.about}\n")
         print_sheets(study_sheets(found), (*evidence.notices, *study_notes(found)))

@@ -177,7 +177,7 @@ def _print(
     measured: "dict[str, Measured]", metrics: tuple[str, ...], *, as_json: bool, quiet: bool
 ) -> None:
     if as_json:
-        import json
+        from anglenas._json import json_text
 
         rows = {
             name: {
@@ -189,7 +189,7 @@ def _print(
             }
             for name, one in measured.items()
         }
-        print(json.dumps(rows, indent=2, allow_nan=False))
+        print(json_text(rows))
     elif quiet:
         for one in measured.values():
             print(*_cells(one, metrics), sep="\t")

@@ -33,9 +33,9 @@ def info(
     with Store.existing(store) as opened:
         held = opened.info()
     if as_json:
-        import json
+        from anglenas._json import json_text
 
-        print(json.dumps(_described(held), indent=2, allow_nan=False))
+        print(json_text(_described(held)))
     else:
         _print(held)
 

@@ -146,9 +146,7 @@ def _folder(subject: str, data: str, recipe: str, seed: int) -> Path:
 
 def _print(trained: "Trained", *, as_json: bool, quiet: bool) -> None:
     if as_json:
-        import json
-
-        from anglenas._measuring.task import plain
+        from anglenas._json import json_text
 
         content = {
             "folder": str(trained.folder),
@@ -157,7 +155,7 @@ def _print(trained: "Trained", *, as_json: bool, quiet: bool) -> None:
             "classes": trained.confusion.per_class,
             "notices": trained.notices,
         }
-        print(json.dumps(plain(content), indent=2, allow_nan=False))
+        print(json_text(content))
     elif quiet:
         print(trained.folder)
     else:

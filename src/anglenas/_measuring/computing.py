@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from anglenas._measuring.task import Context, Outcome, Task, load, plain
+from anglenas._json import json_safe
+from anglenas._measuring.task import Context, Outcome, Task, load
 from anglenas._numerics import derive, single_thread
 from anglenas._plugins import resolve
 from anglenas._recipe import Recipe
@@ -67,7 +68,7 @@ def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[s
             network = build(subject, task.context.network)
             if device.type != "cpu":
                 network.to(device)
-            return "ok", plain(probe.measure(network, images, recipe, task.context.seed or 0))
+            return "ok", json_safe(probe.measure(network, images, recipe, task.context.seed or 0))
     except Undefined as reason:
         return f"undefined: {_line(reason)}", None
     except (Exception, SystemExit) as error:

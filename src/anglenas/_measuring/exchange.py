@@ -7,7 +7,8 @@ from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
 
-from anglenas._measuring.task import Context, Outcome, Task, plain
+from anglenas._json import json_safe
+from anglenas._measuring.task import Context, Outcome, Task
 from anglenas.errors import StoreError
 from anglenas.spaces import NetworkConfig
 
@@ -82,7 +83,7 @@ def _from_row(row: dict[str, str]) -> Outcome:
     return Outcome(
         Task(_context(tuple(row[name] for name in _CONTEXT)), row["subject"]),
         row["status"],
-        plain(json.loads(row["record"])) if row["record"] else None,
+        json_safe(json.loads(row["record"])) if row["record"] else None,
         float(row["seconds"]),
         row["host"],
     )

@@ -14,8 +14,9 @@ from typing import Any, Self
 
 import platformdirs
 
+from anglenas._json import json_safe
 from anglenas._measuring.exchange import read_csv, write_csv
-from anglenas._measuring.task import Context, Outcome, Task, plain
+from anglenas._measuring.task import Context, Outcome, Task
 from anglenas.errors import StoreError
 
 __all__ = ["ContextInfo", "Store", "StoreInfo"]
@@ -346,7 +347,7 @@ class Store:
 def _outcome(context: Context, row: tuple[str, str, str | None, float, str]) -> Outcome:
     subject, status, text, seconds, host = row
     with _whole():
-        record = None if text is None else plain(json.loads(text))
+        record = None if text is None else json_safe(json.loads(text))
         return Outcome(Task(context, subject), status, record, seconds, host)
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import socket
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, Self
@@ -14,7 +13,7 @@ from anglenas._recipe import Recipe
 from anglenas.probes import Record
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["Context", "Outcome", "Task", "load", "machine_bound", "plain"]
+__all__ = ["Context", "Outcome", "Task", "load", "machine_bound"]
 
 # Reading all entry points takes longer than counting the parameters of a network.
 load = cache(plugins.load)
@@ -173,32 +172,3 @@ class Outcome:
 def machine_bound(probe: str) -> bool:
     """Whether what a probe measures depends on the machine and the moment."""
     return getattr(load("probe", probe), "machine_bound", False)
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON gives it back, so that a stored record equals a fresh one.
-
-    A float that is not finite becomes ``None``: JSON has no word for it.
-
-    >>> plain({"angle": 0.5, "losses": (2.3, float("nan"))})
-    {'angle': 0.5, 'losses': [2.3, None]}
-
-    Raises:
-        TypeError: The value is nothing that JSON can hold.
-    """
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return float(value) if abs(value) < float("inf") else None
-        case list() | tuple():
-            return [plain(item) for item in value]
-        case Mapping():
-            return {_key(key): plain(item) for key, item in value.items()}
-    raise TypeError(f"A record holds what JSON can hold, which a {type(value).__name__} is not.")
-
-
-def _key(key: object) -> str:
-    if not isinstance(key, str):
-        raise TypeError(f"The keys of a record are texts, which {key!r} is not.")
-    return key

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -12,6 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from anglenas._json import json_text
 from anglenas._report.render import Format, blank, render, settings, write_bytes
 from anglenas._report.style import FAINT, INK, KINDS, MUTED, PAPER, font, printable
 from anglenas._sheet import Sheet, latex, markdown, number_text
@@ -216,7 +216,7 @@ def write_study(study: Study, folder: Path) -> None:
     files = {
         "study.md": study_text(study),
         "study.tex": "\n".join(map(latex, study_sheets(study))),
-        "study.json": json.dumps(study_json(study), indent=2, allow_nan=False) + "\n",
+        "study.json": json_text(study_json(study)) + "\n",
         "estimates.csv": _csv(study.estimates),
         "choices.csv": _csv(study.choices),
     }

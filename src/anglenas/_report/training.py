@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from anglenas._evaluation import Confusion, Epoch, Trained
-from anglenas._measuring.task import plain
+from anglenas._json import json_text
 from anglenas._report.figures import log_ticks, short_number
 from anglenas._report.render import Format, blank, render, settings, write_bytes
 from anglenas._report.style import FAINT, INK, KINDS, MUTED, font, printable
@@ -197,4 +196,4 @@ def _summary_text(trained: Trained, command: str) -> str:
         "notices": trained.notices,
         "command": command,
     }
-    return json.dumps(plain(summary), indent=2, allow_nan=False) + "\n"
+    return json_text(summary) + "\n"

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullLocator
 
 from anglenas._evaluation import Agreement, Checked, Place, Verification
-from anglenas._measuring.task import plain
+from anglenas._json import json_text
 from anglenas._report.figures import short_number
 from anglenas._report.render import Format, blank, render, settings, write_bytes
 from anglenas._report.style import FAINT, INK, KINDS, MUTED, font, printable
@@ -135,7 +134,7 @@ def write_verification(verification: Verification, folder: Path | str, command: 
         write_bytes(folder / f"figure.{kind}", render(figure, kind))
     write_bytes(folder / "table.md", verification_table(verification).encode())
     write_bytes(folder / "table.csv", _csv(verification))
-    summary = json.dumps(plain(_summary(verification, command)), indent=2, allow_nan=False)
+    summary = json_text(_summary(verification, command))
     write_bytes(folder / "summary.json", summary.encode() + b"\n")
     return folder / "figure.png"
 
