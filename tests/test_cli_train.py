@@ -135,11 +135,49 @@ def test_a_run_whose_images_are_gone_says_so(run: Run) -> None:
     Path("run/run.json").write_text(json.dumps(facts | {"origin": "mine.module:load"}))
     ended = run("train", "run", "--recipe", RECIPE)
     assert ended.code == 2
-    assert "does not tell where its images are; give them with --data" in ended.err
+    assert "is of the images 'mine.module:load', which is code to be imported" in ended.err
+    Path("run/run.json").write_text(json.dumps(facts | {"origin": ""}))
+    ended = run("train", "run", "--recipe", RECIPE)
+    assert ended.code == 2
+    assert "does not tell where its images are; name them with --data" in ended.err
     Path("run/run.json").write_text(json.dumps(facts | {"space": "mine.module:SPACE"}))
     ended = run("train", "run", "--recipe", RECIPE)
     assert ended.code == 2
     assert "is code to be imported; name it with --space" in ended.err
+
+
+EVIL = """
+from pathlib import Path
+
+Path("ran").touch()
+
+
+def load():
+    return 3
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "verify"])
+@pytest.mark.parametrize("origin", ["evil:load", "run/evil:load", "/run/evil:load", "./evil:load"])
+def test_no_command_imports_what_a_folder_names(
+    run: Run, command: str, origin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("search", "--data", "two.npz", "--budget", "6", "--workers", "0", "--recipe",
+        "draft,iterations=1,resolution=8", "--out", "run", "--quiet")  # fmt: skip
+    for folder in (Path(), Path("run")):
+        (folder / "evil.py").write_text(EVIL)
+    monkeypatch.syspath_prepend(Path("run").resolve())
+    monkeypatch.syspath_prepend(Path().resolve())
+    facts = json.loads(Path("run/run.json").read_text())
+    Path("run/run.json").write_text(json.dumps(facts | {"origin": origin}))
+    each = ("--each", "1") if command == "verify" else ()
+    ended = run(command, "run", "--recipe", RECIPE, *each)
+    assert ended.code == 2
+    assert f"is of the images {origin!r}, which is code to be imported" in ended.err
+    assert not Path("ran").exists()
+    # What the user names is theirs to import.
+    ended = run(command, "run", "--recipe", RECIPE, "--data", "evil:load", *each)
+    assert "(int) is no source of images" in ended.err
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

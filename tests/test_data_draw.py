@@ -23,6 +23,7 @@ from anglenas.data import (
     from_arrays,
     load_folder,
     load_npz,
+    open_parts,
     open_source,
     with_flip,
 )
@@ -276,6 +277,16 @@ def test_own_sources_by_module_and_name(monkeypatch: pytest.MonkeyPatch) -> None
     assert open_source("my_images:own").name == "own"
     with pytest.raises(UsageError, match="'my_images:other' cannot be imported"):
         open_source("my_images:other")
+
+
+def test_a_function_is_called_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may take long, and another call may give another source."""
+    calls = []
+    module = type(sys)("counted")
+    monkeypatch.setattr(module, "load", lambda: calls.append(1) or own(), raising=False)
+    monkeypatch.setitem(sys.modules, "counted", module)
+    source, held_out = open_parts("counted:load")
+    assert (source.name, held_out, calls) == ("own", None, [1])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 
-__all__ = ["Kind", "load", "names", "reference", "resolve"]
+__all__ = ["Kind", "load", "names", "reference", "refuse_code", "resolve"]
 
 Kind = Literal["space", "probe", "dataset", "strategy"]
 
@@ -56,6 +56,29 @@ def load(kind: Kind, name: str) -> Any:
     if name not in registered:
         raise UnknownNameError(kind, name, registered)
     return registered[name].load()
+
+
+def refuse_code(kind: Kind, name: str, place: str | Path, given: str = "") -> None:
+    """Refuse a name that stands in a file and is code to be imported.
+
+    A file or a folder may be somebody else's, with a module of theirs beside it: whatever reads
+    names from files calls this before :func:`load`.
+
+    Args:
+        kind: What the name is of.
+        name: The name that the file tells.
+        place: The file or the folder.
+        given: The name that the user gave; who names code themselves may have it.
+
+    Raises:
+        SettingError: It is code, and another name than the user's.
+    """
+    if ":" in name and name != given:
+        words, option = ("images", "data") if kind == "dataset" else (kind, kind)
+        raise SettingError(
+            f"{str(place)!r} is of the {words} {name!r}, which is code to be imported; name it "
+            f"with --{option} too if you trust it."
+        )
 
 
 def reference(kind: Kind, thing: Any) -> str:

@@ -73,16 +73,11 @@ def _refusal(space: str, text: str) -> Exception | None:
 
 
 def _best(folder: Path, space: str) -> tuple[str, str]:
-    """The best architecture of a run, and the name of its space.
+    """The best architecture of a run, and the name of its space."""
+    from anglenas._plugins import refuse_code
 
-    A folder may be somebody else's: a module that it names is imported only if the user names it.
-    """
     text, name = _read(folder)
-    if ":" in name and name != space:
-        raise SettingError(
-            f"The run in {str(folder)!r} is of the space {name!r}, which is code to be imported; "
-            "name it with --space too if you trust it."
-        )
+    refuse_code("space", name, folder, space)
     return text, name
 
 

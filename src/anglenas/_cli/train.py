@@ -117,7 +117,7 @@ def train(
 
 def _subject(
     text: str, space: str, rank: int, data: str | None, flip: bool | None
-) -> "tuple[Subject | str, str, bool | None]":
+) -> "tuple[Subject | str, str | Path, bool | None]":
     """What to train, on which images, and whether they may be mirrored."""
     from anglenas._evaluation import read_run
 
@@ -126,21 +126,17 @@ def _subject(
             raise SettingError("Say which images to train on: --data photos/.")
         return text, data, flip
     run = read_run(text, space)
-    images = run.data if data is None else data
-    if not images or (":" in images and data is None and not Path(images).exists()):
-        raise SettingError(
-            f"The search in {text!r} does not tell where its images are; give them with --data."
-        )
-    return run.at(rank).subject, images, run.flip if flip is None and data is None else flip
+    mirrored = run.flip if flip is None and data is None else flip
+    return run.at(rank).subject, run.images(data), mirrored
 
 
-def _folder(subject: str, data: str, recipe: str, seed: int) -> Path:
+def _folder(subject: str, data: str | Path, recipe: str, seed: int) -> Path:
     """In the folder of a search, else one for each architecture and set of settings."""
     import hashlib
 
     if os.path.isdir(subject):  # noqa: PTH112
         return Path(subject) / "trained"
-    digest = hashlib.sha256(repr((subject, data, recipe, seed)).encode()).hexdigest()[:6]
+    digest = hashlib.sha256(repr((subject, str(data), recipe, seed)).encode()).hexdigest()[:6]
     return Path("runs") / f"{Path(data).resolve().stem}-trained-{digest}"
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from anglenas._evaluation.subject import Subject, check_space
+from anglenas._evaluation.subject import Subject
 from anglenas._evaluation.weights import Weights
+from anglenas._plugins import refuse_code
+from anglenas.data import relocate
 from anglenas.errors import SettingError
 from anglenas.spaces import NetworkConfig
 
@@ -40,7 +42,7 @@ class Run:
 
     Attributes:
         folder: Where it is.
-        data: What finds its images again; empty if nothing does.
+        origin: What finds its images again; empty if nothing does.
         class_names: Their classes.
         flip: Whether a mirrored image was still one of its class.
         expression: What candidates were ranked by.
@@ -48,7 +50,7 @@ class Run:
     """
 
     folder: Path
-    data: str
+    origin: str
     class_names: tuple[str, ...]
     flip: bool
     expression: str
@@ -63,6 +65,14 @@ class Run:
         if not 1 <= rank <= len(self.ranked):
             raise SettingError(f"The run has the ranks 1 to {len(self.ranked)}, not {rank}.")
         return self.ranked[rank - 1]
+
+    def images(self, given: str | Path | None = None) -> str | Path:
+        """The images that the user gives, else those of the search; never code that it names.
+
+        Raises:
+            SettingError: The folder does not tell where they are, or names code.
+        """
+        return relocate(self.origin, self.folder) if given is None else given
 
     def fresh_weights(self, rank: int = 1, seed: int = 1) -> Weights:
         """The network at a place with random weights, for images of 0 to 1 as they are."""
@@ -88,7 +98,7 @@ def read_run(folder: str | Path, space: str = "") -> Run:
         facts = json.loads((folder / "run.json").read_text())
         with (folder / "table.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
-        check_space(facts["space"], space, folder)
+        refuse_code("space", facts["space"], folder, space)
         config = NetworkConfig(**facts["network"])
         ranked = tuple(_ranked(row, facts["space"], config) for row in rows)
         classes = tuple(map(str, facts["classes"]))

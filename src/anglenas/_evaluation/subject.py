@@ -1,7 +1,6 @@
 """What is trained: an architecture and the size of its network."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from anglenas.errors import ArchitectureError, SettingError
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._build import build_network
 
-__all__ = ["Subject", "check_space"]
+__all__ = ["Subject"]
 
 
 @dataclass(frozen=True)
@@ -87,22 +86,3 @@ def _parsed(architecture: str, space: str, recipe: TrainingRecipe) -> str:
             f"The recipe {recipe.name!r} trains networks of the space {space!r}, and this is none "
             f"of its architectures: {architecture}; choose another recipe, such as 'quick'."
         ) from error
-
-
-def check_space(name: str, named: str, place: Path) -> None:
-    """Refuse a space that is code to be imported, unless the user names it.
-
-    Args:
-        name: The space that a file or a folder is of. It may be somebody else's, and no module is
-            imported because a file says so.
-        named: The space that the user names.
-        place: The file or the folder.
-
-    Raises:
-        SettingError: It is, and they do not.
-    """
-    if ":" in name and name != named:
-        raise SettingError(
-            f"{str(place)!r} is of the space {name!r}, which is code to be imported; name it with "
-            "--space too if you trust it."
-        )

@@ -175,12 +175,12 @@ def verify(
     workers = Workers.of(workers)
     searched = run if isinstance(run, Run) else read_run(run, space)
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
-    images = _images(searched, data)
+    images = searched.images(data)
     worth = [one for one in searched.ranked if one.score is not None and not one.guarded]
     chosen = _choose(worth, each)
     base = Path(folder) if folder else searched.folder / "verify"
     job = partial(
-        _train, images=str(images), flip=searched.flip if data is None else None, recipe=recipe,
+        _train, images=images, flip=searched.flip if data is None else None, recipe=recipe,
         seed=seed, validation=validation, device=workers.device, folder=base,
     )  # fmt: skip
     done: dict[int, Checked] = {}
@@ -189,15 +189,6 @@ def verify(
         on_progress(len(done), len(chosen))
     checked = tuple(done[one.rank] for _, one in chosen)
     return Verification(searched, recipe, seed, checked, len(searched.ranked) - len(worth))
-
-
-def _images(run: Run, data: str | Path | None) -> str | Path:
-    images = data if data is not None else run.data
-    if not images:
-        raise SettingError(
-            f"The search in {str(run.folder)!r} does not tell where its images are; name them."
-        )
-    return images
 
 
 def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Place, Ranked]]:
@@ -256,7 +247,7 @@ def _end_with_parent() -> None:
 def _train(
     chosen: tuple[Place, Ranked],
     *,
-    images: str,
+    images: str | Path,
     flip: bool | None,
     recipe: TrainingRecipe,
     seed: int,

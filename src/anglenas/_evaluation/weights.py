@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from anglenas._evaluation.subject import Subject, check_space
+from anglenas._evaluation.subject import Subject
+from anglenas._plugins import refuse_code
 from anglenas.errors import SettingError, TrainingError, needs_extra
 from anglenas.spaces import NetworkConfig
 
@@ -116,7 +117,7 @@ def read_weights(path: Path, space: str = "") -> Weights:
 def _weights(
     facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], path: Path, space: str
 ) -> Weights:
-    check_space(facts["space"], space, path)
+    refuse_code("space", facts["space"], path, space)
     subject = Subject(facts["space"], facts["architecture"], NetworkConfig(**facts["network"]))
     return Weights(
         subject, tensors, tuple(facts["class_names"]), tuple(facts["mean"]), tuple(facts["std"]),

@@ -8,7 +8,7 @@ from anglenas.data._download import DOWNLOADS, Download, download, find_download
 from anglenas.data._draw import draw_few_shot
 from anglenas.data._folder import FolderSource, load_folder
 from anglenas.data._library import Library
-from anglenas.data._open import locate, open_parts, open_source, with_flip
+from anglenas.data._open import locate, open_parts, open_source, relocate, with_flip
 from anglenas.data._views import ByClass, ByPart, of_class, read_part, split, subset
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "open_parts",
     "open_source",
     "read_part",
+    "relocate",
     "split",
     "standard_padding",
     "subset",

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from anglenas._plugins import load, names
+from anglenas._plugins import load, names, refuse_code
 from anglenas.data._archives import Archive, find_archive
 from anglenas.data._arrays import ArraySource, load_npz, load_npz_held_out
 from anglenas.data._base import ChoosePart, ImageSource
@@ -18,9 +18,9 @@ from anglenas.data._files import is_tar
 from anglenas.data._folder import FolderSource, holds_folders, load_folder
 from anglenas.data._library import Library
 from anglenas.data._views import ByClass, of_class, read_part
-from anglenas.errors import DataError, UnknownNameError
+from anglenas.errors import DataError, SettingError, UnknownNameError
 
-__all__ = ["locate", "open_parts", "open_source", "with_flip"]
+__all__ = ["locate", "open_parts", "open_source", "relocate", "with_flip"]
 
 _MEMBERS = ("name", "labels", "class_names", "flip", "read", "normalisation")
 _CHOICES = (
@@ -58,11 +58,7 @@ def open_source(data: str | Path | ImageSource) -> ImageSource:
     >>> open_source("digits").class_names[:3]
     ('0', '1', '2')
     """
-    found = _found(data)
-    if not isinstance(found, Path):
-        return found
-    source = _from_path(found)
-    return _named(source, data) if _is_entry(data) else source
+    return _to_train_on(_found(data), data)
 
 
 def open_parts(data: str | Path | ImageSource) -> tuple[ImageSource, ImageSource | None]:
@@ -79,7 +75,8 @@ def open_parts(data: str | Path | ImageSource) -> tuple[ImageSource, ImageSource
     >>> open_parts("digits")[1] is None
     True
     """
-    found, train = _found(data), open_source(data)
+    found = _found(data)  # once: a function may take long, or give another source each time
+    train = _to_train_on(found, data)
     held_out = _held_out_from(found) if isinstance(found, Path) else None
     if held_out is not None and held_out.class_names != train.class_names:
         raise DataError(f"The images that {train.name!r} holds out have other classes than those "
@@ -101,6 +98,30 @@ def locate(data: str | Path | ImageSource) -> str:
         return str(data)
     path = Path(data).expanduser()
     return str(path.resolve()) if path.exists() else str(data)
+
+
+def relocate(origin: str, place: str | Path) -> str | Path:
+    """What :func:`open_source` takes for the images that a file tells of, which is never code.
+
+    Args:
+        origin: What :func:`locate` said when the file was written; empty if nothing was known. It
+            may be somebody else's: a registered name or a path is opened, no module is imported.
+        place: The file or its folder, for messages.
+
+    Raises:
+        SettingError: Nothing was known, or it is code.
+
+    >>> relocate("digits", "runs/first")
+    'digits'
+    """
+    if not origin:
+        raise SettingError(f"{str(place)!r} does not tell where its images are; name them with "
+                           "--data.")  # fmt: skip
+    if origin in names("dataset") or origin in Library.default().names():
+        return origin
+    if not Path(origin).exists():
+        refuse_code("dataset", origin, place)
+    return Path(origin)
 
 
 def _found(data: str | Path | ImageSource) -> Path | ImageSource:
@@ -125,12 +146,12 @@ def _found_by_text(text: str) -> Path | ImageSource:
     raise _UnknownDataError("data set", text, {*names("dataset"), *library.names()})
 
 
-def _is_entry(data: object) -> TypeGuard[str]:
-    return isinstance(data, str) and data in Library.default().names()
-
-
-def _named(source: ArraySource | FolderSource, name: str) -> ArraySource | FolderSource:
-    return replace(source, name=name)
+def _to_train_on(found: Path | ImageSource, data: str | Path | ImageSource) -> ImageSource:
+    if not isinstance(found, Path):
+        return found
+    source = _from_path(found)
+    entry = isinstance(data, str) and data in Library.default().names()
+    return replace(source, name=str(data)) if entry else source
 
 
 def _from_path(path: Path) -> ArraySource | FolderSource:
@@ -141,7 +162,7 @@ def _from_path(path: Path) -> ArraySource | FolderSource:
     archive = _archive(path)
     if archive is not None:
         return archive.train()
-    return _named(load_folder(_parts(path)[0]), path.resolve().name)
+    return replace(load_folder(_parts(path)[0]), name=path.resolve().name)
 
 
 def _held_out_from(path: Path) -> ArraySource | FolderSource | None:
