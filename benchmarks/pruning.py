@@ -27,7 +27,7 @@ from pathlib import Path
 import anglenas
 import anglenas._searching
 from anglenas._paper.runs import picks as picks_of
-from anglenas._study import read_scores, read_table
+from anglenas._study import read_benchmark, read_scores
 from anglenas.spaces._nasbench201.values import NASBENCH201
 from study_measure import RUN
 
@@ -174,7 +174,7 @@ def line(title: str, values: Sequence[float], seconds: str = "") -> str:
 def picks(scores: Path, accuracies: Path, images: str, recipe: str) -> Iterator[str]:
     """What random search picks of the samples of 100 networks in a file of scores."""
     guard, ranks = PICKED[recipe]
-    table = read_table(accuracies, f"{images}_test", epochs="200")
+    table = read_benchmark(accuracies, f"{images}_test", epochs="200")
     [measured, *_] = read_scores([scores], table)
     samples = {seed: measured.samples.get(f"seed{seed}") for seed in (1, 2, 3)}
     whole = [seed for seed, mask in samples.items() if mask is not None and mask.sum() == RUN]

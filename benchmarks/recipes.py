@@ -27,9 +27,9 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas._study.structure import equal_size_groups
 from anglenas.probes._short_training import SHORT_TRAINING
 from anglenas.ranking import Pairs, Sample, count_pairs, guard_columns, order, parse
+from anglenas.spaces._nasbench201.published import size_group
 from anglenas.spaces._nasbench201.values import NASBENCH201
 from study_measure import RUN, SPACE_SIZE, TOP, accuracies, drawn, rows_of_run
 
@@ -104,7 +104,7 @@ def measured(
         columns_of(rows, iteration, guard),
         np.array([known[index] for index in indices]),
         Sample.of([index in best for index in indices], [SPACE_SIZE - TOP, TOP]),
-        equal_size_groups([str(NASBENCH201.at(index)) for index in indices], "nasbench201"),
+        np.array([size_group(NASBENCH201.at(index)) for index in indices]),
     )
 
 

@@ -10,7 +10,7 @@ import argparse
 import csv
 from pathlib import Path
 
-from anglenas._study import read_table
+from anglenas._study import read_benchmark
 from timing import Pairs, headline, in_turns, row
 
 
@@ -29,7 +29,7 @@ def main() -> None:
             return [float(one[given.column]) for one in csv.DictReader(file)]
 
     def ours() -> object:
-        return read_table(given.accuracies, given.column)
+        return read_benchmark(given.accuracies, given.column)
 
     ours()  # imports what it needs
     times = [in_turns(plain, ours, rounds=1) for _ in range(given.rounds)]

@@ -25,18 +25,16 @@ from anglenas._paper.table import TABLE_1, table_1, table_1_sheets
 from anglenas._report import (
     prepare_folder,
     save_figure,
-    study_notes,
-    study_sheets,
     write_study,
 )
 from anglenas._sheet import markdown
 from anglenas._study import (
     GUARDS,
+    Benchmark,
     Scores,
-    Table,
     correlate,
+    read_benchmark,
     read_scores,
-    read_table,
 )
 from anglenas.ranking import GUARDED, parse
 
@@ -52,17 +50,17 @@ STRATA = ("top-1000",)  # what the sample "top" of study_measure.py was drawn fr
 
 def study_cifar10(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     """Correlations, table 1 with its verdicts, and picks."""
-    table = read_table(accuracies, "cifar10_test", epochs="200")
+    table = read_benchmark(accuracies, "cifar10_test", epochs="200")
     measured = read_scores(scores, table)
     published = [row.metric for row in TABLE_1]
     known = [name for name in published if _known(name, measured[0].columns)]
     found = correlate(
-        measured, table, [*known, *FURTHER], subsets=SUBSETS, guards=GUARDS, strata=STRATA
+        table, measured, [*known, *FURTHER], subsets=SUBSETS, guards=GUARDS, strata=STRATA
     )
     write_study(found, out)
     missing = ", ".join(row.name for row in TABLE_1 if row.metric not in known) or "none"
     lines = [*map(markdown, table_1_sheets(table_1(found))), f"Not measured: {missing}.", ""]
-    lines += [f"* {note}" for note in study_notes(found)]
+    lines += [f"* {note}" for note in found.remarks()]
     (out / "table1.md").write_text("\n".join([*lines, ""]))
     there = [seed for seed in (1, 2, 3) if f"seed{seed}" in measured[0].samples]
     whole = [seed for seed in there if measured[0].samples[f"seed{seed}"].sum() == 100]
@@ -73,7 +71,7 @@ def study_cifar10(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
 
 
 def _picks(
-    scores: Scores, table: Table, metrics: Sequence[str], seeds: Sequence[int]
+    scores: Scores, table: Benchmark, metrics: Sequence[str], seeds: Sequence[int]
 ) -> list[Pick]:
     """What each ranking picks, and with each guard where one could change it."""
     rankings = [*metrics, *FURTHER]
@@ -88,28 +86,28 @@ def _known(metric: str, columns: Collection[str]) -> bool:
 
 def seeds_cifar10(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     """What changes with other images, weights and augmentations."""
-    table = read_table(accuracies, "cifar10_test", epochs="200")
+    table = read_benchmark(accuracies, "cifar10_test", epochs="200")
     found = correlate(
-        read_scores(scores, table), table, [*OF_TRAINING, *FURTHER],
+        table, read_scores(scores, table), [*OF_TRAINING, *FURTHER],
         subsets=("all", "top-1000"), strata=STRATA,
     )  # fmt: skip
-    sheets = study_sheets(found)[:2]
+    sheets = found.sheets()[:2]
     (out / "seeds.md").write_text("\n".join(map(markdown, sheets)))
 
 
 def seeds_regions(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     """What changes for LR1 with other crops and weights."""
-    table = read_table(accuracies, "cifar10_test", epochs="200")
+    table = read_benchmark(accuracies, "cifar10_test", epochs="200")
     found = correlate(
-        read_scores(scores, table), table, ["regions", "regions+params"],
+        table, read_scores(scores, table), ["regions", "regions+params"],
         subsets=("all", "top-1000"), strata=STRATA, replicates=200, searches=1,
     )  # fmt: skip
-    (out / "regions.md").write_text("\n".join(map(markdown, study_sheets(found)[:2])))
+    (out / "regions.md").write_text("\n".join(map(markdown, found.sheets()[:2])))
 
 
 def figures_cifar100(accuracies: Path, scores: Sequence[Path], out: Path) -> None:
     """Figures 1 and 2, and where trivial structures land."""
-    table = read_table(accuracies, "cifar100_test", epochs="200")
+    table = read_benchmark(accuracies, "cifar100_test", epochs="200")
     found = positions(read_scores(scores, table)[0], table)
     for number, ranking in ((1, "angle"), (2, "angle+params")):
         figure = positions_figure(found, ranking, about="cifar100 test")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas._study import Table, read_table, run_of
+from anglenas._study import Benchmark, read_benchmark, run_of
 from anglenas.ranking import kendall_tau, kendall_tau_broken, order
 
 ORDERS, WHOLE = 200, 10
@@ -27,7 +27,7 @@ RELEASES = {
 SEEDS = range(1, 1001)
 
 
-def taus(table: Table, count: int) -> np.ndarray:
+def taus(table: Benchmark, count: int) -> np.ndarray:
     """``(orders, 2)`` tau with ties broken, and tau-b, of the ``count`` most accurate networks."""
     rng = np.random.default_rng(0)
     found = []
@@ -45,7 +45,7 @@ def told(values: np.ndarray) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def picks(table: Table) -> np.ndarray:
+def picks(table: Benchmark) -> np.ndarray:
     """``(seeds, 3)`` accuracies: mean of a hundred, pick of #Param, best."""
     found = []
     for seed in SEEDS:
@@ -64,7 +64,7 @@ def main() -> None:
     given = parser.parse_args()
     print("| | all | top-1000 | top-500 |\n|---|---:|---:|---:|")
     print("| published (CIFAR-10) | 0.55 | 0.04 | 0.03 |")
-    tables = {name: read_table(given.accuracies, column, epochs="200")
+    tables = {name: read_benchmark(given.accuracies, column, epochs="200")
               for column, name in RELEASES.items()}  # fmt: skip
     found = {name: [taus(table, count) for count in (len(table), 1000, 500)]
              for name, table in tables.items()}  # fmt: skip

@@ -15,7 +15,7 @@ import gzip
 
 import numpy as np
 
-from anglenas._study import draw_samples, measure, read_table, scores_text
+from anglenas._study import draw_samples, measure, read_benchmark, scores_text
 from study_measure import drawn, parser_for
 
 RUNS = ("seed1", "seed2", "seed3")
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--metrics", nargs="+", default=["regions", "naswot"])
     parser.add_argument("--more", type=int, default=2000)
     given = parser.parse_args()
-    table = read_table(given.accuracies, given.column, epochs="200")
+    table = read_benchmark(given.accuracies, given.column, epochs="200")
     parts = [*RUNS, *([str(given.more)] if given.more else [])]
     samples = dict(draw_samples(",".join(parts), table))
     samples["top-1000"] = np.isin(np.arange(len(table)), drawn(BEST, list(table.accuracy)))

@@ -106,7 +106,7 @@ def test_correlate_measures_a_sample_and_goes_on_from_it(run, files, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "digits"], "Give either scores that were measured, --scores, or images"),
+        (["--data", "digits"], "Give either scores that were measured, or images to measure on"),
         (["--metrics", "angel", "--subsets", "all"], "no metric named 'angel'; did you mean angle"),
         (["--metrics", ","], "Name at least one metric"),
         (["--subsets", "best"], "'best' names no subset"),

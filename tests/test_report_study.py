@@ -15,14 +15,10 @@ from anglenas._paper.table import table_1, table_1_sheets
 from anglenas._report import (
     save_figure,
     study_figure,
-    study_json,
-    study_notes,
-    study_sheets,
-    study_text,
     write_study,
 )
 from anglenas._sheet import Sheet, latex, markdown
-from anglenas._study import Choice, Estimate, Study
+from anglenas._study import Estimate, Picks, Study
 from anglenas.ranking import Interval
 from anglenas.spaces._nasbench201.values import NASBENCH201
 
@@ -53,17 +49,17 @@ def study():
         make_estimate("angle_loss+params", "top-1000", ranks="subset", value=0.3, half=0.09),
         make_estimate("angle_loss", "top-1000", tau=NOTHING, tau_broken=NOTHING),
     )  # fmt: skip
-    choices = (Choice("params", "off", 100, 1000, 15625, 93.22, 0.53, 0.64, 93.86, 0.0),)
+    picks = (Picks("params", "off", 100, 1000, 15625, 93.22, 0.53, 0.64, 93.86, 0.0),)
     detectors = {(True, True): 2, (True, False): 1, (False, True): 3, (False, False): 94}
     return Study(
-        "cifar10 test accuracy", estimates, choices,
+        "cifar10 test accuracy", estimates, picks,
         {"params": math.nan, "angle": 19.4, "angle_loss": 19.4, "angle_loss+params": 19.4},
         ("top-1000",), 500, (1,), detectors, ("A notice.",),
     )  # fmt: skip
 
 
 def test_a_table_shows_each_subset_without_columns_that_say_nothing(study):
-    whole, top, picked = study_sheets(study)
+    whole, top, picked = study.sheets()
     assert whole.title == "all: 15,625 networks"
     assert whole.head[:4] == ("metric", "guard", "tau-b", "tau, ties broken")
     assert "ranks in" in top.head
@@ -113,18 +109,18 @@ def test_forms_escape_what_would_be_read_as_form():
 
 
 def test_notes_say_what_has_to_be_known(study):
-    notes = " ".join(study_notes(study))
+    notes = " ".join(study.remarks())
     assert "A notice." in notes
     assert "500 replicates" in notes
     assert "within its strata" in notes
     assert "Of 100 networks, 2 are trivial by score and by structure, 1 by score alone, 3" in notes
     assert "agree on 96%" in notes
-    assert all(note in study_text(study) for note in study_notes(study))
+    assert all(note in str(study) for note in study.remarks())
 
 
 def test_everything_is_written_and_read_again(study, tmp_path):
     write_study(study, tmp_path)
-    names = {"study.md", "study.tex", "study.json", "estimates.csv", "choices.csv", "study.svg",
+    names = {"study.md", "study.tex", "study.json", "estimates.csv", "picks.csv", "study.svg",
              "study.png"}  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == names
     rows = list(csv.DictReader(StringIO((tmp_path / "estimates.csv").read_text())))
@@ -133,7 +129,7 @@ def test_everything_is_written_and_read_again(study, tmp_path):
     assert float(rows[1]["tau_high"]) == pytest.approx(0.5)
     assert rows[1]["deviation"] == ""
     content = json.loads((tmp_path / "study.json").read_text())
-    assert content == json.loads(json.dumps(study_json(study)))
+    assert content == json.loads(json.dumps(study.to_dict()))
     assert content["estimates"][-1]["tau"] == {"value": None, "low": None, "high": None}
     assert content["detectors"][0] == {"score": True, "structure": True, "networks": 2}
     first = {name: (tmp_path / name).read_bytes() for name in names}

@@ -15,24 +15,24 @@ from anglenas._paper.runs import picks, positions
 from anglenas._paper.table import table_1, verdict
 from anglenas._recipe import Recipe
 from anglenas._study import (
+    Benchmark,
     Scores,
-    Table,
     correlate,
     draw_samples,
-    equal_size_groups,
     measure,
+    read_benchmark,
     read_scores,
     read_subset,
-    read_table,
     run_of,
     scores_text,
 )
-from anglenas._study.choices import draw_anew
-from anglenas._study.correlation import drawn_of
+from anglenas._study.correlation import sampled_of
+from anglenas._study.picks import draw_anew
 from anglenas._study.subsets import strata_of
 from anglenas.errors import DataError, SettingError, UnknownNameError
 from anglenas.ranking import Interval, guard, parse
 from anglenas.spaces import CellGraph, is_untrained, live_operations
+from anglenas.spaces._nasbench201.published import size_group
 from anglenas.spaces._nasbench201.values import EDGES, NASBENCH201
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ PARAMS = np.array([text.count("nor_conv_3x3") * 3 + text.count("1x1") for text i
 def make_table(accuracy=None, **columns):
     rng = np.random.default_rng(0)
     values = 40 + 2 * PARAMS + rng.normal(0, 4, SIZE) if accuracy is None else accuracy
-    return Table("made.csv", "nasbench201", TEXTS, values, "noise", "test", columns=columns)
+    return Benchmark("made.csv", "nasbench201", TEXTS, values, "noise", "test", columns=columns)
 
 
 def make_scores(table, rows=None, seed=1, **extra):
@@ -105,10 +105,10 @@ def test_structure_of_what_is_no_cell_is_unknown():
 
 def test_groups_of_equal_size_follow_the_released_lists():
     texts = [str(one) for one in NASBENCH201.enumerate()]
-    groups = equal_size_groups(texts, "nasbench201")
+    groups = np.array([size_group(NASBENCH201.parse(text)) for text in texts])
     assert np.bincount(groups + 1)[1:].tolist() == [1602, 540, 1602, 810, 180, 540, 180, 135]
     with pytest.raises(DataError, match="darts has none"):
-        equal_size_groups(texts, "darts")
+        read_subset("groups", replace(make_table(), space="darts"))
 
 
 def test_subsets_are_what_they_are_called():
@@ -116,7 +116,7 @@ def test_subsets_are_what_they_are_called():
     order = sorted(range(SIZE), key=lambda row: (-table.accuracy[row], row))
     assert set(np.flatnonzero(read_subset("top-50", table).members)) == set(order[:50])
     assert set(np.flatnonzero(read_subset("top-2.5%", table).members)) == set(order[:22])
-    groups = equal_size_groups(TEXTS, "nasbench201")
+    groups = np.array([size_group(NASBENCH201.parse(text)) for text in TEXTS])
     assert (read_subset("group-3", table).members == (groups == 3)).all()
     assert len(read_subset("groups", table).parts) == 8
     assert (read_subset("groups", table).members == (groups >= 0)).all()
@@ -228,7 +228,7 @@ def test_scores_that_do_not_fit_are_refused(write):
 def test_of_a_whole_table_every_number_is_that_of_scipy():
     table = make_table()
     scores = make_scores(table)
-    study = correlate([scores], table, ["angle_loss+params"], subsets=["all", "top-90"], **QUICK)
+    study = correlate(table, [scores], ["angle_loss+params"], subsets=["all", "top-90"], **QUICK)
     directions = {"angle": True, "loss": False, "params": True}
     combined = parse("angle_loss+params").evaluate(scores.columns, directions)
     top = np.isin(range(SIZE), np.argsort(-table.accuracy, kind="stable")[:90])
@@ -256,8 +256,8 @@ def test_of_a_whole_table_every_number_is_that_of_scipy():
 def test_pairs_of_groups_are_pooled():
     table = make_table()
     scores = make_scores(table)
-    study = correlate([scores], table, ["loss"], subsets=["groups", "group-0"], **QUICK)
-    groups = equal_size_groups(TEXTS, "nasbench201")
+    study = correlate(table, [scores], ["loss"], subsets=["groups", "group-0"], **QUICK)
+    groups = np.array([size_group(NASBENCH201.parse(text)) for text in TEXTS])
     sums = np.zeros(3)
     for i, j in combinations(np.flatnonzero(groups >= 0), 2):
         if groups[i] == groups[j]:
@@ -276,7 +276,7 @@ def test_broken_ties_are_the_mean_over_ways_to_break_them():
     """For a single metric that is tau-a."""
     table = make_table()
     one = find(
-        correlate([make_scores(table)], table, ["params"], subsets=["all"], **QUICK), "params"
+        correlate(table, [make_scores(table)], ["params"], subsets=["all"], **QUICK), "params"
     )
     total = 0.0
     for i in range(SIZE):
@@ -302,10 +302,10 @@ def stratified(table, count, top, seed):
 def test_estimates_from_a_stratified_sample_come_near_those_of_the_table():
     table = make_table()
     metrics, subsets = ["angle", "angle_loss+params"], ["all", "top-90", "groups"]
-    whole = correlate([make_scores(table)], table, metrics, subsets=subsets, **QUICK)
+    whole = correlate(table, [make_scores(table)], metrics, subsets=subsets, **QUICK)
     rows = stratified(table, 200, 60, 3)
     part = correlate(
-        [make_scores(table, rows)], table, metrics, subsets=subsets, strata=["top-90"], **QUICK
+        table, [make_scores(table, rows)], metrics, subsets=subsets, strata=["top-90"], **QUICK
     )
     for metric in metrics:
         for subset in subsets:
@@ -327,11 +327,11 @@ def test_intervals_of_combinations_cover_the_table_as_often_as_they_say(subset, 
     table = make_table()
     metric = "angle_loss+params"
     asked = {"subsets": [subset], "searches": 1, "strata": ["top-90"]}
-    whole = correlate([make_scores(table)], table, [metric], **asked)
+    whole = correlate(table, [make_scores(table)], [metric], **asked)
     target, covered = find(whole, metric, subset, ranks), 0
     for seed in range(60):
         scores = make_scores(table, stratified(table, 90, 30, seed))
-        study = correlate([scores], table, [metric], replicates=150, seed=seed, **asked)
+        study = correlate(table, [scores], [metric], replicates=150, seed=seed, **asked)
         found = find(study, metric, subset, ranks)
         covered += found.tau.low <= target.tau.value <= found.tau.high
     low, high = stats.binom.interval(0.999, 60, 0.95)
@@ -342,21 +342,21 @@ def test_a_subset_with_a_stratum_of_which_too_little_is_known_has_no_estimate():
     table = make_table()
     best = np.argsort(-table.accuracy, kind="stable")[:40]
     study = correlate(
-        [make_scores(table, best)], table, ["angle"], subsets=["all", "top-90"],
+        table, [make_scores(table, best)], ["angle"], subsets=["all", "top-90"],
         strata=["top-90"], **QUICK,
     )  # fmt: skip
     assert np.isnan(find(study, "angle", "all").tau.value)
     assert find(study, "angle", "top-90").tau.half_width > 0
-    assert study.choices == ()
+    assert study.picks == ()
 
 
 def test_the_same_seed_gives_the_same_study_and_another_seed_other_intervals():
     table = make_table()
     scores = [make_scores(table, stratified(table, 250, 30, 1))]
     asked = {"subsets": ["all"], "strata": ["top-90"], **QUICK}
-    once, twice = (correlate(scores, table, ["angle", "params"], **asked) for _ in range(2))
+    once, twice = (correlate(table, scores, ["angle", "params"], **asked) for _ in range(2))
     assert repr(once) == repr(twice)
-    other = correlate(scores, table, ["angle"], **asked, seed=2)
+    other = correlate(table, scores, ["angle"], **asked, seed=2)
     assert other.estimates[0].tau.low != once.estimates[0].tau.low
     assert other.estimates[0].tau.value == once.estimates[0].tau.value
 
@@ -364,7 +364,7 @@ def test_the_same_seed_gives_the_same_study_and_another_seed_other_intervals():
 def test_seeds_are_averaged_on_the_networks_that_all_of_them_have():
     table = make_table()
     first, second = make_scores(table, range(0, 700), 1), make_scores(table, range(300, 900), 2)
-    study = correlate([first, second], table, ["angle"], subsets=["all"], strata=[], **QUICK)
+    study = correlate(table, [first, second], ["angle"], subsets=["all"], strata=[], **QUICK)
     one = find(study, "angle")
     common = slice(300, 700)
     taus = [
@@ -382,7 +382,7 @@ def test_undefined_values_are_ranked_last_and_counted():
     scores = make_scores(table)
     worst = np.argsort(table.accuracy)[:30]
     scores.columns["angle"][worst] = np.nan
-    one = find(correlate([scores], table, ["angle"], subsets=["all"], **QUICK), "angle")
+    one = find(correlate(table, [scores], ["angle"], subsets=["all"], **QUICK), "angle")
     low = np.where(np.isnan(scores.columns["angle"]), -9, scores.columns["angle"])
     assert one.undefined == 30
     assert one.tau.value == pytest.approx(stats.kendalltau(low, table.accuracy).statistic)
@@ -394,11 +394,11 @@ def test_samples_named_top_tell_the_strata_or_have_to_be_explained():
     there = scores.measured["angle"]
     best = there & table.best(90)
     told = Scores(scores.columns, scores.measured, {}, {"top-90": best, "seed1": there})
-    assert correlate([told], table, ["angle"], subsets=["all"], **QUICK).strata == ("top-90",)
+    assert correlate(table, [told], ["angle"], subsets=["all"], **QUICK).strata == ("top-90",)
     vague = Scores(scores.columns, scores.measured, {}, {"top": there})
     with pytest.raises(SettingError, match="called 'top', which does not tell"):
-        correlate([vague], table, ["angle"], subsets=["all"], **QUICK)
-    one = correlate([vague], table, ["angle"], subsets=["all"], strata=["top-90"], **QUICK)
+        correlate(table, [vague], ["angle"], subsets=["all"], **QUICK)
+    one = correlate(table, [vague], ["angle"], subsets=["all"], strata=["top-90"], **QUICK)
     assert one.strata == ("top-90",)
 
 
@@ -408,34 +408,34 @@ def test_whatever_a_sample_was_drawn_from_is_a_stratum(name):
     scores = make_scores(table)
     samples = {"all": scores.measured["angle"], name: read_subset(name, table).members}
     told = replace(scores, samples=samples)
-    assert correlate([told], table, ["params"], subsets=["all"], **QUICK).strata == (name,)
+    assert correlate(table, [told], ["params"], subsets=["all"], **QUICK).strata == (name,)
 
 
 def test_networks_drawn_by_other_accuracies_are_no_sample_of_the_best():
     table, other = make_table(), make_table(90 - PARAMS)
     drawn = replace(make_scores(table), samples={"top-90": other.best(90)})
     with pytest.raises(DataError, match="drawn from top-90 are not in it by noise test accuracy"):
-        correlate([drawn], table, ["angle"], subsets=["all"], **QUICK)
+        correlate(table, [drawn], ["angle"], subsets=["all"], **QUICK)
 
 
 def test_a_study_refuses_what_was_not_measured_or_does_not_exist():
     table = make_table()
     scores = make_scores(table)
     with pytest.raises(UnknownNameError, match="no metric named 'angel'; did you mean angle"):
-        correlate([scores], table, ["angel"], subsets=["all"])
+        correlate(table, [scores], ["angel"], subsets=["all"])
     with pytest.raises(SettingError, match="A guard is one of off, score, structure, not 'on'"):
-        correlate([scores], table, ["angle"], subsets=["all"], guards=["on"])
+        correlate(table, [scores], ["angle"], subsets=["all"], guards=["on"])
     with pytest.raises(SettingError, match="A guard is one of off, score, structure, not none"):
-        correlate([scores], table, ["angle"], subsets=["all"], guards=[])
+        correlate(table, [scores], ["angle"], subsets=["all"], guards=[])
     with pytest.raises(DataError, match="there is no top 1,000 of it; name other subsets"):
-        correlate([scores], table, ["angle"])
+        correlate(table, [scores], ["angle"])
     apart = make_scores(table, range(10))
     apart.measured["loss"] = np.zeros(SIZE, bool)
     with pytest.raises(DataError, match="angle_loss cannot be judged, since loss with seed 1 was"):
-        correlate([apart], table, ["angle_loss"], subsets=["all"])
+        correlate(table, [apart], ["angle_loss"], subsets=["all"])
     apart.measured["loss"][10:] = True
     with pytest.raises(DataError, match="No network of the table has all that angle_loss needs"):
-        correlate([apart], table, ["angle_loss"], subsets=["all"])
+        correlate(table, [apart], ["angle_loss"], subsets=["all"])
 
 
 # Guards.
@@ -448,7 +448,7 @@ def test_guards_put_trivial_networks_behind_and_are_counted():
     turned = np.random.default_rng(1).permutation(SIZE)[:50]
     scores.columns["angle"][turned] = 0.97
     study = correlate(
-        [scores], table, ["angle", "tse", "params"], subsets=["all"],
+        table, [scores], ["angle", "tse", "params"], subsets=["all"],
         guards=["off", "score", "structure"], **QUICK,
     )  # fmt: skip
     assert {e.guard for e in study.estimates if e.metric == "params"} == {"off"}
@@ -470,7 +470,7 @@ def test_guards_put_trivial_networks_behind_and_are_counted():
     assert find(study, "tse", guard="structure").tau.value == pytest.approx(tau)
     # The threshold is that of 50 iterations: after ten, good networks have not turned so far.
     short = correlate(
-        [replace(scores, iterations=10)], table, ["angle"], subsets=["all"],
+        table, [replace(scores, iterations=10)], ["angle"], subsets=["all"],
         guards=["score"], **QUICK,
     )  # fmt: skip
     tau = stats.kendalltau(np.where(plain, 0.0, angle), table.accuracy).statistic
@@ -489,8 +489,8 @@ def test_guards_put_trivial_networks_behind_and_are_counted():
 def test_searches_find_the_best_of_a_hundred_as_often_as_combinatorics_says():
     table = make_table(PARAMS.clip(0, 99) + np.arange(SIZE) / SIZE)
     [choice] = correlate(
-        [make_scores(table)], table, ["angle"], subsets=["all"], searches=400
-    ).choices
+        table, [make_scores(table)], ["angle"], subsets=["all"], searches=400
+    ).picks
     ascending = np.sort(table.accuracy)
     chances = [comb(k, 99) / comb(SIZE, 100) for k in range(SIZE)]
     expected = float(np.dot(ascending, chances))
@@ -502,7 +502,7 @@ def test_searches_find_the_best_of_a_hundred_as_often_as_combinatorics_says():
 
 def test_searches_in_a_stratified_sample_hold_as_many_of_the_best_as_in_the_whole_table():
     table = make_table()
-    drawn = drawn_of(
+    drawn = sampled_of(
         [make_scores(table, stratified(table, 250, 60, 3))], table, "angle",
         strata_of(table, ["top-90"]), replicates=2, seed=1,
     )  # fmt: skip
@@ -526,7 +526,7 @@ def test_verdicts_leave_room_for_rounding_and_for_not_knowing():
 
 @pytest.fixture(scope="module")
 def benchmark(dev_data):
-    return read_table(dev_data / "nasbench201.csv", "cifar10_test", epochs="200")
+    return read_benchmark(dev_data / "nasbench201.csv", "cifar10_test", epochs="200")
 
 
 @pytest.mark.parametrize(
@@ -541,15 +541,15 @@ def benchmark(dev_data):
     ],
 )
 def test_params_have_the_tau_b_that_another_program_found(dev_data, column, subset, low, high):
-    table = read_table(dev_data / "nasbench201.csv", column, epochs="200")
-    study = correlate(read_scores([], table), table, ["params"], subsets=[subset], searches=1)
+    table = read_benchmark(dev_data / "nasbench201.csv", column, epochs="200")
+    study = correlate(table, read_scores([], table), ["params"], subsets=[subset], searches=1)
     assert low < find(study, "params", subset).tau.value < high
 
 
 def test_params_on_the_whole_benchmark_are_as_known(benchmark):
     """Tau-b 0.578, and 0.55 with broken ties, as Yang et al. report; next to nothing at the top."""
     [scores] = read_scores([], benchmark)
-    study = correlate([scores], benchmark, ["params"], searches=2000)
+    study = correlate(benchmark, [scores], ["params"], searches=2000)
     one = find(study, "params")
     assert one.networks == one.population == 15625
     assert one.tau.value == pytest.approx(0.578, abs=0.001)
@@ -558,7 +558,7 @@ def test_params_on_the_whole_benchmark_are_as_known(benchmark):
     assert verdicts[0] == "agrees"
     for subset, least, most in (("top-1000", 0.03, 0.07), ("top-500", 0.02, 0.06)):
         assert least < find(study, "params", subset).tau_broken.value < most
-    [choice] = study.choices  # 2000 searches by another program: 93.22 +- 0.53, the best 93.85
+    [choice] = study.picks  # 2000 searches by another program: 93.22 +- 0.53, the best 93.85
     error = 4 * 0.53 / np.sqrt(2000)
     assert choice.accuracy == pytest.approx(93.22, abs=error)
     assert choice.deviation == pytest.approx(0.53, abs=0.05)
@@ -570,7 +570,7 @@ def test_published_scores_of_a_part_of_the_benchmark_are_judged_too(benchmark, d
     path = dev_data / "nasbench201_published_proxies_cifar10.csv"
     [scores] = read_scores([path], benchmark)
     asked = {"subsets": ["all"], "replicates": 10, "searches": 1}
-    study = correlate([scores], benchmark, ["nwot"], **asked)
+    study = correlate(benchmark, [scores], ["nwot"], **asked)
     with path.open() as file:
         nwot = {int(row["index"]): row["nwot"] for row in csv.DictReader(file) if row["nwot"]}
     rows = sorted(nwot)

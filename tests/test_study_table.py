@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anglenas._study import read_table
+from anglenas._study import read_benchmark
 from anglenas.errors import DataError, UnknownNameError
 from anglenas.spaces._nasbench201.values import NASBENCH201
 
@@ -34,7 +34,7 @@ def write(tmp_path):
 
 def test_a_table_says_data_set_split_epochs_and_seeds(write):
     path = write(comments="# epochs: 200\n# seeds: mean of 777, 888 and 999\n# a remark")
-    table = read_table(path)
+    table = read_benchmark(path)
     assert table.architectures == tuple(CELLS)
     assert table.accuracy.tolist() == [91.5, 93.25, 10, 88]
     assert (table.dataset, table.split, table.epochs) == ("cifar10", "test", "200")
@@ -47,36 +47,45 @@ def test_a_table_says_data_set_split_epochs_and_seeds(write):
     assert notice.startswith("The table has 4 of the 15,625 networks of nasbench201")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n\r\n", "   \n", "\t", ",\n", " , \n\n"])
+def test_blank_lines_are_no_rows(write, end):
+    path = write()
+    path.write_text(f"\n{path.read_text()}{end}")
+    assert read_benchmark(path).architectures == tuple(CELLS)
+
+
 def test_what_a_file_does_not_tell_is_said_or_told(write):
     path = write(ep12_cifar100_valid=["1.5", "2", "3", "4"])
-    assert "epochs not told, seeds not told" in read_table(path, "cifar10_test").about
-    short = read_table(path, "ep12_cifar100_valid", epochs="200", seeds="one")
+    assert "epochs not told, seeds not told" in read_benchmark(path, "cifar10_test").about
+    short = read_benchmark(path, "ep12_cifar100_valid", epochs="200", seeds="one")
     assert short.about.startswith("cifar100 validation accuracy, 12 epochs, one (")
-    told = read_table(write(score=["1.5", "2", "3", "4"]), "score", split="validation")
+    told = read_benchmark(write(score=["1.5", "2", "3", "4"]), "score", split="validation")
     assert (told.dataset, told.split) == ("score", "validation")
 
 
 def test_numbers_of_networks_and_other_names_do_too(write, tmp_path):
     path = tmp_path / "numbers.csv"
     path.write_text("index,net_test\n3,50\n0,60\n")
-    assert read_table(path).architectures == (CELLS[3], CELLS[0])
+    assert read_benchmark(path).architectures == (CELLS[3], CELLS[0])
     renamed = write(cell=CELLS, architecture=["a", "b", "c", "d"])
-    assert read_table(renamed, architecture="cell").architectures == tuple(CELLS)
+    assert read_benchmark(renamed, architecture="cell").architectures == tuple(CELLS)
 
 
 def test_compressed_tables_and_parameters_in_millions(write):
-    table = read_table(write("table.csv.gz", params_M=["0.129306", "0.802426", "1", "1.531546"]))
+    table = read_benchmark(
+        write("table.csv.gz", params_M=["0.129306", "0.802426", "1", "1.531546"])
+    )
     assert table.columns["params"].tolist() == [129306, 802426, 1000000, 1531546]
 
 
 def test_fractions_become_percent_and_are_told_of(write):
-    table = read_table(write(cifar10_test=["0.915", "0.9325", "0.1", "0.88"]))
+    table = read_benchmark(write(cifar10_test=["0.915", "0.9325", "0.1", "0.88"]))
     np.testing.assert_allclose(table.accuracy, [91.5, 93.25, 10, 88])
     assert "The values of cifar10_test are fractions; they are shown in percent." in table.notices
 
 
 def test_values_below_1_among_percentages_are_told_of(write):
-    table = read_table(write(cifar10_test=["0.915", "93.25", "0", "1"]))
+    table = read_benchmark(write(cifar10_test=["0.915", "93.25", "0", "1"]))
     assert table.accuracy.tolist() == [0.915, 93.25, 0, 1]
     assert (
         "1 values of cifar10_test are below 1 beside others of up to 93.25; all are taken for "
@@ -86,13 +95,13 @@ def test_values_below_1_among_percentages_are_told_of(write):
 
 def test_test_and_validation_are_not_mixed(write, tmp_path):
     with pytest.raises(DataError, match=r"'cifar10_test' .* is of test images by its name, but va"):
-        read_table(write(), "cifar10_test", split="valid")
+        read_benchmark(write(), "cifar10_test", split="valid")
     with pytest.raises(DataError, match="split is 'test' or 'validation', not 'train'"):
-        read_table(write(), "cifar10_test", split="train")
+        read_benchmark(write(), "cifar10_test", split="train")
     path = suite_zero(tmp_path, [85.0, 90.5, 80.0, 10.0])
     with pytest.raises(DataError, match="has accuracies of validation images alone"):
-        read_table(path, "cifar10", split="test")
-    told = read_table(path, "cifar10", split="val", epochs="200", seeds="seed 777")
+        read_benchmark(path, "cifar10", split="test")
+    told = read_benchmark(path, "cifar10", split="val", epochs="200", seeds="seed 777")
     assert told.about.startswith("cifar10 validation accuracy, 200 epochs, seed 777")
 
 
@@ -112,34 +121,34 @@ def test_test_and_validation_are_not_mixed(write, tmp_path):
 )  # fmt: skip
 def test_a_bad_table_is_refused_in_one_sentence(write, columns, message):
     with pytest.raises(DataError, match=message) as caught:
-        read_table(write(**columns))
+        read_benchmark(write(**columns))
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_names_that_do_not_fit_are_refused(write, tmp_path):
     path = write(score=["1", "2", "3", "4"])
     with pytest.raises(UnknownNameError, match="named 'cifar10_tst'; did you mean cifar10_test"):
-        read_table(path, "cifar10_tst")
+        read_benchmark(path, "cifar10_tst")
     with pytest.raises(DataError, match=r"Nothing tells whether 'score' .* test or validation"):
-        read_table(path, "score")
+        read_benchmark(path, "score")
     with pytest.raises(DataError, match="has no column 'cell'; its columns are architecture, cif"):
-        read_table(path, "cifar10_test", architecture="cell")
+        read_benchmark(path, "cifar10_test", architecture="cell")
     with pytest.raises(DataError, match="has 4 networks, so there is no top 5 of it"):
-        read_table(path, "cifar10_test").best(5)
+        read_benchmark(path, "cifar10_test").best(5)
     with pytest.raises(DataError, match="cannot be read"):
-        read_table(tmp_path / "none.csv", "cifar10_test")
+        read_benchmark(tmp_path / "none.csv", "cifar10_test")
     (tmp_path / "empty.csv").write_text("architecture,cifar10_test\n")
     with pytest.raises(DataError, match="holds no rows"):
-        read_table(tmp_path / "empty.csv")
+        read_benchmark(tmp_path / "empty.csv")
     (tmp_path / "ragged.csv").write_text("architecture,cifar10_test\na,b,c\n")
     with pytest.raises(DataError, match="has 2 columns, but a line of 3: a,b,c"):
-        read_table(tmp_path / "ragged.csv")
+        read_benchmark(tmp_path / "ragged.csv")
     (tmp_path / "twice.csv").write_text("architecture,x_test,x_test\na,1,2\n")
     with pytest.raises(DataError, match="has two columns named 'x_test'"):
-        read_table(tmp_path / "twice.csv")
+        read_benchmark(tmp_path / "twice.csv")
     (tmp_path / "broken.csv.gz").write_bytes(gzip.compress(b"architecture,x_test\n")[:-9])
     with pytest.raises(DataError, match="cannot be read"):
-        read_table(tmp_path / "broken.csv.gz")
+        read_benchmark(tmp_path / "broken.csv.gz")
 
 
 # NAS-Bench-Suite-Zero.
@@ -172,7 +181,7 @@ def suite_zero(tmp_path, accuracies):
 
 
 def test_a_file_of_suite_zero_gives_validation_accuracies_and_scores(tmp_path):
-    table = read_table(suite_zero(tmp_path, [85.0, 90.5, 80.0, 10.0]), "cifar100")
+    table = read_benchmark(suite_zero(tmp_path, [85.0, 90.5, 80.0, 10.0]), "cifar100")
     assert table.architectures == tuple(CELLS)
     assert (table.dataset, table.split) == ("cifar100", "validation")
     assert table.accuracy.tolist() == [85.0, 90.5, 80.0, 10.0]
@@ -180,21 +189,21 @@ def test_a_file_of_suite_zero_gives_validation_accuracies_and_scores(tmp_path):
     assert np.isnan(table.columns["grasp"]).all()
     packed = tmp_path / "zc_nasbench201.json.gz"
     packed.write_bytes(gzip.compress((tmp_path / "zc_nasbench201.json").read_bytes()))
-    assert read_table(packed, "cifar100").accuracy.tolist() == table.accuracy.tolist()
+    assert read_benchmark(packed, "cifar100").accuracy.tolist() == table.accuracy.tolist()
 
 
 def test_a_file_of_suite_zero_that_is_none_is_refused(tmp_path):
     path = suite_zero(tmp_path, [85.0, 90.5, 80.0, 10.0])
     with pytest.raises(DataError, match=r"Name one column .* cifar10, cifar100"):
-        read_table(path)
+        read_benchmark(path)
     with pytest.raises(UnknownNameError, match="named 'cifar1000'; did you mean cifar100"):
-        read_table(path, "cifar1000")
+        read_benchmark(path, "cifar1000")
     with pytest.raises(DataError, match="JSON files are read for nasbench201 alone"):
-        read_table(path, "cifar10", space="mine")
+        read_benchmark(path, "cifar10", space="mine")
     for content in ('{"cifar10": {"(0, 1)": {"val_accuracy": 1}}}', '{"cifar10": 3}', "[", "3"):
         path.write_text(content)
         with pytest.raises(DataError, match="is no file of NAS-Bench-Suite-Zero"):
-            read_table(path, "cifar10")
+            read_benchmark(path, "cifar10")
 
 
 # The whole benchmark.
@@ -204,7 +213,7 @@ def test_the_whole_benchmark_is_read_as_it_stands(dev_data):
     path = dev_data / "nasbench201.csv"
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    table = read_table(path, "cifar100_test")
+    table = read_benchmark(path, "cifar100_test")
     assert table.accuracy.tolist() == [float(row["cifar100_test"]) for row in rows]
     assert list(table.architectures) == [row["arch_str"] for row in rows]
     assert table.notices == ()
@@ -239,10 +248,10 @@ def test_the_page_s_export_of_the_benchmark_is_a_table(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "nats_bench", fake)
     monkeypatch.chdir(tmp_path)
     exec(code.partition("```")[0], {})
-    table = read_table(tmp_path / "nasbench201.csv", "cifar100_test")
+    table = read_benchmark(tmp_path / "nasbench201.csv", "cifar100_test")
     assert table.architectures == FakeBenchmark.meta_archs
     assert table.accuracy.tolist() == [70.25, 71.25, 72.25]
     assert (table.dataset, table.split, table.epochs) == ("cifar100", "test", "200")
     assert table.seeds == "mean of all trainings"
-    validation = read_table(tmp_path / "nasbench201.csv", "cifar10_valid")
+    validation = read_benchmark(tmp_path / "nasbench201.csv", "cifar10_valid")
     assert validation.accuracy.tolist() == [89.5, 90.5, 91.5]

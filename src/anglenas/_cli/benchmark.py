@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from anglenas._sheet import Sheet
-    from anglenas._study import Scores, Table
 
 __all__ = [
     "Accuracy",
     "Architecture",
-    "Benchmark",
+    "BenchmarkFile",
     "Epochs",
-    "Evidence",
     "Guards",
     "Images",
     "JudgingSeed",
@@ -33,7 +31,6 @@ __all__ = [
     "Split",
     "Strata",
     "Trainings",
-    "gather",
     "print_sheets",
     "read_seeds",
     "show_judging",
@@ -43,9 +40,10 @@ __all__ = [
 _TABLE = "Known accuracies"
 _MEASURED = "What was measured"
 
-Benchmark = Annotated[
+BenchmarkFile = Annotated[
     Path,
     typer.Option(
+        "--benchmark",
         metavar="FILE",
         help="Table of known accuracies: .csv or .csv.gz, or a .json of NAS-Bench-Suite-Zero.",
         rich_help_panel=_TABLE,
@@ -150,64 +148,6 @@ Replicates = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="Folder for tables, data and figures. (default: print alone)")
 ]
-
-
-class Evidence(NamedTuple):
-    """Scores beside the accuracies that they are judged by.
-
-    Attributes:
-        table: The accuracies.
-        scores: One for each seed.
-        strata: Parts of the table that were drawn from more, or less; ``None`` if samples tell.
-        notices: What to know of the images and the recipe, a sentence each.
-    """
-
-    table: "Table"
-    scores: "tuple[Scores, ...]"
-    strata: tuple[str, ...] | None
-    notices: tuple[str, ...]
-
-
-def gather(
-    table: "Table",
-    metrics: Sequence[str],
-    files: Sequence[Path] | None,
-    data: str | None,
-    sample: str,
-    strata: str | None,
-    *,
-    seeds: Sequence[int] = (1,),
-    quiet: bool,
-    out: Path | None,
-    **settings: Any,
-) -> Evidence:
-    """The scores of some rankings: from files, or measured now, and then written to ``out``.
-
-    Raises:
-        SettingError: Neither scores nor images were given, or both.
-    """
-    from anglenas._study import draw_samples, measure, read_scores, scores_text
-    from anglenas.ranking import parse
-
-    names = list(dict.fromkeys(name for one in metrics for name in parse(one).metrics))
-    told = None if strata is None else split_names(strata)
-    if files and data is not None:
-        raise SettingError("Give either scores that were measured, --scores, or images, --data.")
-    if files or (data is None and set(names) <= table.columns.keys()):
-        return Evidence(table, read_scores(files or [], table, names), told, ())
-    if data is None:
-        raise SettingError(
-            "There is nothing to judge: give images to measure on, --data, or a file of what was "
-            "measured, --scores."
-        )
-    samples = draw_samples(sample, table, seeds[0])
-    with show_steps(quiet=quiet) as on_progress:
-        scores, notices = measure(
-            table, names, samples, data, seeds=seeds, on_progress=on_progress, **settings
-        )
-    if out is not None:
-        (out / "scores.csv").write_text(scores_text(scores, table))
-    return Evidence(table, scores, told, notices)
 
 
 def read_seeds(text: str) -> list[int]:

@@ -7,7 +7,7 @@ import typer
 from anglenas._cli.benchmark import (
     Accuracy,
     Architecture,
-    Benchmark,
+    BenchmarkFile,
     Epochs,
     Guards,
     Images,
@@ -20,10 +20,10 @@ from anglenas._cli.benchmark import (
     Split,
     Strata,
     Trainings,
-    gather,
     print_sheets,
     read_seeds,
     show_judging,
+    show_steps,
 )
 from anglenas._cli.options import (
     Flip,
@@ -38,14 +38,14 @@ from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
-    from anglenas._study import Table
+    from anglenas._study import Benchmark
 
 __all__ = ["correlate"]
 
 
 @takes_workers
 def correlate(
-    benchmark: Benchmark,
+    benchmark: BenchmarkFile,
     accuracy: Accuracy = None,
     architecture: Architecture = None,
     split: Split = None,
@@ -101,24 +101,27 @@ def correlate(
         --metrics 'params,angle_loss+params,z(tse)+z(angle)' --guard off,structure --out study
     """  # noqa: D412
     from anglenas import _study as study
-    from anglenas._report import prepare_folder, study_json, study_notes, study_sheets, write_study
+    from anglenas._report import prepare_folder, write_study
 
     if out is not None:
         prepare_folder(out)
-    table = study.read_table(
+    known = study.read_benchmark(
         benchmark, accuracy, space=space, architecture=architecture, split=split, epochs=epochs,
         seeds=trainings,
     )  # fmt: skip
-    asked = _metrics(metrics, table, scores is not None)
-    evidence = gather(
-        table, asked or ["angle"], scores, data, sample, strata, seeds=read_seeds(seeds),
-        quiet=quiet or as_json, out=out, recipe=recipe, flip=flip, workers=workers,
-        store=store,
-    )  # fmt: skip
+    asked = _metrics(metrics, known, scores is not None)
+    with show_steps(quiet=quiet or as_json) as on_progress:
+        measured, notices = study.gather(
+            known, asked or ["angle"], scores or (), data, sample, seeds=read_seeds(seeds),
+            on_progress=on_progress, recipe=recipe, flip=flip, workers=workers, store=store,
+        )  # fmt: skip
+    if out is not None and data is not None:
+        (out / "scores.csv").write_text(study.scores_text(measured, known))
     with show_judging(quiet=quiet or as_json) as on_progress:
         found = study.correlate(
-            evidence.scores, table, asked or sorted(evidence.scores[0].columns),
-            subsets=split_names(subsets), guards=split_names(guard), strata=evidence.strata,
+            known, measured, asked or sorted(measured[0].columns),
+            subsets=split_names(subsets), guards=split_names(guard),
+            strata=None if strata is None else split_names(strata),
             replicates=replicates, searches=searches, seed=seed, on_progress=on_progress,
         )  # fmt: skip
     if out is not None:
@@ -126,20 +129,20 @@ def correlate(
     if as_json:
         from anglenas._json import json_text
 
-        print(json_text(study_json(found)))
+        print(json_text(found.to_dict()))
     else:
         print(f"{found.about}\n")
-        print_sheets(study_sheets(found), (*evidence.notices, *study_notes(found)))
+        print_sheets(found.sheets(), (*notices, *found.remarks()))
         if out is not None:
             print(out)
 
 
-def _metrics(text: str, table: "Table", from_files: bool) -> list[str]:
+def _metrics(text: str, benchmark: "Benchmark", from_files: bool) -> list[str]:
     """The rankings asked for; none stands for every column of the files."""
     from anglenas.probes import metric_names
 
     if text.strip() == "all":
-        return [] if from_files else [*metric_names(), *table.columns]
+        return [] if from_files else [*metric_names(), *benchmark.columns]
     if not (names := split_names(text)):
         raise SettingError("Name at least one metric, such as --metrics angle,params.")
     return list(names)

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from anglenas._cli.benchmark import (
     Accuracy,
-    Benchmark,
+    BenchmarkFile,
     Epochs,
-    Evidence,
     Guards,
     Images,
     JudgingSeed,
@@ -21,10 +20,10 @@ from anglenas._cli.benchmark import (
     Seeds,
     Strata,
     Trainings,
-    gather,
     print_sheets,
     read_seeds,
     show_judging,
+    show_steps,
 )
 from anglenas._cli.options import (
     PublishedRecipe,
@@ -40,7 +39,7 @@ from anglenas.errors import DataError, SettingError
 if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
     from anglenas._sheet import Sheet
-    from anglenas._study import Table
+    from anglenas._study import Benchmark, Scores
 
 __all__ = ["paper"]
 
@@ -55,7 +54,7 @@ _Seed = Annotated[
 
 @takes_workers
 def table1(
-    benchmark: Benchmark,
+    benchmark: BenchmarkFile,
     accuracy: Accuracy = _TEST,
     epochs: Epochs = None,
     trainings: Trainings = None,
@@ -90,38 +89,58 @@ def table1(
     """  # noqa: D412
     from anglenas import _study as study
     from anglenas._paper.table import TABLE_1, table_1, table_1_sheets
-    from anglenas._report import prepare_folder, study_notes, write_study
+    from anglenas._report import prepare_folder, write_study
+    from anglenas.ranking import parse
 
     if out is not None:
         prepare_folder(out)
-    table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
-    if table.split != "test":
+    known = study.read_benchmark(benchmark, accuracy, epochs=epochs, seeds=trainings)
+    if known.split != "test":
         raise DataError(f"Table 1 is about test accuracies, and {accuracy} is not of test images.")
     metrics = [row.metric for row in TABLE_1]
-    evidence = gather(
-        table, metrics, scores, data, sample, strata, seeds=read_seeds(seeds), quiet=quiet, out=out,
+    measured, notices = _gather(
+        known, metrics, scores, data, sample, read_seeds(seeds), out=out, quiet=quiet,
         recipe=recipe, workers=workers, store=store,
     )  # fmt: skip
-    known = [metric for metric in metrics if _is_known(metric, evidence)]
+    columns = set.intersection(*(set(one.columns) for one in measured))
+    judged = [metric for metric in metrics if columns.issuperset(parse(metric).metrics)]
     with show_judging(quiet=quiet) as on_progress:
         found = study.correlate(
-            evidence.scores, table, known, guards=split_names(guard), strata=evidence.strata,
+            known, measured, judged, guards=split_names(guard),
+            strata=None if strata is None else split_names(strata),
             replicates=replicates, seed=seed, on_progress=on_progress,
         )  # fmt: skip
     sheets = table_1_sheets(table_1(found))
-    missing = [row.name for row in TABLE_1 if row.metric not in known]
-    notes = [*evidence.notices, *study_notes(found)]
+    missing = [row.name for row in TABLE_1 if row.metric not in judged]
+    notes = [*notices, *found.remarks()]
     if missing:
         notes.append(f"Not measured: {', '.join(missing)}.")
     if out is not None:
         write_study(found, out)
-    _show(table, sheets, notes, out, "table1")
+    _show(known, sheets, notes, out, "table1")
 
 
-def _is_known(metric: str, evidence: Evidence) -> bool:
-    from anglenas.ranking import parse
+def _gather(
+    benchmark: "Benchmark",
+    rankings: Sequence[str],
+    files: Sequence[Path] | None,
+    data: str | None,
+    sample: str,
+    seeds: Sequence[int],
+    *,
+    out: Path | None,
+    quiet: bool,
+    **settings: Any,
+) -> "tuple[tuple[Scores, ...], tuple[str, ...]]":
+    """Scores from files, or measured now with a bar, and then kept in the folder."""
+    from anglenas._study import gather, scores_text
 
-    return all(name in one.columns for one in evidence.scores for name in parse(metric).metrics)
+    with show_steps(quiet=quiet) as on_progress:
+        found = gather(benchmark, rankings, files or (), data, sample, seeds=seeds,
+                       on_progress=on_progress, **settings)  # fmt: skip
+    if out is not None and data is not None:
+        (out / "scores.csv").write_text(scores_text(found[0], benchmark))
+    return found
 
 
 def _figure(
@@ -130,7 +149,7 @@ def _figure(
     """The command that draws a figure of a ranking's rank index against accuracy."""
 
     def figure(
-        benchmark: Benchmark,
+        benchmark: BenchmarkFile,
         accuracy: Accuracy = "cifar100_test",
         epochs: Epochs = None,
         trainings: Trainings = None,
@@ -151,16 +170,16 @@ def _figure(
         from anglenas._report import prepare_folder, save_figure
 
         folder = prepare_folder(out or Path("figures"))
-        table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
-        evidence = gather(
-            table, ["angle", "loss", "params"], scores, data, f"seed{run}", None,
-            seeds=[seed], quiet=quiet, out=out, recipe=recipe, workers=workers, store=store,
+        known = study.read_benchmark(benchmark, accuracy, epochs=epochs, seeds=trainings)
+        [measured, *_], notices = _gather(
+            known, ["angle", "loss", "params"], scores, data, f"seed{run}", [seed], out=out,
+            quiet=quiet, recipe=recipe, workers=workers, store=store,
         )  # fmt: skip
-        found = positions(evidence.scores[0], table, seed=run)
-        drawn = positions_figure(found, ranking, about=f"{table.dataset} {table.split}")
+        found = positions(measured, known, seed=run)
+        drawn = positions_figure(found, ranking, about=f"{known.dataset} {known.split}")
         for suffix in ("svg", "png", "pdf"):
             save_figure(drawn, folder / f"figure{number}.{suffix}")
-        _show(table, [position_sheet(found)], evidence.notices, folder, f"figure{number}")
+        _show(known, [position_sheet(found)], notices, folder, f"figure{number}")
 
     figure.__name__, figure.__doc__ = f"figure{number}", about
     return takes_workers(figure)
@@ -194,7 +213,7 @@ figure2 = _figure(
 
 @takes_workers
 def picks(
-    benchmark: Benchmark,
+    benchmark: BenchmarkFile,
     accuracy: Accuracy = _TEST,
     epochs: Epochs = None,
     trainings: Trainings = None,
@@ -232,32 +251,34 @@ def picks(
 
     if out is not None:
         prepare_folder(out)
-    table = study.read_table(benchmark, accuracy, epochs=epochs, seeds=trainings)
+    known = study.read_benchmark(benchmark, accuracy, epochs=epochs, seeds=trainings)
     rankings, runs_asked = split_names(metrics), read_seeds(runs)
     if not rankings:
         raise SettingError("Name at least one ranking, such as --metrics params,angle.")
-    evidence = gather(
-        table, [*rankings, "angle", "loss"], scores, data,
-        ",".join(f"seed{run}" for run in runs_asked), None, seeds=[seed], quiet=quiet, out=out,
+    [measured, *_], notices = _gather(
+        known, [*rankings, "angle", "loss"], scores, data,
+        ",".join(f"seed{run}" for run in runs_asked), [seed], out=out, quiet=quiet,
         recipe=recipe, workers=workers, store=store,
     )  # fmt: skip
-    found = picks_of(
-        evidence.scores[0], table, rankings, seeds=runs_asked, guards=split_names(guard)
-    )
-    _show(table, [pick_sheet(found)], evidence.notices, out, "picks")
+    found = picks_of(measured, known, rankings, seeds=runs_asked, guards=split_names(guard))
+    _show(known, [pick_sheet(found)], notices, out, "picks")
 
 
 def _show(
-    table: "Table", sheets: Sequence["Sheet"], notes: Sequence[str], out: Path | None, name: str
+    benchmark: "Benchmark",
+    sheets: Sequence["Sheet"],
+    notes: Sequence[str],
+    out: Path | None,
+    name: str,
 ) -> None:
     """Print tables, and write them as Markdown and LaTeX."""
     from anglenas._sheet import latex, markdown
 
-    print(f"{table.about}\n")
-    print_sheets(sheets, [*table.notices, *notes])
+    print(f"{benchmark.about}\n")
+    print_sheets(sheets, [*benchmark.notices, *notes])
     if out is not None:
-        text = [f"Accuracies: {table.about}.", "", *map(markdown, sheets)]
-        text += [f"* {note}" for note in dict.fromkeys([*table.notices, *notes])]
+        text = [f"Accuracies: {benchmark.about}.", "", *map(markdown, sheets)]
+        text += [f"* {note}" for note in dict.fromkeys([*benchmark.notices, *notes])]
         (out / f"{name}.md").write_text("\n".join([*text, ""]))
         (out / f"{name}.tex").write_text("\n".join(map(latex, sheets)))
         print(out)

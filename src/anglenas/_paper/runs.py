@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from anglenas._plugins import load
 from anglenas._sheet import Sheet
-from anglenas._study import Scores, Table, apply_guard, check_guards, directions_of, run_of
+from anglenas._study import Benchmark, Scores, apply_guard, check_guards, directions_of, run_of
 from anglenas.errors import DataError
 from anglenas.ranking import check_metrics, order, parse, ranks
 from anglenas.spaces import is_untrained
@@ -38,31 +38,31 @@ class Position:
     first: bool
 
 
-def positions(scores: Scores, table: Table, *, seed: int = 1) -> tuple[Position, ...]:
+def positions(scores: Scores, benchmark: Benchmark, *, seed: int = 1) -> tuple[Position, ...]:
     """Where the hundred networks of figures 1 and 2 land, before and after #Param is added.
 
     No guard is applied, since the figures show what it is for.
 
     Args:
         scores: What was measured.
-        table: The accuracies.
+        benchmark: The accuracies.
         seed: Of the run that drew the networks, see :func:`run_of`.
 
     Raises:
         UnknownNameError: Angle or parameters were not measured.
         DataError: Not all of the networks were measured.
     """
-    rows = run_of(seed, table)
+    rows = run_of(seed, benchmark)
     by_angle, by_sum = (
         ranks(_scores(scores, rows, metric), higher_is_better=True)
         for metric in ("angle", "angle+params")
     )
-    space = load("space", table.space)
+    space = load("space", benchmark.space)
     return tuple(
         Position(
-            architecture=table.architectures[row],
-            accuracy=float(table.accuracy[row]),
-            trivial=is_untrained(space.graphs(space.parse(table.architectures[row]))),
+            architecture=benchmark.architectures[row],
+            accuracy=float(benchmark.accuracy[row]),
+            trivial=is_untrained(space.graphs(space.parse(benchmark.architectures[row]))),
             by_angle=float(by_angle[k]),
             by_sum=float(by_sum[k]),
             first=bool(k == order(by_angle)[0]),
@@ -121,7 +121,7 @@ class Pick:
 
 def picks(
     scores: Scores,
-    table: Table,
+    benchmark: Benchmark,
     metrics: Sequence[str] = PICKED,
     *,
     seeds: Sequence[int] = (1, 2, 3),
@@ -134,7 +134,7 @@ def picks(
 
     Args:
         scores: What was measured.
-        table: The accuracies.
+        benchmark: The accuracies.
         metrics: Rank expressions.
         seeds: Of the runs, see :func:`run_of`.
         guards: How trivial networks are treated, see :data:`GUARDS`.
@@ -148,14 +148,15 @@ def picks(
     found = []
     for guard in guards:
         for seed in seeds:
-            rows = run_of(seed, table)
-            guarded = apply_guard(_among(scores, rows), table, guard)
-            reached = table.accuracy[rows]
+            rows = run_of(seed, benchmark)
+            guarded = apply_guard(_among(scores, rows), benchmark, guard)
+            reached = benchmark.accuracy[rows]
             for metric in metrics:
                 row = rows[order(_scores(guarded, rows, metric))[0]]
                 found.append(Pick(
-                    metric, guard, seed, table.architectures[row], float(table.accuracy[row]),
-                    best=float(reached.max()), mean=float(reached.mean()),
+                    metric, guard, seed, benchmark.architectures[row],
+                    accuracy=float(benchmark.accuracy[row]), best=float(reached.max()),
+                    mean=float(reached.mean()),
                 ))  # fmt: skip
     return tuple(found)
 

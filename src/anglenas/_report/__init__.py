@@ -6,14 +6,7 @@ from anglenas._report.model import Column, Row, RunReport
 from anglenas._report.page import render_page, write_report
 from anglenas._report.render import save_figure
 from anglenas._report.run import prepare_folder, report_of, write_run
-from anglenas._report.study import (
-    study_figure,
-    study_json,
-    study_notes,
-    study_sheets,
-    study_text,
-    write_study,
-)
+from anglenas._report.study import study_figure, write_study
 from anglenas._report.training import confusion_figure, curves_figure, write_training
 from anglenas._report.verification import (
     verification_figure,
@@ -37,10 +30,6 @@ __all__ = [
     "save_figure",
     "scatters",
     "study_figure",
-    "study_json",
-    "study_notes",
-    "study_sheets",
-    "study_text",
     "verification_figure",
     "verification_table",
     "write_report",

@@ -3,10 +3,9 @@
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,123 +13,15 @@ from matplotlib.figure import Figure
 from anglenas._json import json_text
 from anglenas._report.render import Format, blank, render, settings, write_bytes
 from anglenas._report.style import FAINT, INK, KINDS, MUTED, PAPER, font, printable
-from anglenas._sheet import Sheet, latex, markdown, number_text
-from anglenas._study import Choice, Estimate, Study
+from anglenas._sheet import latex
+from anglenas._study import Estimate, Picks, Study
 from anglenas.ranking import Interval
 
-__all__ = [
-    "study_figure",
-    "study_json",
-    "study_notes",
-    "study_sheets",
-    "study_text",
-    "write_study",
-]
+__all__ = ["study_figure", "write_study"]
 
 _FORMATS: tuple[Format, ...] = ("svg", "png")
 _COLOURS = {"off": KINDS[2].light, "score": KINDS[3].light, "structure": KINDS[0].light}
 _LINE, _PANEL = 17.0, 150.0
-_SPARE = ("s each", "undefined", "Spearman", "tau, ties broken", "tau-b with params", "networks",
-          "sd over seeds", "precision", "over params")  # fmt: skip
-
-
-def study_sheets(study: Study) -> tuple[Sheet, ...]:
-    """One table for each subset, and one of what random searches pick.
-
-    Args:
-        study: The study.
-    """
-    subsets = dict.fromkeys(one.subset for one in study.estimates)
-    sheets = [_subset_sheet(study, name) for name in subsets]
-    if study.choices:
-        sheets.append(_choice_sheet(study.choices))
-    return tuple(sheets)
-
-
-def _subset_sheet(study: Study, subset: str) -> Sheet:
-    estimates = [one for one in study.estimates if one.subset == subset]
-    columns: dict[str, list[str]] = {
-        "metric": [one.metric for one in estimates],
-        "guard": [one.guard for one in estimates],
-        "ranks in": [one.ranks for one in estimates],
-        "tau-b": [str(one.tau) for one in estimates],
-        "tau, ties broken": [str(one.tau_broken) for one in estimates],
-        "Spearman": [str(one.spearman) for one in estimates],
-        "over params": [one.gain.text(signed=True) for one in estimates],
-        "tau-b with params": [number_text(one.with_params) for one in estimates],
-        "sd over seeds": [number_text(one.deviation) for one in estimates],
-        "precision": [str(one.precision) for one in estimates],
-        "undefined": [str(one.undefined or "") for one in estimates],
-        "networks": [f"{one.networks:,}" for one in estimates],
-        "s each": [_seconds(study.seconds[one.metric]) for one in estimates],
-    }
-    shown = {name: cells for name, cells in columns.items() if _tells(name, cells)}
-    texts = sum(name in shown for name in ("metric", "guard", "ranks in"))
-    title = f"{subset}: {estimates[0].population:,} networks"
-    spare = tuple(name for name in _SPARE if name in shown)
-    return Sheet(title, tuple(shown), tuple(zip(*shown.values(), strict=True)), texts, spare)
-
-
-def _tells(name: str, cells: Sequence[str]) -> bool:
-    """Whether a column is worth its place: it holds more than what goes without saying."""
-    usual = {"guard": {"off"}, "ranks in": {"all"}}.get(name, set())
-    return name == "metric" or not set(cells) <= {"", *usual}
-
-
-def _choice_sheet(choices: Sequence[Choice]) -> Sheet:
-    one = choices[0]
-    head = ("metric", "guard", "accuracy", "sd", "over params", "below the best", "networks")
-    rows = tuple(
-        (each.metric, each.guard, f"{each.accuracy:.2f}", f"{each.deviation:.2f}",
-         number_text(each.gain, 2, signed=True), f"{each.regret:.2f}", f"{each.networks:,}")
-        for each in choices
-    )  # fmt: skip
-    title = (
-        f"Picks of {one.searches:,} random searches among {one.size:,} networks, percent; "
-        f"the best of a search reaches {one.best:.2f}"
-    )
-    return Sheet(title, head, rows, 2, ("networks", "below the best"))
-
-
-def _seconds(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.2g}" if value < 10 else f"{value:.0f}"
-
-
-def study_text(study: Study) -> str:
-    """The whole study as a page of Markdown.
-
-    Args:
-        study: The study.
-    """
-    return "\n".join([f"Accuracies: {study.about}.", "", *map(markdown, study_sheets(study)),
-                      *(f"* {line}" for line in study_notes(study)), ""])  # fmt: skip
-
-
-def study_notes(study: Study) -> tuple[str, ...]:
-    """What has to be known to read the tables, a sentence or two each."""
-    chance = (
-        f"Intervals of 95 % from {study.replicates:,} replicates of the sample, drawn within "
-        f"{'its strata' if study.strata else 'it'}: what would vary had other networks been drawn, "
-        "not with other images and weights. Where every network was measured, that of tau with "
-        "ties broken is over orders of the ties. Tau-b with params and the picks have none. Empty "
-        "cells: of a part of the subset too few networks were measured."
-    )
-    ranks = (
-        "Ranks that are added are formed in the whole table (ranks in: all), or among the networks "
-        "of the subset alone (subset)."
-    )
-    return (*study.notices, chance, ranks, *_detector_note(study.detectors))
-
-
-def _detector_note(detectors: Mapping[tuple[bool, bool], int]) -> tuple[str, ...]:
-    if not detectors:
-        return ()
-    total = sum(detectors.values())
-    return (
-        f"Of {total:,} networks, {detectors[True, True]:,} are trivial by score and by structure, "
-        f"{detectors[True, False]:,} by score alone, {detectors[False, True]:,} by structure "
-        f"alone; the two agree on {(detectors[True, True] + detectors[False, False]) / total:.0%}.",
-    )
 
 
 def study_figure(study: Study) -> Figure:
@@ -203,7 +94,7 @@ def _draw_estimate(axes: Axes, one: Estimate, row: int) -> None:
 def write_study(study: Study, folder: Path) -> None:
     """Write everything that a study found: tables, data and a figure.
 
-    ``study.md`` and ``study.tex`` hold the tables, ``estimates.csv``, ``choices.csv`` and
+    ``study.md`` and ``study.tex`` hold the tables, ``estimates.csv``, ``picks.csv`` and
     ``study.json`` all numbers, and ``study.svg`` and ``study.png`` the figure.
 
     Args:
@@ -214,11 +105,11 @@ def write_study(study: Study, folder: Path) -> None:
         SettingError: The folder cannot be written.
     """
     files = {
-        "study.md": study_text(study),
-        "study.tex": "\n".join(map(latex, study_sheets(study))),
-        "study.json": json_text(study_json(study)) + "\n",
+        "study.md": str(study),
+        "study.tex": "\n".join(map(latex, study.sheets())),
+        "study.json": json_text(study.to_dict()) + "\n",
         "estimates.csv": _csv(study.estimates),
-        "choices.csv": _csv(study.choices),
+        "picks.csv": _csv(study.picks),
     }
     for name, text in files.items():
         write_bytes(folder / name, text.encode())
@@ -227,34 +118,7 @@ def write_study(study: Study, folder: Path) -> None:
         write_bytes(folder / f"study.{kind}", render(figure, kind))
 
 
-def study_json(study: Study) -> dict[str, Any]:
-    """All numbers in values that JSON can hold; what is not known is null.
-
-    Args:
-        study: The study.
-    """
-    content = asdict(study)
-    content["detectors"] = [
-        {"score": score, "structure": structure, "networks": count}
-        for (score, structure), count in study.detectors.items()
-    ]
-    content["notices"] = study_notes(study)
-    known: dict[str, Any] = _known(content)
-    return known
-
-
-def _known(value: Any) -> Any:
-    match value:
-        case float() if math.isnan(value):
-            return None
-        case dict():
-            return {key: _known(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_known(one) for one in value]
-    return value
-
-
-def _csv(records: Sequence[Estimate] | Sequence[Choice]) -> str:
+def _csv(records: Sequence[Estimate] | Sequence[Picks]) -> str:
     """A line for each record; an interval is three columns."""
     text = io.StringIO()
     lines = [_flat(one) for one in records]
@@ -265,7 +129,7 @@ def _csv(records: Sequence[Estimate] | Sequence[Choice]) -> str:
     return text.getvalue()
 
 
-def _flat(record: Estimate | Choice) -> dict[str, object]:
+def _flat(record: Estimate | Picks) -> dict[str, object]:
     flat: dict[str, object] = {}
     for one in fields(record):
         value = getattr(record, one.name)

@@ -2,65 +2,45 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anglenas._numerics import derive
 from anglenas._plugins import load
-from anglenas._study.choices import Choice, choose
-from anglenas._study.estimates import Drawn, Estimate, Ranking, estimate
+from anglenas._study.benchmark import Benchmark, read_benchmark
+from anglenas._study.estimates import Estimate, Ranking, Sampled, estimate
+from anglenas._study.measure import gather
+from anglenas._study.picks import Picks, pick_by
 from anglenas._study.scores import Scores, directions_of
-from anglenas._study.structure import has_no_module
-from anglenas._study.subsets import Subset, names_part, read_subset, strata_of
-from anglenas._study.table import Table
+from anglenas._study.study import Study
+from anglenas._study.subsets import names_part, read_subset, strata_of
 from anglenas.errors import DataError, SettingError
-from anglenas.ranking import GUARDED, check_metrics, guard_columns, parse
-from anglenas.spaces import is_untrained
+from anglenas.ranking import GUARDED, Sample, check_metrics, guard_columns, parse
+from anglenas.spaces._nasbench201.published import has_no_module
 
-__all__ = ["GUARDS", "Study", "apply_guard", "check_guards", "correlate", "drawn_of"]
+__all__ = ["GUARDS", "METRICS", "apply_guard", "check_guards", "correlate", "sampled_of"]
 
 GUARDS = ("off", "score", "structure")
 """How trivial networks are treated: as any other; ranked last where their angle is 0.95 or more
 after at least 50 iterations, or their cell has no module (the released code of Yang et al., WACV
 2023); or ranked last where nothing that learns is on the ways through their cell."""
 
+METRICS = ("params", "angle", "loss", "angle_loss", "angle_loss+params")
+"""What is judged if nothing else is asked for."""
+
 _TOP = re.compile(r"^top[-:]?(\d+(?:\.\d+)?%?)$")
 
 
-@dataclass(frozen=True)
-class Study:
-    """What metrics are worth on a table.
-
-    Attributes:
-        about: What the accuracies are: data set, split, epochs, seeds.
-        estimates: How well each ranking orders each subset.
-        choices: What random searches find by each ranking.
-        seconds: By ranking, what measuring a network took, where that is known.
-        strata: Subsets that more, or fewer, networks were drawn from than from the rest.
-        replicates: How many replicates intervals come from.
-        seeds: The seeds of the measurements.
-        detectors: How many measured networks each combination of the two detectors of trivial
-            networks catches: ``(by score, by structure)``; empty where angles were not measured.
-        notices: What a reader should know, a sentence each.
-    """
-
-    about: str
-    estimates: tuple[Estimate, ...]
-    choices: tuple[Choice, ...]
-    seconds: Mapping[str, float]
-    strata: tuple[str, ...]
-    replicates: int
-    seeds: tuple[int, ...]
-    detectors: Mapping[tuple[bool, bool], int]
-    notices: tuple[str, ...]
-
-
 def correlate(
-    scores: Sequence[Scores],
-    table: Table,
-    metrics: Iterable[str],
+    benchmark: Benchmark | Path | str,
+    scores: Scores | Path | str | Sequence[Scores | Path | str] = (),
+    metrics: str | Iterable[str] = METRICS,
     *,
+    accuracy: str | None = None,
+    space: str = "nasbench201",
     subsets: Iterable[str] = ("all", "top-1000", "top-500"),
     guards: Iterable[str] = ("off",),
     strata: Sequence[str] | None = None,
@@ -73,15 +53,22 @@ def correlate(
     """How well metrics and combinations of them order networks whose accuracies are known.
 
     Each ranking is judged on all networks of which everything it needs was measured; estimates
-    stand for the subset of the table, however the networks were drawn. What it gains over
+    stand for the subset of the benchmark, however the networks were drawn. What it gains over
     ``params`` is taken on the same networks.
 
     Args:
-        scores: What was measured, one for each seed; networks are judged that all of them have.
-        table: The accuracies.
+        benchmark: The accuracies, or their file; see :func:`anglenas._study.read_benchmark`.
+        scores: What was measured: files, as :func:`anglenas._study.read_scores` reads them, or
+            values, one for each seed, of which those networks are judged that all of them have.
+            What the benchmark itself tells, such as parameters, needs none.
         metrics: Metrics and rank expressions, see :func:`anglenas.ranking.parse`.
-        subsets: Names of subsets, see :func:`read_subset`.
-        guards: Of :data:`GUARDS`; only rankings by what a short training says differ.
+        accuracy: Which accuracies of a file, if it has several: ``"cifar10_test"``, ...
+        space: The space that the networks of a file are of.
+        subsets: Networks to be ordered: ``all``, ``top-1000`` or ``top-5%`` (by accuracy),
+            ``group-0`` to ``group-7`` (cells of equally many parameters) or ``groups`` (pairs
+            inside any of them).
+        guards: Of ``off``, ``score`` and ``structure``: how trivial networks are treated; only
+            rankings by what a short training says differ.
         strata: Subsets that more, or fewer, networks were drawn from than from the rest. By default
             the names of samples like ``top-1000`` tell.
         replicates: How many replicates intervals come from.
@@ -94,49 +81,72 @@ def correlate(
     Raises:
         SettingError: Something asked for does not fit.
         UnknownNameError: A metric was not measured.
-        DataError: The table has fewer networks than a subset.
+        DataError: A file cannot be read, or the benchmark has fewer networks than a subset.
     """
-    told = tuple(_strata_told(scores, table) if strata is None else strata)
-    asked = [read_subset(name, table) for name in dict.fromkeys(subsets)]
-    cells = strata_of(table, told)
-    guards = list(guards)
+    if not isinstance(benchmark, Benchmark):
+        benchmark = read_benchmark(benchmark, accuracy, space=space)
+    asked = list(dict.fromkeys([metrics] if isinstance(metrics, str) else metrics))
+    given = [scores] if isinstance(scores, Scores | Path | str) else list(scores)
+    measured = [one for one in given if isinstance(one, Scores)]
+    if len(measured) < len(given) or not given:
+        files = [one for one in given if not isinstance(one, Scores)]
+        read, _ = gather(benchmark, asked, files)
+        measured = [*measured, *read]
+    told = tuple(_strata_told(measured, benchmark) if strata is None else strata)
+    parts = [read_subset(name, benchmark) for name in dict.fromkeys(subsets)]
+    cells = strata_of(benchmark, told)
+    guards = list(dict.fromkeys(guards))
     check_guards(guards)
-    rankings = [(metric, guard) for metric in dict.fromkeys(metrics)
-                for guard in _guards_of(metric, guards)]  # fmt: skip
-    guarded = {guard: [apply_guard(one, table, guard) for one in scores]
+    # Guards change what a short training says, and nothing else.
+    rankings = [
+        (metric, guard)
+        for metric in asked
+        for guard in (guards if _bases(metric) & set(GUARDED) else ["off"])
+    ]
+    guarded = {guard: [apply_guard(one, benchmark, guard) for one in measured]
                for guard in {guard for _, guard in rankings}}  # fmt: skip
     estimates: list[Estimate] = []
-    choices: list[Choice] = []
-    notices = dict.fromkeys(table.notices)
+    picks: list[Picks] = []
+    notices = dict.fromkeys(benchmark.notices)
     for done, (metric, guard) in enumerate(rankings, start=1):
-        drawn = drawn_of(guarded[guard], table, metric, cells, replicates=replicates, seed=seed)
-        notices |= dict.fromkeys(_assumed(drawn, told))
-        estimates += _estimates(Ranking(drawn, metric, seed), asked, guard)
-        if _can_search(drawn, search_among):
-            choices.append(choose(drawn, metric, guard=guard, size=search_among,
-                                  searches=searches, seed=seed))  # fmt: skip
+        sampled = sampled_of(guarded[guard], benchmark, metric, cells, replicates=replicates,
+                             seed=seed)  # fmt: skip
+        if not sampled.sample.is_census:
+            where = (
+                f"each part of the table ({', '.join(told)}, and the rest)" if told else "the table"
+            )
+            notices[f"The networks that were measured are taken for random ones of {where}."] = None
+        ranking = Ranking(sampled, metric, seed)
+        for subset in parts:
+            estimates.append(estimate(ranking, subset, guard=guard))
+            # Sums depend on who was ranked: among all, or among those that are compared.
+            if len(parse(metric).metrics) > 1 and subset.name != "all":
+                inside = replace(ranking, within=subset.members[sampled.rows])
+                estimates.append(estimate(inside, subset, guard=guard))
+        sizes = sampled.sample.sizes
+        if (sampled.sample.drawn >= 2 * search_among * sizes / sizes.sum()).all():
+            picks.append(pick_by(sampled, metric, guard=guard, size=search_among,
+                                 searches=searches, seed=seed))  # fmt: skip
         on_progress(done, len(rankings))
     return Study(
-        about=table.about,
+        about=benchmark.about,
         estimates=tuple(estimates),
-        choices=tuple(choices),
-        seconds={metric: _seconds(scores[0], metric) for metric, _ in rankings},
+        picks=tuple(picks),
+        seconds={metric: _seconds(measured[0], metric) for metric in asked},
         strata=told,
         replicates=replicates,
-        seeds=tuple(one.seed for one in scores),
-        detectors=count_detectors(scores[0], table),
+        seeds=tuple(one.seed for one in measured),
+        detectors=_count_detectors(measured[0], benchmark),
         notices=tuple(notices),
     )
 
 
-def _assumed(drawn: Drawn, strata: Sequence[str]) -> tuple[str, ...]:
-    if drawn.sample.is_census:
-        return ()
-    parts = f"each part of the table ({', '.join(strata)}, and the rest)" if strata else "the table"
-    return (f"The networks that were measured are taken for random ones of {parts}.",)
+def _bases(metric: str) -> set[str]:
+    """The metrics of an expression without the iterations that they are read at."""
+    return {name.partition("@")[0] for name in parse(metric).metrics}
 
 
-def _strata_told(scores: Sequence[Scores], table: Table) -> list[str]:
+def _strata_told(scores: Sequence[Scores], benchmark: Benchmark) -> list[str]:
     """The subsets that samples were drawn from, by the samples' names."""
     drawn: dict[str, NDArray[np.bool_]] = {}
     for one in scores:
@@ -151,25 +161,15 @@ def _strata_told(scores: Sequence[Scores], table: Table) -> list[str]:
             if names_part(subset):
                 drawn[subset] = drawn.get(subset, False) | chosen
     for name, chosen in drawn.items():
-        _check_inside(name, chosen, table)
+        outside = np.flatnonzero(chosen & ~read_subset(name, benchmark).members)
+        if len(outside):
+            raise DataError(
+                f"{len(outside)} of the networks that were drawn from {name} are not in it by "
+                f"{benchmark.dataset} {benchmark.split} accuracy, such as "
+                f"{benchmark.architectures[outside[0]]}, so they are no random sample there; judge "
+                "by the accuracies that they were drawn by."
+            )
     return sorted(drawn)
-
-
-def _check_inside(name: str, chosen: NDArray[np.bool_], table: Table) -> None:
-    outside = np.flatnonzero(chosen & ~read_subset(name, table).members)
-    if len(outside):
-        raise DataError(
-            f"{len(outside)} of the networks that were drawn from {name} are not in it by "
-            f"{table.dataset} {table.split} accuracy, such as "
-            f"{table.architectures[outside[0]]}, so they are no random sample there; judge by the "
-            "accuracies that they were drawn by."
-        )
-
-
-def _guards_of(metric: str, guards: Sequence[str]) -> list[str]:
-    """The guards that could change a ranking; ``"off"`` alone where no short training speaks."""
-    bases = {name.partition("@")[0] for name in parse(metric).metrics}
-    return list(dict.fromkeys(guards)) if bases & set(GUARDED) else ["off"]
 
 
 def check_guards(guards: Sequence[str]) -> None:
@@ -184,38 +184,39 @@ def check_guards(guards: Sequence[str]) -> None:
         raise SettingError(f"A guard is one of {', '.join(GUARDS)}, not {told}.")
 
 
-def apply_guard(scores: Scores, table: Table, guard: str) -> Scores:
+def apply_guard(scores: Scores, benchmark: Benchmark, guard: str) -> Scores:
     """The scores in which trivial networks are put behind by one of :data:`GUARDS`.
 
     Raises:
         SettingError: There is no such guard.
     """
     check_guards([guard])
-    if guard == "off":
-        return scores
-    columns, _ = _guarded(scores, table, guard)
-    return replace(scores, columns=columns)
+    return (
+        scores if guard == "off" else replace(scores, columns=_guarded(scores, benchmark, guard)[0])
+    )
 
 
 def _guarded(
-    scores: Scores, table: Table, guard: str
+    scores: Scores, benchmark: Benchmark, guard: str
 ) -> tuple[Mapping[str, NDArray[np.float64]], NDArray[np.bool_]]:
-    space = load("space", table.space)
-    architectures = [space.parse(text) for text in table.architectures]
+    space = load("space", benchmark.space)
+    architectures = map(space.parse, benchmark.architectures)
     if guard == "score":
-        structural = [has_no_module(space.graphs(one)) for one in architectures]
-        return guard_columns(scores.columns, structural, iterations=scores.iterations)
-    untrained = [is_untrained(space.graphs(one)) for one in architectures]
-    return guard_columns(scores.columns, untrained, threshold=np.inf)
+        # The released code looks at modules of NAS-Bench-201's cells; other spaces have no such.
+        empty = [benchmark.space == "nasbench201" and has_no_module(one) for one in architectures]
+        return guard_columns(scores.columns, empty, iterations=scores.iterations)
+    return guard_columns(
+        scores.columns, [space.is_trivial(one) for one in architectures], threshold=np.inf
+    )
 
 
-def count_detectors(scores: Scores, table: Table) -> dict[tuple[bool, bool], int]:
+def _count_detectors(scores: Scores, benchmark: Benchmark) -> dict[tuple[bool, bool], int]:
     """How many measured networks are trivial by score, and by structure; see :class:`Study`."""
-    if not {"angle", "loss"} <= scores.columns.keys():
+    if not scores.columns.keys() >= {"angle", "loss"}:
         return {}
-    measured = scores.measured["angle"] & scores.measured["loss"]
+    there = scores.measured["angle"] & scores.measured["loss"]
     by_score, by_structure = (
-        _guarded(scores, table, guard)[1][measured] for guard in ("score", "structure")
+        _guarded(scores, benchmark, guard)[1][there] for guard in ("score", "structure")
     )
     return {
         (first, second): int(((by_score == first) & (by_structure == second)).sum())
@@ -224,23 +225,24 @@ def count_detectors(scores: Scores, table: Table) -> dict[tuple[bool, bool], int
     }
 
 
-def drawn_of(
+def sampled_of(
     scores: Sequence[Scores],
-    table: Table,
+    benchmark: Benchmark,
     metric: str,
     cells: tuple[NDArray[np.int64], NDArray[np.int64]],
     *,
     replicates: int,
     seed: int,
-) -> Drawn:
+) -> Sampled:
     """The networks that everything a ranking needs was measured of, with every seed.
 
     Args:
         scores: What was measured, one for each seed.
-        table: The accuracies.
+        benchmark: The accuracies.
         metric: The rank expression.
-        cells: Strata of the table and their sizes, see :func:`strata_of`.
-        replicates: How many replicates of weights.
+        cells: Strata of the benchmark and their sizes, see :func:`strata_of`.
+        replicates: How many replicates of weights; they are the same for all rankings of the same
+            networks, so that differences between rankings vary less than each of them.
         seed: Where chance comes from.
 
     Raises:
@@ -254,45 +256,25 @@ def drawn_of(
     names = dict.fromkeys([*needed, "params"] if has_params else needed)
     rows = np.flatnonzero(np.all([one.measured[name] for one in scores for name in names], axis=0))
     if not len(rows):
-        raise DataError(_nothing_has_all(metric, names, scores))
-    columns = [{name: one.columns[name][rows] for name in names} for one in scores]
-    return Drawn.of(
-        rows,
-        *cells,
-        table.accuracy[rows],
-        [{"params": np.full(len(rows), np.nan)} | one for one in columns],
-        directions_of([*names, "params"]),
-        replicates=replicates,
-        seed=seed,
-    )
-
-
-def _nothing_has_all(metric: str, names: Iterable[str], scores: Sequence[Scores]) -> str:
-    lacking = [f"{name} with seed {one.seed}" for one in scores for name in names
-               if not one.measured[name].any()]  # fmt: skip
-    if lacking:
-        return (
+        lacking = [f"{name} with seed {one.seed}" for one in scores for name in names
+                   if not one.measured[name].any()]  # fmt: skip
+        raise DataError(
             f"{metric} cannot be judged, since {lacking[0]} was not measured; measure it, or give "
             "files of the same seeds."
+            if lacking
+            else f"No network of the table has all that {metric} needs; measure more."
         )
-    return f"No network of the table has all that {metric} needs; measure more."
-
-
-def _estimates(ranking: Ranking, subsets: Sequence[Subset], guard: str) -> list[Estimate]:
-    """On every subset; for sums also with ranks formed inside the subset."""
-    found = []
-    for subset in subsets:
-        found.append(estimate(ranking, subset, guard=guard))
-        if len(parse(ranking.metric).metrics) > 1 and subset.name != "all":
-            inside = replace(ranking, within=subset.members[ranking.drawn.rows])
-            found.append(estimate(inside, subset, guard=guard))
-    return found
-
-
-def _can_search(drawn: Drawn, size: int) -> bool:
-    """Whether twice what a search takes on average was measured of each part of the table."""
-    sizes = drawn.sample.sizes
-    return bool((drawn.sample.drawn >= 2 * size * sizes / sizes.sum()).all())
+    strata, sizes = cells
+    sample = Sample.of(strata[rows], sizes)
+    weights = sample.weights[None]
+    if not sample.is_census:
+        weights = sample.replicates(replicates, np.random.default_rng(derive(seed, "replicates")))
+    nothing = {"params": np.full(len(rows), np.nan)}
+    return Sampled(
+        rows, strata, sample, benchmark.accuracy[rows],
+        [nothing | {name: one.columns[name][rows] for name in names} for one in scores],
+        directions_of([*names, "params"]), weights,
+    )  # fmt: skip
 
 
 def _seconds(scores: Scores, metric: str) -> float:

@@ -20,12 +20,16 @@ from anglenas.ranking import (
     spearman_each,
 )
 
-__all__ = ["Drawn", "Estimate", "Ranking", "estimate"]
+__all__ = ["Estimate", "Ranking", "Sampled", "estimate"]
 
 Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
+Parts = Sequence[Masks]
 
 _BREAKINGS = 20
+"""Orders of ties that the value of tau with broken ties is the mean of."""
+
+_NOTHING = Interval(np.nan, np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,12 @@ class Estimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Sampled:
     """Networks that everything a ranking needs was measured of.
 
     Attributes:
-        rows: ``(n,)`` their places in the table.
-        strata: ``(N,)`` the stratum of each network of the table.
+        rows: ``(n,)`` their rows in the benchmark.
+        strata: ``(N,)`` the stratum of each network of the benchmark.
         sample: How they were drawn from it.
         truth: ``(n,)`` accuracies.
         columns: By metric, ``(n,)`` values, ``params`` among them; one mapping a seed.
@@ -90,49 +94,28 @@ class Drawn:
     directions: Mapping[str, bool]
     replicates: Floats
 
-    @classmethod
-    def of(
-        cls,
-        rows: NDArray[np.intp],
-        strata: NDArray[np.int64],
-        sizes: NDArray[np.int64],
-        truth: Floats,
-        columns: Sequence[Mapping[str, Floats]],
-        directions: Mapping[str, bool],
-        *,
-        replicates: int,
-        seed: int,
-    ) -> "Drawn":
-        """With replicates that are the same for all rankings of the same networks."""
-        sample = Sample.of(strata[rows], sizes)
-        weights = sample.weights[None]
-        if not sample.is_census:
-            rng = np.random.default_rng(derive(seed, "replicates"))
-            weights = sample.replicates(replicates, rng)
-        return cls(rows, strata, sample, truth, columns, directions, weights)
-
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """The scores that a rank expression gives, with the weights of a sample and their replicates.
 
     Attributes:
-        drawn: What was measured.
+        sampled: What was measured.
         metric: The rank expression.
         seed: Where the order of ties comes from.
         within: ``(n,)`` the networks among which ranks are formed; the others are behind. All by
             default.
     """
 
-    drawn: Drawn
+    sampled: Sampled
     metric: str
-    seed: int
+    seed: int = 1
     within: Masks | None = None
 
     @cached_property
     def point(self) -> list[Floats]:
         """``(1, n)`` scores of each seed, with the sample's own weights."""
-        return self._scores(self.drawn.sample.weights[None], "average")
+        return self._scores(self._weights, "average")
 
     @cached_property
     def varied(self) -> list[Floats]:
@@ -140,35 +123,96 @@ class Ranking:
         # The order by one metric is that of its values, whoever else was drawn.
         if len(parse(self.metric).metrics) == 1:
             return self.point
-        return self._scores(self.drawn.replicates, "average")
+        return self._scores(self.sampled.replicates, "average")
 
-    @cached_property
-    def point_broken(self) -> list[Floats]:
-        """``(20, n)`` scores of each seed, with ties broken in as many ways."""
-        weights = np.broadcast_to(self.drawn.sample.weights, (_BREAKINGS, len(self.drawn.rows)))
-        return self._scores(weights, "broken")
-
-    @cached_property
-    def varied_broken(self) -> list[Floats]:
-        """``(B, n)`` scores of each seed, with ties broken anew for each replicate."""
-        census = self.drawn.sample.is_census
-        return self.point_broken if census else self._scores(self.drawn.replicates, "broken")
+    @property
+    def _weights(self) -> Floats:
+        return self.sampled.sample.weights[None]
 
     def _scores(self, weights: Floats, ties: Ties) -> list[Floats]:
-        return [self._evaluate(columns, weights, ties) for columns in self.drawn.columns]
-
-    def _evaluate(self, columns: Mapping[str, Floats], weights: Floats, ties: Ties) -> Floats:
         chosen = slice(None) if self.within is None else self.within
-        expression = parse(self.metric)
-        scores = np.full(weights.shape, -np.inf)
-        scores[:, chosen] = expression.evaluate(
-            {name: columns[name][chosen] for name in expression.metrics},
-            self.drawn.directions,
-            ties=ties,
-            rng=np.random.default_rng(derive(self.seed, "ties")),
-            weights=weights[:, chosen],
-        )
-        return scores
+        expression, found = parse(self.metric), []
+        for columns in self.sampled.columns:
+            scores = np.full(weights.shape, -np.inf)
+            scores[:, chosen] = expression.evaluate(
+                {name: columns[name][chosen] for name in expression.metrics},
+                self.sampled.directions,
+                ties=ties,
+                rng=np.random.default_rng(derive(self.seed, "ties")),
+                weights=weights[:, chosen],
+            )
+            found.append(scores)
+        return found
+
+    def taus(self, parts: Parts) -> tuple[Floats, Floats]:
+        """Tau-b of pairs inside some parts of the sample, ``(n,)`` booleans each.
+
+        Returns:
+            ``(S, 1)`` of each seed with the sample's own weights, and ``(S, B)`` in the replicates.
+        """
+        point = self._pairs(self.point, self._weights, parts)
+        varied = self._pairs(self.varied, self.sampled.replicates, parts)
+        return (np.stack([one.tau_b for one in point]), np.stack([one.tau_b for one in varied]))
+
+    def broken_tau(self, parts: Parts) -> Interval:
+        """Tau with ties broken at random, anew for each replicate; those of the truth remain."""
+        weights = np.broadcast_to(self._weights, (_BREAKINGS, self._weights.shape[1]))
+        pairs = self._pairs(self._scores(weights, "broken"), self._weights, parts)
+        value = np.stack([one.tau_a for one in pairs])
+        if self.sampled.sample.is_census:  # then nothing but the order of ties is left to chance
+            return Interval.of(float(value.mean()), value.mean(axis=0))
+        scores = self._scores(self.sampled.replicates, "broken")
+        varied = self._pairs(scores, self.sampled.replicates, parts)
+        replicates = np.stack([one.tau_a for one in varied])
+        return Interval.of(float(value.mean()), replicates.mean(axis=0))
+
+    def tau_with(self, other: Floats, parts: Parts) -> float:
+        """Tau-b of the ranking with other scores, ``(n,)``; the mean over seeds."""
+        pairs = self._pairs(self.point, self._weights, parts, other)
+        return float(np.mean([one.tau_b[0] for one in pairs]))
+
+    def _pairs(
+        self, scores: Sequence[Floats], weights: Floats, parts: Parts, truth: Floats | None = None
+    ) -> list[Pairs]:
+        sampled, found = self.sampled, []
+        for one in scores:
+            counted = [
+                count_pairs(one, sampled.truth if truth is None else truth, sampled.sample,
+                            weights=weights, among=part)
+                for part in parts
+            ]  # fmt: skip
+            found.append(sum(counted[1:], start=counted[0]))
+        return found
+
+    def spearman(self, members: Masks) -> Interval:
+        """Spearman's rho among some networks, the mean over seeds."""
+        value, varied = (
+            np.mean([
+                spearman_each(one[:, members], self.sampled.truth[members], weights[:, members])
+                for one in scores
+            ], axis=0)
+            for scores, weights in (
+                (self.point, self._weights), (self.varied, self.sampled.replicates),
+            )
+        )  # fmt: skip
+        return Interval.of(float(value[0]), varied)
+
+    def precision(self, members: Masks, count: float) -> Interval:
+        """Of ``count`` networks put first by the ranking, the part that is among the members."""
+        value, varied = (
+            np.mean([
+                [
+                    precision_at(row, members, count, counts)
+                    for row, counts in zip(np.broadcast_to(one, weights.shape), weights,
+                                           strict=True)
+                ]
+                for one in scores
+            ], axis=0)
+            for scores, weights in (
+                (self.point, self._weights), (self.varied, self.sampled.replicates),
+            )
+        )  # fmt: skip
+        return Interval.of(float(value[0]), varied)
 
 
 def estimate(ranking: Ranking, subset: Subset, *, guard: str) -> Estimate:
@@ -186,12 +230,17 @@ def estimate(ranking: Ranking, subset: Subset, *, guard: str) -> Estimate:
     Returns:
         The estimate; NaN where too few networks of a stratum of the subset were measured.
     """
-    drawn = ranking.drawn
-    judged = _Judged(ranking, tuple(part[drawn.rows] for part in subset.parts))
-    members = np.any(judged.parts, axis=0)
-    enough = members.sum() > 1 and drawn.sample.covers(drawn.strata[subset.members])
+    sampled = ranking.sampled
+    parts = [part[sampled.rows] for part in subset.parts]
+    members = np.any(parts, axis=0)
+    enough = members.sum() > 1 and sampled.sample.covers(sampled.strata[subset.members])
     is_top = subset.name.startswith("top") and ranking.within is None
-    tau, gain, deviation = judged.taus() if enough else (_NOTHING, _NOTHING, np.nan)
+    tau, gain, deviation = _NOTHING, _NOTHING, np.nan
+    if enough:
+        ours, theirs = ranking.taus(parts), Ranking(sampled, "params").taus(parts)
+        tau = Interval.of(float(ours[0].mean()), ours[1].mean(axis=0))
+        gain = Interval.of(float(np.mean(ours[0] - theirs[0])), (ours[1] - theirs[1]).mean(axis=0))
+        deviation = float(ours[0].std(ddof=1)) if len(ours[0]) > 1 else np.nan
     return Estimate(
         metric=ranking.metric,
         guard=guard,
@@ -201,98 +250,11 @@ def estimate(ranking: Ranking, subset: Subset, *, guard: str) -> Estimate:
         population=int(subset.members.sum()),
         undefined=int(np.isneginf(ranking.point[0][0][members]).sum()),
         tau=tau,
-        tau_broken=judged.broken() if enough else _NOTHING,
-        spearman=judged.spearman(members) if enough and len(subset.parts) == 1 else _NOTHING,
+        tau_broken=ranking.broken_tau(parts) if enough else _NOTHING,
+        spearman=ranking.spearman(members) if enough and len(parts) == 1 else _NOTHING,
         gain=gain,
-        with_params=judged.with_params() if enough else np.nan,
+        with_params=ranking.tau_with(sampled.columns[0]["params"], parts) if enough else np.nan,
         deviation=deviation,
-        precision=judged.precision(members, subset) if enough and is_top else _NOTHING,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """A ranking of a subset; pairs are counted inside its parts."""
-
-    ranking: Ranking
-    parts: tuple[Masks, ...]
-
-    def taus(self) -> tuple[Interval, Interval, float]:
-        """Tau-b, what it gains over params, and its deviation over seeds."""
-        drawn = self.ranking.drawn
-        point, varied = drawn.sample.weights[None], drawn.replicates
-        params = [columns["params"] for columns in drawn.columns]
-        ours = self._taus(self.ranking.point, point), self._taus(self.ranking.varied, varied)
-        theirs = self._taus(params, point), self._taus(params, varied)
-        value, gain = (float(np.mean(one)) for one in (ours[0], ours[0] - theirs[0]))
-        return (
-            Interval.of(value, ours[1].mean(axis=0)),
-            Interval.of(gain, (ours[1] - theirs[1]).mean(axis=0)),
-            float(ours[0].std(ddof=1)) if len(ours[0]) > 1 else np.nan,
-        )
-
-    def broken(self) -> Interval:
-        """Tau with ties broken at random: anew for each replicate."""
-        sample = self.ranking.drawn.sample
-        value = self._taus(self.ranking.point_broken, sample.weights[None], broken=True)
-        if sample.is_census:
-            return Interval.of(float(value.mean()), value.mean(axis=0))
-        weights = self.ranking.drawn.replicates
-        varied = self._taus(self.ranking.varied_broken, weights, broken=True)
-        return Interval.of(float(value.mean()), varied.mean(axis=0))
-
-    def _taus(self, scores: Sequence[Floats], weights: Floats, *, broken: bool = False) -> Floats:
-        """``(seeds, B)``; of broken ties those of the truth remain, and count as undecided."""
-        pairs = [self._pairs(one, self.ranking.drawn.truth, weights) for one in scores]
-        return np.stack([one.tau_a if broken else one.tau_b for one in pairs])
-
-    def _pairs(self, scores: Floats, truth: Floats, weights: Floats) -> Pairs:
-        sample = self.ranking.drawn.sample
-        counted = [
-            count_pairs(scores, truth, sample, weights=weights, among=part) for part in self.parts
-        ]
-        return sum(counted[1:], start=counted[0])
-
-    def spearman(self, members: Masks) -> Interval:
-        """Spearman's rho, the mean over seeds."""
-        drawn = self.ranking.drawn
-        value, varied = (
-            np.mean([
-                spearman_each(one[:, members], drawn.truth[members], weights[:, members])
-                for one in scores
-            ], axis=0)
-            for scores, weights in (
-                (self.ranking.point, drawn.sample.weights[None]),
-                (self.ranking.varied, drawn.replicates),
-            )
-        )  # fmt: skip
-        return Interval.of(float(value[0]), varied)
-
-    def with_params(self) -> float:
-        """Tau-b with params, the mean over seeds."""
-        drawn = self.ranking.drawn
-        params, weights = drawn.columns[0]["params"], drawn.sample.weights[None]
-        found = [self._pairs(one, params, weights).tau_b[0] for one in self.ranking.point]
-        return float(np.mean(found))
-
-    def precision(self, members: Masks, subset: Subset) -> Interval:
-        """Of as many networks as the subset has, put first by the ranking, the part in it."""
-        drawn, count = self.ranking.drawn, float(subset.members.sum())
-        value = _precisions(self.ranking.point, drawn.sample.weights[None], members, count)
-        varied = _precisions(self.ranking.varied, drawn.replicates, members, count)
-        return Interval.of(float(value[0]), varied)
-
-
-def _precisions(scores: Sequence[Floats], weights: Floats, members: Masks, count: float) -> Floats:
-    """``(B,)``, the mean over seeds."""
-    found = [
-        [
-            precision_at(row, members, count, counts)
-            for row, counts in zip(np.broadcast_to(one, weights.shape), weights, strict=True)
-        ]
-        for one in scores
-    ]
-    return np.asarray(np.mean(found, axis=0))
-
-
-_NOTHING = Interval(np.nan, np.nan, np.nan)
+        precision=ranking.precision(members, float(subset.members.sum()))
+        if enough and is_top else _NOTHING,
+    )  # fmt: skip

@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +14,35 @@ from numpy.typing import NDArray
 from anglenas._measuring.plan import Measured
 from anglenas._measuring.scores import score_many
 from anglenas._measuring.setup import choose_recipe
+from anglenas._measuring.store import Store
+from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive
 from anglenas._plugins import load
-from anglenas._study.scores import Scores, is_metric, is_of_training, with_table
+from anglenas._recipe import Recipe
+from anglenas._study.benchmark import Benchmark
+from anglenas._study.scores import Scores, is_metric, is_of_training, read_scores, with_benchmark
 from anglenas._study.subsets import read_subset
-from anglenas._study.table import Table
+from anglenas.data import ImageSource
 from anglenas.errors import DataError, SettingError
+from anglenas.ranking import parse
 
-__all__ = ["draw_samples", "measure", "run_of", "scores_text"]
+__all__ = ["draw_samples", "gather", "measure", "run_of", "scores_text"]
 
 Samples = Mapping[str, NDArray[np.bool_]]
+Images = str | Path | ImageSource
 
 _PART = re.compile(r"(?:(?P<subset>[a-z].*):)?(?P<count>\d+)|(?P<whole>all)|seed(?P<seed>\d+)")
 _RUN = 100
 
 
-def draw_samples(text: str, table: Table, seed: int = 1) -> Samples:
+def draw_samples(text: str, benchmark: Benchmark, seed: int = 1) -> Samples:
     """The networks that a text asks for.
 
     Args:
         text: Parts with commas between: ``300``, so many of the whole table; ``top-1000:250``, so
             many of a subset; ``all``; or ``seed1``, the hundred of the released code's run with
             that seed, see :func:`run_of`.
-        table: The table.
+        benchmark: The accuracies.
         seed: Where chance comes from.
 
     Returns:
@@ -46,23 +52,23 @@ def draw_samples(text: str, table: Table, seed: int = 1) -> Samples:
         SettingError: The text asks for none of these, or for more networks than there are.
         DataError: The table has fewer networks than a subset.
     """
-    return dict(_draw(part.strip(), table, seed) for part in text.split(","))
+    return dict(_draw(part.strip(), benchmark, seed) for part in text.split(","))
 
 
-def _draw(part: str, table: Table, seed: int) -> tuple[str, NDArray[np.bool_]]:
+def _draw(part: str, benchmark: Benchmark, seed: int) -> tuple[str, NDArray[np.bool_]]:
     match = _PART.fullmatch(part)
     if match is None:
         raise SettingError(
             f"{part!r} is no sample; write 300, top-1000:250, all or seed1, with commas between."
         )
-    chosen = np.zeros(len(table), dtype=bool)
+    chosen = np.zeros(len(benchmark), dtype=bool)
     if match["seed"]:
-        chosen[run_of(int(match["seed"]), table)] = True
+        chosen[run_of(int(match["seed"]), benchmark)] = True
         return part, chosen
     if match["whole"]:
         return "all", ~chosen
     name, count = match["subset"] or "all", int(match["count"])
-    members = np.flatnonzero(read_subset(name, table).members)
+    members = np.flatnonzero(read_subset(name, benchmark).members)
     if not 1 <= count <= len(members):
         raise SettingError(
             f"{count:,} of the {len(members):,} networks of {name!r} were asked for."
@@ -73,47 +79,108 @@ def _draw(part: str, table: Table, seed: int) -> tuple[str, NDArray[np.bool_]]:
     return name, chosen
 
 
-def run_of(seed: int, table: Table) -> NDArray[np.intp]:
-    """``(100,)`` rows of the networks of one run of the released code of Yang et al. (WACV 2023).
+def run_of(seed: int, benchmark: Benchmark) -> NDArray[np.intp]:
+    """``(100,)`` rows of a hundred networks, drawn as ``random.sample(range(size), 100)`` draws.
 
-    These are ``random.seed(seed); random.sample(range(15625), 100)``, by NAS-Bench-201's indices
-    and in this order (``evaluate_anglefc.py`` of taoyang1122/Revisit_TrainingFree_NAS).
+    ``random.seed(seed)`` before it, by the numbers of the space's architectures, and in this order:
+    on NAS-Bench-201 these are the networks of one run of the released code of Yang et al. (WACV
+    2023, ``evaluate_anglefc.py`` of taoyang1122/Revisit_TrainingFree_NAS).
 
     Raises:
-        DataError: The table is of another space, or lacks one of them.
+        DataError: The architectures of the space have no numbers, or the benchmark lacks one.
     """
-    if table.space != "nasbench201":
-        raise DataError(f"The released runs are of nasbench201, not of {table.space}.")
-    space: Any = load("space", table.space)
+    space = load("space", benchmark.space)
+    at = getattr(space, "at", None)
+    if at is None or space.size is None:
+        raise DataError(f"Runs are drawn by number, and {benchmark.space} has no numbers.")
     drawn = random.Random(seed).sample(range(space.size), _RUN)
-    texts = [str(space.at(index)) for index in drawn]
-    missing = [text for text in texts if text not in table.rows]
+    texts = [str(at(index)) for index in drawn]
+    missing = [text for text in texts if text not in benchmark.rows]
     if missing:
-        raise DataError(f"The table {table.source!r} lacks {missing[0]} of the run of seed {seed}.")
-    return np.array([table.rows[text] for text in texts])
+        raise DataError(
+            f"The table {benchmark.source!r} lacks {missing[0]} of the run of seed {seed}."
+        )
+    return np.array([benchmark.rows[text] for text in texts])
+
+
+def gather(
+    benchmark: Benchmark,
+    rankings: Iterable[str],
+    files: Sequence[Path | str] = (),
+    data: Images | None = None,
+    sample: str = "300",
+    *,
+    seeds: Sequence[int] = (1,),
+    recipe: str | Recipe | None = None,
+    flip: bool | None = None,
+    workers: Workers | int | None = None,
+    store: str | Path | Store | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[tuple[Scores, ...], tuple[str, ...]]:
+    """What some rankings need: read from files, or measured now on a sample of the benchmark.
+
+    Args:
+        benchmark: The benchmark.
+        rankings: Metrics and rank expressions.
+        files: Files of scores, see :func:`read_scores`.
+        data: The images to measure on, if there are no files.
+        sample: Which networks to measure, see :func:`draw_samples`.
+        seeds: Seeds of the measurements; see :func:`measure`, as for all that follows.
+        recipe: How to measure.
+        flip: Whether a mirrored image is still one of its class.
+        workers: Who measures.
+        store: Where scores are kept.
+        on_progress: Called with how many measurements are done, and how many there are.
+
+    Returns:
+        Scores, one for each seed, and what a reader should know of the images and the recipe.
+
+    Raises:
+        SettingError: There are files and images, or neither and the benchmark does not tell all.
+    """
+    names = list(dict.fromkeys(name for one in rankings for name in parse(one).metrics))
+    if files and data is not None:
+        raise SettingError("Give either scores that were measured, or images to measure on.")
+    if files or (data is None and set(names) <= benchmark.columns.keys()):
+        return read_scores(files, benchmark, names), ()
+    if data is None:
+        raise SettingError(
+            "There is nothing to judge: give images to measure on, or a file of what was measured."
+        )
+    samples = draw_samples(sample, benchmark, seeds[0])
+    return measure(
+        benchmark, names, samples, data, seeds=seeds, recipe=recipe, flip=flip, workers=workers,
+        store=store, on_progress=on_progress,
+    )  # fmt: skip
 
 
 def measure(
-    table: Table,
+    benchmark: Benchmark,
     metrics: Iterable[str],
     samples: Samples,
-    data: Any,
+    data: Images,
     *,
     seeds: Sequence[int] = (1,),
+    recipe: str | Recipe | None = None,
+    flip: bool | None = None,
+    workers: Workers | int | None = None,
+    store: str | Path | Store | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-    **settings: Any,
 ) -> tuple[tuple[Scores, ...], tuple[str, ...]]:
     """Metrics of the networks of some samples; what the store has is not measured again.
 
     Args:
-        table: The table that the networks are of.
+        benchmark: The benchmark that the networks are of.
         metrics: Names of the metrics; ``params`` is always measured too. What the table has, and
             cannot be measured, is taken from there.
         samples: What :func:`draw_samples` drew.
         data: The images, as in :func:`anglenas.search`.
         seeds: Seeds of the measurements; each network is measured with every one.
+        recipe: How to measure, as in :func:`anglenas.search`.
+        flip: As there.
+        workers: As there.
+        store: As there.
         on_progress: Called with how many measurements are done, and how many there are.
-        settings: As in :func:`anglenas._searching.score_many`: recipe, workers, store, ...
 
     Returns:
         One for each seed, and what a reader should know of the images and the recipe.
@@ -124,25 +191,28 @@ def measure(
         WorkersError: The workers cannot be used.
     """
     rows = np.flatnonzero(np.any(list(samples.values()), axis=0))
-    wanted = [name for name in metrics if name not in table.columns or is_metric(name)]
+    wanted = [name for name in metrics if name not in benchmark.columns or is_metric(name)]
     names = tuple(dict.fromkeys([*wanted, "params"]))
     found: list[Scores] = []
     notices: dict[str, None] = {}
     for number, seed in enumerate(seeds):
         measured = score_many(
-            [table.architectures[row] for row in rows],
+            [benchmark.architectures[row] for row in rows],
             data,
             metrics=names,
-            space=table.space,
+            space=benchmark.space,
             seed=seed,
             on_progress=lambda done, total, number=number: on_progress(  # type: ignore[misc]
                 number * total + done, len(seeds) * total
             ),
-            **settings,
+            recipe=recipe,
+            flip=flip,
+            workers=workers,
+            store=store,
         )
-        laid = _laid_out(measured, rows, names, len(table), samples, seed)
-        laid = replace(laid, iterations=choose_recipe(settings.get("recipe")).iterations)
-        found.append(with_table(laid, table))
+        laid = _laid_out(measured, rows, names, len(benchmark), samples, seed)
+        laid = replace(laid, iterations=choose_recipe(recipe).iterations)
+        found.append(with_benchmark(laid, benchmark))
         notices |= dict.fromkeys(measured[0].notices)
     return tuple(found), tuple(notices)
 
@@ -166,14 +236,14 @@ def _laid_out(
     return Scores(columns, dict.fromkeys(names, there), seconds, samples, seed)
 
 
-def scores_text(scores: Sequence[Scores], table: Table) -> str:
+def scores_text(scores: Sequence[Scores], benchmark: Benchmark) -> str:
     """Scores as the CSV that :func:`read_scores` reads: a line for each network and seed.
 
     What is known of networks that were not drawn is left to the table.
 
     Args:
         scores: What :func:`measure` returned.
-        table: The table they are of.
+        benchmark: The benchmark they are of.
     """
     names = list(scores[0].columns)
     text = io.StringIO()
@@ -188,7 +258,7 @@ def scores_text(scores: Sequence[Scores], table: Table) -> str:
         for row in np.flatnonzero(np.any(list(one.samples.values()), axis=0)):
             drawn = " ".join(name for name, chosen in one.samples.items() if chosen[row])
             cells = (_cell(one, name, int(row)) for name in names)
-            writer.writerow([table.architectures[row], drawn, one.seed, *cells])
+            writer.writerow([benchmark.architectures[row], drawn, one.seed, *cells])
     return text.getvalue()
 
 

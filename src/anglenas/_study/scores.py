@@ -7,12 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anglenas._study.files import Columns, architectures_of, numbers, read_columns
-from anglenas._study.table import Table
+from anglenas._study.benchmark import Benchmark
+from anglenas._study.columns import Columns, architectures_of, read_columns
 from anglenas.errors import DataError, UnknownNameError
 from anglenas.probes import Metric, Undefined, find_metric
 
-__all__ = ["Scores", "directions_of", "is_metric", "is_of_training", "read_scores", "with_table"]
+__all__ = [
+    "Scores",
+    "directions_of",
+    "is_metric",
+    "is_of_training",
+    "read_scores",
+    "with_benchmark",
+]
 
 Floats = NDArray[np.float64]
 Masks = Mapping[str, NDArray[np.bool_]]
@@ -67,7 +74,7 @@ def is_of_training(name: str) -> bool:
 
 
 def read_scores(
-    paths: Sequence[Path | str], table: Table, metrics: Iterable[str] = ()
+    paths: Sequence[Path | str], benchmark: Benchmark, metrics: Iterable[str] = ()
 ) -> tuple[Scores, ...]:
     """Scores from CSV files, laid beside a table.
 
@@ -85,7 +92,7 @@ def read_scores(
 
     Args:
         paths: The files; a metric of a network stands in one of them.
-        table: The table.
+        benchmark: The accuracies.
         metrics: Names of metrics to be read from trajectories, besides ``angle``, ``loss``,
             ``tse`` and ``tse_e``.
 
@@ -95,14 +102,14 @@ def read_scores(
     Raises:
         DataError: A file does not fit the table, or two give one metric of one network.
     """
-    files = [_File.read(Path(path), table, tuple(metrics)) for path in paths]
+    files = [_File.read(Path(path), benchmark, tuple(metrics)) for path in paths]
     seeds = sorted({int(seed) for file in files for seed in np.unique(file.seeds)}) or [1]
-    return tuple(_joined(files, table, seed) for seed in seeds)
+    return tuple(_joined(files, benchmark, seed) for seed in seeds)
 
 
 @dataclass(frozen=True, eq=False)
 class _File:
-    """One file: its rows' places in the table, and what stands there."""
+    """One file: its rows in the benchmark, and what stands there."""
 
     name: str
     rows: NDArray[np.int64]
@@ -114,10 +121,10 @@ class _File:
     iterations: int | None
 
     @classmethod
-    def read(cls, path: Path, table: Table, metrics: Sequence[str]) -> "_File":
+    def read(cls, path: Path, benchmark: Benchmark, metrics: Sequence[str]) -> "_File":
         columns = read_columns(path)
-        rows = _places(architectures_of(columns, table.space), table, columns.name)
-        seeds = numbers(columns, "seed") if "seed" in columns.texts else np.ones(len(rows))
+        rows = _rows_of(architectures_of(columns, benchmark.space), benchmark, columns.name)
+        seeds = columns.numbers("seed") if "seed" in columns.texts else np.ones(len(rows))
         if np.isnan(seeds).any():
             raise DataError(
                 f"Row {np.flatnonzero(np.isnan(seeds))[0] + 1} of {columns.name!r} has no seed; "
@@ -133,14 +140,14 @@ class _File:
         )  # fmt: skip
 
 
-def _places(architectures: Sequence[str], table: Table, file: str) -> NDArray[np.int64]:
-    missing = [text for text in architectures if text not in table.rows]
+def _rows_of(architectures: Sequence[str], benchmark: Benchmark, file: str) -> NDArray[np.int64]:
+    missing = [text for text in architectures if text not in benchmark.rows]
     if missing:
         raise DataError(
-            f"{len(missing)} networks of {file!r} are not in the table {table.source!r}, such as "
-            f"{missing[0]}; leave them out, or give the table that has them."
+            f"{len(missing)} networks of {file!r} are not in the table {benchmark.source!r}, such "
+            f"as {missing[0]}; leave them out, or give the table that has them."
         )
-    return np.array([table.rows[text] for text in architectures])
+    return np.array([benchmark.rows[text] for text in architectures])
 
 
 def _given(columns: Columns, metrics: Iterable[str]) -> dict[str, NDArray[np.bool_]]:
@@ -166,7 +173,7 @@ def _seconds(columns: Columns, metrics: Iterable[str]) -> dict[str, float]:
     }
     if not any(columns.texts.get("seconds", ())):
         return told
-    mean = float(np.nanmean(numbers(columns, "seconds")))
+    mean = float(np.nanmean(columns.numbers("seconds")))
     return {name: mean for name in metrics if is_of_training(name)} | told
 
 
@@ -198,7 +205,7 @@ def _samples(columns: Columns) -> dict[str, NDArray[np.bool_]]:
 
 def _values(columns: Columns, metrics: Sequence[str]) -> dict[str, Floats]:
     names = [name for name in columns.texts if name not in _NOT_METRICS]
-    found = {name: numbers(columns, name) for name in names}
+    found = {name: columns.numbers(name) for name in names}
     if not _TRAJECTORIES.keys() <= columns.texts.keys():
         return found
     return {**_from_trajectories(columns, metrics), **found}
@@ -237,27 +244,27 @@ class _Piece:
     values: Floats
 
 
-def _joined(files: Sequence[_File], table: Table, seed: int) -> Scores:
+def _joined(files: Sequence[_File], benchmark: Benchmark, seed: int) -> Scores:
     """What all files hold of one seed."""
     pieces: dict[str, list[_Piece]] = {}
     samples: dict[str, NDArray[np.bool_]] = {}
     for file in files:
         here = file.seeds == seed
         rows = file.rows[here]
-        _check_once(rows, table, file.name)
+        _check_once(rows, benchmark, file.name)
         for name, values in file.columns.items():
             known = file.given[name][here]
             piece = _Piece(file.name, rows[known], values[here][known])
             pieces.setdefault(name, []).append(piece)
         for name, chosen in file.samples.items():
-            mask = samples.setdefault(name, np.zeros(len(table), dtype=bool))
+            mask = samples.setdefault(name, np.zeros(len(benchmark), dtype=bool))
             mask[rows[chosen[here]]] = True
-    laid = {name: _laid(name, some, table) for name, some in pieces.items()}
+    laid = {name: _laid(name, some, benchmark) for name, some in pieces.items()}
     seconds = {name: value for file in files for name, value in file.seconds.items()}
     columns = {name: values for name, (values, _) in laid.items()}
     measured = {name: known for name, (_, known) in laid.items()}
     iterations = _common(files)
-    return with_table(Scores(columns, measured, seconds, samples, seed, iterations), table)
+    return with_benchmark(Scores(columns, measured, seconds, samples, seed, iterations), benchmark)
 
 
 def _common(files: Sequence[_File]) -> int:
@@ -271,18 +278,18 @@ def _common(files: Sequence[_File]) -> int:
     return next(iter(told), PUBLISHED_ITERATIONS)
 
 
-def with_table(scores: Scores, table: Table) -> Scores:
+def with_benchmark(scores: Scores, benchmark: Benchmark) -> Scores:
     """Scores to which the columns of the table are added, whole ones in place of parts of them.
 
     Where other values of the same name were measured, these stay.
     """
     added = {
         name: values
-        for name, values in table.columns.items()
+        for name, values in benchmark.columns.items()
         if name not in scores.columns
         or _alike(scores.columns[name], values)[scores.measured[name]].all()
     }
-    everywhere = np.ones(len(table), dtype=bool)
+    everywhere = np.ones(len(benchmark), dtype=bool)
     return replace(
         scores,
         columns={**scores.columns, **added},
@@ -290,25 +297,25 @@ def with_table(scores: Scores, table: Table) -> Scores:
     )
 
 
-def _check_once(rows: NDArray[np.int64], table: Table, file: str) -> None:
+def _check_once(rows: NDArray[np.int64], benchmark: Benchmark, file: str) -> None:
     unique, counts = np.unique(rows, return_counts=True)
     if len(unique) < len(rows):
-        twice = table.architectures[unique[counts > 1][0]]
+        twice = benchmark.architectures[unique[counts > 1][0]]
         raise DataError(f"{file!r} has two rows for the network {twice}; leave one out.")
 
 
 _Column = tuple[Floats, NDArray[np.bool_]]
-"""Values in the table's places, and where there are any."""
+"""Values in the benchmark's rows, and where there are any."""
 
 
-def _laid(name: str, pieces: Sequence[_Piece], table: Table) -> _Column:
-    """The values of all files in the table's places; where two have one, they must agree."""
-    column, known = np.full(len(table), np.nan), np.zeros(len(table), dtype=bool)
+def _laid(name: str, pieces: Sequence[_Piece], benchmark: Benchmark) -> _Column:
+    """The values of all files in the benchmark's rows; where two have one, they must agree."""
+    column, known = np.full(len(benchmark), np.nan), np.zeros(len(benchmark), dtype=bool)
     for piece in pieces:
         rows, values = piece.rows, piece.values
         differ = known[rows] & ~_alike(column[rows], values)
         if differ.any():
-            network = table.architectures[rows[differ][0]]
+            network = benchmark.architectures[rows[differ][0]]
             raise DataError(
                 f"{piece.file!r} and another file give two values of {name} for the network "
                 f"{network}; give files of one measurement, or of several with a column 'seed'."

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from anglenas._study.structure import equal_size_groups
-from anglenas._study.table import Table
-from anglenas.errors import SettingError
+from anglenas._plugins import load
+from anglenas._study.benchmark import Benchmark
+from anglenas.errors import DataError, SettingError
+from anglenas.spaces._nasbench201.published import GROUPS, size_group
 
 __all__ = ["Subset", "names_part", "read_subset", "strata_of"]
 
@@ -34,17 +35,18 @@ class Subset:
         return np.asarray(np.any(self.parts, axis=0))
 
 
-def read_subset(name: str, table: Table) -> Subset:
+def read_subset(name: str, benchmark: Benchmark) -> Subset:
     """The networks that a name stands for.
 
     * ``all``: every network of the table.
     * ``top-1000``, ``top-5%``: the most accurate ones; of equal ones, those first in the table.
     * ``group-0`` to ``group-7``: cells of NAS-Bench-201 with equally many parameters, see
-      :func:`equal_size_groups`; ``groups``: pairs inside any of the eight.
+      :func:`anglenas.spaces._nasbench201.published.size_group`; ``groups``: pairs inside any of
+      the eight.
 
     Args:
         name: One of these.
-        table: The table.
+        benchmark: The accuracies.
 
     Raises:
         SettingError: It is none of these.
@@ -56,12 +58,17 @@ def read_subset(name: str, table: Table) -> Subset:
             f"{name!r} names no subset; write all, top-1000, top-5%, group-0 to group-7, or groups."
         )
     if name == "all":
-        return Subset(name, (np.ones(len(table), dtype=bool),))
+        return Subset(name, (np.ones(len(benchmark), dtype=bool),))
     if name.startswith("top"):
         share = float(match["percent"] or 0) / 100
-        return Subset(name, (table.best(int(match["count"] or round(share * len(table)))),))
-    groups = equal_size_groups(table.architectures, table.space)
-    wanted = range(8) if name == "groups" else [int(name[-1])]
+        return Subset(name, (benchmark.best(int(match["count"] or round(share * len(benchmark)))),))
+    if benchmark.space != "nasbench201":
+        raise DataError(
+            f"The groups of equal #Param are those of nasbench201; {benchmark.space} has none."
+        )
+    parse = load("space", benchmark.space).parse
+    groups = np.array([size_group(parse(text)) for text in benchmark.architectures])
+    wanted = range(len(GROUPS)) if name == "groups" else [int(name[-1])]
     return Subset(name, tuple(groups == number for number in wanted))
 
 
@@ -74,18 +81,23 @@ def names_part(name: str) -> bool:
     return name != "all" and _NAME.fullmatch(name) is not None
 
 
-def strata_of(table: Table, names: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def strata_of(
+    benchmark: Benchmark, names: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The parts of a table that samples were drawn from with different probabilities.
 
     Args:
-        table: The table.
+        benchmark: The accuracies.
         names: Subsets that more, or fewer, were drawn from than from the rest.
 
     Returns:
         ``(N,)`` numbers of strata, 0 to H - 1, and ``(H,)`` their sizes.
     """
     inside = np.stack(
-        [np.zeros(len(table), dtype=bool), *(read_subset(name, table).members for name in names)]
+        [
+            np.zeros(len(benchmark), dtype=bool),
+            *(read_subset(name, benchmark).members for name in names),
+        ]
     )
     _, strata, sizes = np.unique(inside, axis=1, return_inverse=True, return_counts=True)
     return strata.ravel().astype(np.int64), sizes.astype(np.int64)

@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anglenas._numerics import derive
-from anglenas._study.estimates import Drawn
+from anglenas._study.estimates import Sampled
 from anglenas.errors import SettingError
 from anglenas.ranking import Sample, order, parse
 
-__all__ = ["Choice", "choose", "draw_anew"]
+__all__ = ["Picks", "draw_anew", "pick_by"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Choice:
+class Picks:
     """The networks that a ranking picks out of many random hundreds.
 
     Attributes:
@@ -45,9 +45,15 @@ class Choice:
     gain: float
 
 
-def choose(
-    drawn: Drawn, metric: str, *, guard: str, size: int = 100, searches: int = 1000, seed: int = 1
-) -> Choice:
+def pick_by(
+    sampled: Sampled,
+    metric: str,
+    *,
+    guard: str,
+    size: int = 100,
+    searches: int = 1000,
+    seed: int = 1,
+) -> Picks:
     """Search many times, each time among ``size`` networks, and take what the ranking puts first.
 
     A search in the whole table finds networks of each stratum in numbers that vary by chance; as
@@ -55,7 +61,7 @@ def choose(
     networks of one search. With several seeds of measurement, searches take them in turn.
 
     Args:
-        drawn: What was measured.
+        sampled: What was measured.
         metric: The rank expression.
         guard: What to call the treatment of trivial networks.
         size: How many networks a search ranks.
@@ -65,19 +71,19 @@ def choose(
     Raises:
         SettingError: Fewer networks were measured of a stratum than a search takes on average.
     """
-    sizes = drawn.sample.sizes
+    sizes = sampled.sample.sizes
     if (
-        not 1 <= size <= len(drawn.rows)
-        or (drawn.sample.drawn < np.floor(size * sizes / sizes.sum())).any()
+        not 1 <= size <= len(sampled.rows)
+        or (sampled.sample.drawn < np.floor(size * sizes / sizes.sum())).any()
     ):
         raise SettingError(
-            f"{metric} was measured of {len(drawn.rows):,} networks, too few for searches among "
+            f"{metric} was measured of {len(sampled.rows):,} networks, too few for searches among "
             f"{size:,}; search among fewer, or measure more."
         )
-    found = [_search(drawn, metric, size, seed, number) for number in range(searches)]
+    found = [_search(sampled, metric, size, seed, number) for number in range(searches)]
     pick, best, params = np.array(found).T
-    return Choice(
-        metric, guard, size, searches, len(drawn.rows),
+    return Picks(
+        metric, guard, size, searches, len(sampled.rows),
         accuracy=float(pick.mean()),
         deviation=float(pick.std(ddof=1)) if searches > 1 else np.nan,
         regret=float((best - pick).mean()),
@@ -87,15 +93,15 @@ def choose(
 
 
 def _search(
-    drawn: Drawn, metric: str, size: int, seed: int, number: int
+    sampled: Sampled, metric: str, size: int, seed: int, number: int
 ) -> tuple[float, float, float]:
     """Accuracies of the pick, of the best network, and of the pick of params."""
     rng = np.random.default_rng(derive(seed, "search", number))
-    chosen = draw_anew(drawn.sample, size, rng)
-    columns = drawn.columns[number % len(drawn.columns)]
+    chosen = draw_anew(sampled.sample, size, rng)
+    columns = sampled.columns[number % len(sampled.columns)]
     here = {name: values[chosen] for name, values in columns.items()}
-    truth = drawn.truth[chosen]
-    pick = order(parse(metric).evaluate(here, drawn.directions))[0]
+    truth = sampled.truth[chosen]
+    pick = order(parse(metric).evaluate(here, sampled.directions))[0]
     return truth[pick], truth.max(), truth[order(here["params"])[0]]
 
 

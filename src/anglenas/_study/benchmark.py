@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anglenas._plugins import load
-from anglenas._study.files import Columns, architectures_of, numbers, read_columns, read_text
+from anglenas._study.columns import Columns, architectures_of, read_columns, read_text
 from anglenas.errors import DataError, UnknownNameError
-from anglenas.spaces._nasbench201.values import EDGES, NasBench201Architecture
+from anglenas.spaces._nasbench201.published import from_naslib
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Benchmark", "read_benchmark"]
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +25,7 @@ _FAILED = -1e8  # what NASLib writes where a proxy has no value
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Benchmark:
     """Known accuracies of architectures of a space.
 
     Attributes:
@@ -57,7 +56,13 @@ class Table:
     notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_once(self.architectures, self.source)
+        first: dict[str, int] = {}
+        for row, text in enumerate(self.architectures, start=1):
+            if first.setdefault(text, row) != row:
+                raise DataError(
+                    f"Rows {first[text]} and {row} of {self.source!r} are the same network, "
+                    f"{text}; leave one out."
+                )
         wrong = np.flatnonzero(~((self.accuracy >= 0) & (self.accuracy <= 100)))
         if len(wrong):
             raise DataError(
@@ -99,7 +104,7 @@ class Table:
         return chosen
 
 
-def read_table(
+def read_benchmark(
     path: Path | str,
     accuracy: str | None = None,
     *,
@@ -108,7 +113,7 @@ def read_table(
     split: str | None = None,
     epochs: str | None = None,
     seeds: str | None = None,
-) -> Table:
+) -> Benchmark:
     """A table of known accuracies.
 
     A CSV file (``.csv``, ``.csv.gz``) has a line of column names and one line a network. The
@@ -140,8 +145,9 @@ def read_table(
     if path.name.endswith((".json", ".json.gz")):
         return _read_json(path, accuracy, space, split=split, epochs=epochs, seeds=seeds)
     columns = read_columns(path)
-    name = _choose(accuracy, _accuracy_columns(columns), columns.texts, path.name)
-    values, notices = _percent(numbers(columns, name), name)
+    likely = [name for name in columns.texts if name.rpartition("_")[2] in _SPLITS]
+    name = _choose(accuracy, likely, columns.texts, path.name)
+    values, notices = _percent(columns.numbers(name), name)
     told = _split_of(name, split, path.name)
     if not told:
         raise DataError(
@@ -149,13 +155,14 @@ def read_table(
             "say split='test' or split='validation'."
         )
     short = _EPOCHS.search(name)
+    dataset, _, ending = _EPOCHS.sub("", name).rpartition("_")
     texts = architectures_of(columns, space, architecture)
-    return Table(
+    return Benchmark(
         source=path.name,
         space=space,
         architectures=tuple(texts),
         accuracy=values,
-        dataset=_dataset(name),
+        dataset=dataset if ending in _SPLITS else name,
         split=told,
         epochs=short[1] if short else epochs or columns.facts.get("epochs", ""),
         seeds=seeds or columns.facts.get("seeds", ""),
@@ -175,11 +182,9 @@ def _split_of(column: str, said: str | None, file: str) -> str:
     return named or wanted
 
 
-def _accuracy_columns(columns: Columns) -> list[str]:
-    return [name for name in columns.texts if name.rpartition("_")[2] in _SPLITS]
-
-
-def _choose(wanted: str | None, likely: Sequence[str], known: Mapping[str, Any], file: str) -> str:
+def _choose(
+    wanted: str | None, likely: Sequence[str], known: Mapping[str, object], file: str
+) -> str:
     if wanted is not None:
         if wanted not in known:
             raise UnknownNameError(f"column of {file}", wanted, likely or known)
@@ -188,11 +193,6 @@ def _choose(wanted: str | None, likely: Sequence[str], known: Mapping[str, Any],
         found = ", ".join(likely) or "none that is named like cifar10_test"
         raise DataError(f"Name one column of {file!r} for the accuracies; it has: {found}.")
     return likely[0]
-
-
-def _dataset(column: str) -> str:
-    name, _, split = _EPOCHS.sub("", column).rpartition("_")
-    return name if split in _SPLITS else column
 
 
 def _percent(values: Floats, column: str) -> tuple[Floats, tuple[str, ...]]:
@@ -208,7 +208,7 @@ def _percent(values: Floats, column: str) -> tuple[Floats, tuple[str, ...]]:
 def _params(columns: Columns) -> dict[str, Floats]:
     for name, unit in (("params", 1), ("params_M", 1e6)):
         if name in columns.texts:
-            return {"params": np.round(numbers(columns, name) * unit)}
+            return {"params": np.round(columns.numbers(name) * unit)}
     return {}
 
 
@@ -222,22 +222,6 @@ def _partial(count: int, space: str) -> tuple[str, ...]:
     )
 
 
-def _check_once(architectures: Sequence[str], source: str) -> None:
-    first: dict[str, int] = {}
-    for row, text in enumerate(architectures, start=1):
-        if first.setdefault(text, row) != row:
-            raise DataError(
-                f"Rows {first[text]} and {row} of {source!r} are the same network, {text}; "
-                "leave one out."
-            )
-
-
-# NAS-Bench-Suite-Zero.
-
-_NASLIB_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
-_NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
-
-
 def _read_json(
     path: Path,
     dataset: str | None,
@@ -246,7 +230,7 @@ def _read_json(
     split: str | None,
     epochs: str | None,
     seeds: str | None,
-) -> Table:
+) -> Benchmark:
     if _SPLITS.get(split or "", "validation") != "validation":
         raise DataError(
             f"{path.name!r} has accuracies of validation images alone; for those of test images "
@@ -259,8 +243,12 @@ def _read_json(
         name = _choose(dataset, list(content), content, path.name)
         cells = content[name]
         accuracy = np.array([float(one["val_accuracy"]) for one in cells.values()])
-        texts = tuple(_naslib_text(key) for key in cells)
-        scores = _proxies(list(cells.values()))
+        texts = tuple(str(from_naslib(key)) for key in cells)
+        proxies = [
+            name for name, told in next(iter(cells.values())).items() if isinstance(told, dict)
+        ]
+        scores = {proxy: np.array([float(one[proxy]["score"]) for one in cells.values()])
+                  for proxy in proxies}  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, DataError | UnknownNameError):
             raise
@@ -270,23 +258,8 @@ def _read_json(
         ) from error
     values, notices = _percent(accuracy, "val_accuracy")
     notices = (*notices, *_partial(len(texts), space))
-    return Table(
-        path.name, space, texts, values, name, "validation", epochs or "", seeds or "", scores,
+    return Benchmark(
+        path.name, space, texts, values, name, "validation", epochs or "", seeds or "",
+        {proxy: np.where(found <= _FAILED, np.nan, found) for proxy, found in scores.items()},
         notices,
     )  # fmt: skip
-
-
-def _proxies(cells: Sequence[Mapping[str, Any]]) -> dict[str, Floats]:
-    names = [name for name, value in cells[0].items() if isinstance(value, dict)]
-    scores = {name: np.array([float(one[name]["score"]) for one in cells]) for name in names}
-    return {name: np.where(values <= _FAILED, np.nan, values) for name, values in scores.items()}
-
-
-def _naslib_text(key: str) -> str:
-    """The cell of a key such as ``(4, 0, 3, 1, 4, 3)``: an operation for each of NASLib's edges."""
-    numbers = [int(part) for part in key.strip("()").split(",")]
-    on = {
-        edge: _NASLIB_OPERATIONS[number]
-        for edge, number in zip(_NASLIB_EDGES, numbers, strict=True)
-    }
-    return str(NasBench201Architecture(tuple(on[edge] for edge in EDGES)))

@@ -2,10 +2,9 @@
 
 import csv
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from anglenas._plugins import load
 from anglenas.errors import AnglenasError, DataError
 
-__all__ = ["Columns", "architectures_of", "numbers", "read_columns", "read_text"]
+__all__ = ["Columns", "architectures_of", "read_columns", "read_text"]
 
 _ARCHITECTURE = ("architecture", "arch_str", "arch")
 _LARGEST = 1 << 30  # bytes: a compressed file from outside could unpack without bound
@@ -35,6 +34,17 @@ class Columns:
 
     def __len__(self) -> int:
         return len(next(iter(self.texts.values())))
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """A column as numbers; empty cells are NaN.
+
+        Raises:
+            DataError: A cell is no number.
+        """
+        try:
+            return np.array([text or "nan" for text in self.texts[name]], dtype=np.float64)
+        except ValueError as error:
+            raise DataError(f"Column {name!r} of {self.name!r} holds a text ({error}).") from error
 
 
 def read_text(path: Path) -> str:
@@ -62,7 +72,8 @@ def read_columns(path: Path) -> Columns:
     Raises:
         DataError: It cannot be read, has no head, or a line of it is longer or shorter.
     """
-    lines = [line for line in read_text(path).splitlines() if line]
+    # Spreadsheets and editors leave lines at the end that hold spaces, or commas and nothing else.
+    lines = [line for line in read_text(path).splitlines() if line.strip(" \t,")]
     comments = (line[1:].partition(":") for line in lines if line[0] == "#")
     facts = {key.strip(): value.strip() for key, colon, value in comments if colon}
     head, *rows = csv.reader([line for line in lines if line[0] != "#"] or [""])
@@ -81,19 +92,6 @@ def read_columns(path: Path) -> Columns:
     return Columns(path.name, dict(zip(head, zip(*rows, strict=True), strict=True)), facts)
 
 
-def numbers(columns: Columns, name: str) -> NDArray[np.float64]:
-    """A column as numbers; empty cells are NaN.
-
-    Raises:
-        DataError: A cell is no number.
-    """
-    texts = columns.texts[name]
-    try:
-        return np.array([text or "nan" for text in texts], dtype=np.float64)
-    except ValueError as error:
-        raise DataError(f"Column {name!r} of {columns.name!r} holds a text ({error}).") from error
-
-
 def architectures_of(columns: Columns, space: str, column: str | None = None) -> list[str]:
     """The architectures of the rows, as the space spells them.
 
@@ -109,27 +107,19 @@ def architectures_of(columns: Columns, space: str, column: str | None = None) ->
         DataError: There is no such column, or a cell that is no architecture of the space.
     """
     searched = load("space", space)
+    at: Callable[[int], object] | None = getattr(searched, "at", None)
     name = column or next((one for one in _ARCHITECTURE if one in columns.texts), "index")
-    if name not in columns.texts or (name == "index" and not hasattr(searched, "at")):
+    if name not in columns.texts or (name == "index" and at is None):
         raise DataError(
             f"{columns.name!r} has no column {column or 'architecture'!r}; its columns are "
             f"{', '.join(columns.texts)}."
         )
-    read = _at(searched) if name == "index" else searched.parse
-    return [
-        _spelled(read, text, columns.name, row, space)
-        for row, text in enumerate(columns.texts[name], start=1)
-    ]
-
-
-def _at(space: Any) -> Any:
-    return lambda text: space.at(int(text))
-
-
-def _spelled(read: Any, text: str, file: str, row: int, space: str) -> str:
-    try:
-        return str(read(text))
-    except (AnglenasError, ValueError) as error:
-        raise DataError(
-            f"Row {row} of {file!r} names no architecture of {space}: {text[:80]!r}."
-        ) from error
+    found = []
+    for row, text in enumerate(columns.texts[name], start=1):
+        try:
+            found.append(str(at(int(text)) if at and name == "index" else searched.parse(text)))
+        except (AnglenasError, ValueError) as error:
+            raise DataError(
+                f"Row {row} of {columns.name!r} names no architecture of {space}: {text[:80]!r}."
+            ) from error
+    return found
