@@ -25,9 +25,8 @@ def block(language: str, start: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the space, its test, and photos of two classes, 64 x 64 pixels."""
-    for file in ("photo_space.py", "test_photo_space.py"):
-        (tmp_path / file).write_text(block("python", f"# {file}"))
+    """A folder with the space, and photos of two classes, 64 x 64 pixels."""
+    (tmp_path / "photo_space.py").write_text(block("python", "# photo_space.py"))
     rng = np.random.default_rng(1)
     for name in ("cat", "dog"):
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -88,21 +87,3 @@ def test_the_command_and_the_code_find_the_same(folder: Path) -> None:
     best, shape = run(folder, "find.py").splitlines()
     assert best == rows[0]["architecture"]
     assert shape == "torch.Size([2, 2]) 0"
-
-
-@pytest.mark.slow
-def test_it_conforms(folder: Path) -> None:
-    output = run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_photo_space.py")
-    assert re.search(r"\d+ passed", output)
-    assert "failed" not in output
-
-
-@pytest.mark.slow
-def test_it_finds_networks_for_real_photos(folder: Path, dev_data: Path) -> None:
-    photos = dev_data / "tinyimagenet64_folder" / "train"
-    options = ("--space", "photo_space:SPACE", "--strategy", "evolution,population=2,sample=2")
-    output = run(
-        folder, "-m", "anglenas", "search", "--data", str(photos), *options, "--budget", "4",
-        "--recipe", "fast,iterations=1", "--max-params", "300k", "--quiet",
-    )  # fmt: skip
-    assert space_of(block("python", "# photo_space.py")).parse(output.strip())
