@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import anglenas
-from anglenas._cli import main
+from anglenas.__main__ import main
 from anglenas.data import Library
 
 ROOT = Path(__file__).parents[1]
