@@ -11,7 +11,7 @@ INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constr
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help venv search extras test test-all bench clean
+.PHONY: help venv search extras test test-all pages bench clean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.12] [ARGS='--budget 20']"
@@ -35,6 +35,10 @@ test: .venv/installed-dev ## check style, types and layers, and run the quick te
 # The slow ones run one after another, since they start workers of their own (tests/conftest.py).
 test-all: .venv/installed-dev ## run the slow tests, which `make test` leaves out: both together are all
 	$(BIN)/pytest -n 2 -m slow --durations=15
+
+pages: .venv/installed-dev ## write the pages that are made from the code: its public names, its metrics
+	$(BIN)/python tests/test_api.py
+	$(BIN)/python tests/test_probe_docs.py
 
 bench: .venv/installed ## run the benchmarks that need no data of yours
 	@set -e; for name in forms throughput metrics_together; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done

@@ -2,16 +2,14 @@
 
 import ast
 import importlib
-import inspect
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.metadata import entry_points, requires, version
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -29,79 +27,12 @@ def module_name(file: Path) -> str:
 
 
 FILES = {module_name(file): file for file in sorted((SOURCE / "anglenas").rglob("*.py"))}
-PUBLIC = [name for name in FILES if "._" not in name]
-
-
-def names_bound(tree: ast.Module, package: str) -> Iterator[str]:
-    """Names that a module defines, or takes over from modules of its own package."""
-    for node in tree.body:
-        match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                yield name
-            case ast.Assign(targets=targets):
-                yield from (target.id for target in targets if isinstance(target, ast.Name))
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                yield name
-            case ast.ImportFrom(module=str(module), names=aliases):
-                if module.startswith(f"{package}."):
-                    yield from (alias.asname or alias.name for alias in aliases)
-
-
-def isort_order(name: str) -> tuple[bool, bool, str]:
-    """Constants, then classes, then the rest: the order that ruff sorts `__all__` in."""
-    return not name.isupper(), not name[0].isupper(), name
-
-
-def own_docstring(thing: Any) -> str:
-    """The docstring, without the one that ``dataclass`` makes of the signature."""
-    text = inspect.getdoc(thing) or ""
-    return "" if inspect.isclass(thing) and text.startswith(f"{thing.__name__}(") else text
-
-
-def public_methods(cls: type) -> Iterator[tuple[str, Any]]:
-    kinds = (property, classmethod, staticmethod)
-    for name, thing in vars(cls).items():
-        if not name.startswith("_") and (inspect.isfunction(thing) or isinstance(thing, kinds)):
-            yield name, getattr(cls, name)
-
-
-def undocumented(module: Any) -> Iterator[str]:
-    for name in module.__all__:
-        thing = getattr(module, name)
-        if not (inspect.isclass(thing) or inspect.isfunction(thing)):
-            continue
-        if not own_docstring(thing):
-            yield name
-        if inspect.isclass(thing):
-            yield from (f"{name}.{m}" for m, method in public_methods(thing)
-                        if not inspect.getdoc(method))  # fmt: skip
 
 
 def run_python(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_all_is_sorted_and_complete(name: str) -> None:
-    exported = importlib.import_module(name).__all__
-    assert list(exported) == sorted(set(exported), key=isort_order)
-    bound = set(names_bound(ast.parse(FILES[name].read_text()), name))
-    assert {b for b in bound if not b.startswith("_")} <= set(exported)
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_every_exported_name_exists(name: str) -> None:
-    module = importlib.import_module(name)
-    assert [export for export in module.__all__ if not hasattr(module, export)] == []
-
-
-@pytest.mark.parametrize("name", PUBLIC)
-def test_public_names_have_docstrings(name: str) -> None:
-    module = importlib.import_module(name)
-    assert inspect.getdoc(module)
-    assert list(undocumented(module)) == []
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,4 +1,4 @@
-"""anglenas: find a good network for your images by a few steps of training.
+"""Find a good network for your images by a few steps of training.
 
 ::
 
@@ -74,4 +74,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted(__all__)
