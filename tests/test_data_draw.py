@@ -240,7 +240,7 @@ def test_one_class_is_not_enough() -> None:
 
 
 @dataclass
-class Own:
+class Own(ImageSource):
     """A user's own source, with plain attributes; images of 4, or with a fault 5, pixels."""
 
     name: str = "own"
@@ -258,6 +258,15 @@ class Own:
 
     def normalisation(self, images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return (0.5,), (0.5,)
+
+
+class Nameless(ImageSource):
+    """Forgets to say what it is."""
+
+    labels = np.array([0, 1])
+
+    def read(self, indices: Any, resolution: int) -> torch.Tensor:
+        raise NotImplementedError
 
 
 def own() -> ImageSource:
@@ -292,7 +301,8 @@ def test_a_function_is_called_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (3, r"\(int\) is no source of images, for it lacks name, labels, class_names, flip, read"),
+        (3, r"\(int\) is no source of images; derive its class from anglenas.data.ImageSource"),
+        (Nameless(), r"source of images \(Nameless\) lacks name, class_names; see"),
         (Own(labels=np.array([0, 2])), "every number from 0 to 1 must occur"),
         (Own(labels=np.array([0, 0])), "every number from 0 to 1 must occur"),
         (Own(labels=np.array([[0, 1]])), "one number for each image"),

@@ -24,7 +24,6 @@ from anglenas.data import (
     find_download,
     from_arrays,
     load_folder,
-    of_class,
     open_parts,
     open_source,
     split,
@@ -97,7 +96,7 @@ def test_views_of_views() -> None:
     source = numbered([10, 10])
     inner = subset(subset(source, range(5, 20)), [3, 0, 9])
     assert levels(inner) == [8, 5, 14]
-    only = of_class(inner, int(source.labels[8]))
+    only = inner.of_class(int(source.labels[8]))
     assert levels(only) == [i for i in (8, 5, 14) if source.labels[i] == source.labels[8]]
     assert (inner.name, inner.flip) == ("arrays", True)
 
@@ -113,7 +112,7 @@ def photos(root: Path, *classes: str, level: int = 0, count: int = 3) -> Path:
 def test_a_class_of_a_folder(tmp_path: Path) -> None:
     source = load_folder(photos(tmp_path, "a", "b", "c"))
     assert source.of_class(1).read([2], 8)[0, :, 0, 0].tolist() == [0, 1, 2]
-    assert of_class(source, 2).class_names == ("c",)
+    assert source.of_class(2).class_names == ("c",)
     train, held_out = split(source, 0.3, seed=1)
     assert (len(train.labels), len(held_out.labels)) == (6, 3)
 

@@ -12,7 +12,6 @@ from anglenas.data import (
     UnreadableImageError,
     from_arrays,
     load_folder,
-    read_part,
     split,
     subset,
     with_flip,
@@ -40,7 +39,7 @@ def test_a_part_of_a_file_is_pillows_own(folder: ImageSource, gradient: Image.Im
         assert (width, height) == (48, 20)  # all of the image, not its centred square
         return 30, 2, 46, 14
 
-    found = read_part(folder, 1, box, 8)
+    found = folder.read_part(1, box, 8)
     expected = gradient.crop((30, 2, 46, 14)).resize((8, 8), Image.Resampling.BILINEAR)
     assert torch.equal(found.permute(1, 2, 0), torch.from_numpy(np.array(expected)))
 
@@ -48,7 +47,7 @@ def test_a_part_of_a_file_is_pillows_own(folder: ImageSource, gradient: Image.Im
 def test_a_part_of_the_same_size_is_the_pixels_themselves() -> None:
     pixels = np.arange(2 * 16 * 16, dtype=np.uint8).reshape(2, 16, 16)
     source = from_arrays(pixels, [0, 1])
-    found = read_part(source, 1, lambda width, height: (4, 8, 12, 16), 8)
+    found = source.read_part(1, lambda width, height: (4, 8, 12, 16), 8)
     assert torch.equal(found, torch.from_numpy(pixels[1, 8:16, 4:12])[None])
 
 
@@ -56,14 +55,14 @@ def test_views_read_the_image_that_they_show(folder: ImageSource) -> None:
     def box(width: int, height: int) -> tuple[int, int, int, int]:
         return 0, 0, width // 2, height
 
-    whole = read_part(folder, 0, box, 8)
-    assert torch.equal(read_part(with_flip(folder, False), 0, box, 8), whole)
-    assert torch.equal(read_part(subset(folder, [1, 0]), 1, box, 8), whole)
+    whole = folder.read_part(0, box, 8)
+    assert torch.equal(with_flip(folder, False).read_part(0, box, 8), whole)
+    assert torch.equal(subset(folder, [1, 0]).read_part(1, box, 8), whole)
     arrays = from_arrays(np.random.default_rng(0).integers(0, 256, (8, 9, 9), np.uint8), [0, 1] * 4)
     for part in split(arrays, 0.5, seed=1):
-        assert read_part(part, 0, box, 8).shape == (1, 8, 8)
+        assert part.read_part(0, box, 8).shape == (1, 8, 8)
 
 
 def test_a_broken_file_is_named(folder: ImageSource) -> None:
     with pytest.raises(UnreadableImageError, match=r"2\.png.*no JPEG"):
-        read_part(folder, 2, lambda width, height: (0, 0, width, height), 8)
+        folder.read_part(2, lambda width, height: (0, 0, width, height), 8)

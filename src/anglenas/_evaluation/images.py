@@ -18,7 +18,6 @@ from anglenas.data import (
     UnreadableImageError,
     augment,
     normalise,
-    read_part,
     standard_padding,
 )
 from anglenas.errors import DataError
@@ -120,7 +119,7 @@ def open_images(
 def _read(source: ImageSource, index: int, side: int, enlarged: bool) -> torch.Tensor:
     """One image ``(C, S, S)`` uint8: its centred square."""
     if enlarged:
-        return read_part(source, index, _square, side)
+        return source.read_part(index, _square, side)
     return source.read([index], side)[0]
 
 
@@ -279,7 +278,7 @@ def _cropped(
     if recipe.crop == "resized":
         choose = partial(random_part, generator=generator)
         pixels = torch.stack(
-            [read_part(images.source, images.indices[n], choose, recipe.side) for n in numbers]
+            [images.source.read_part(images.indices[n], choose, recipe.side) for n in numbers]
         )
     else:
         pixels = images.read(numbers)

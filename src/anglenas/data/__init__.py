@@ -3,21 +3,26 @@
 from anglenas.data._archives import Archive, find_archive
 from anglenas.data._arrays import ArraySource, from_arrays, load_npz
 from anglenas.data._augment import Augmenter, augment, normalise, normalised, standard_padding
-from anglenas.data._base import ChoosePart, FewShot, ImageSource, UnreadableImageError
+from anglenas.data._base import (
+    ChoosePart,
+    FewShot,
+    ImageSource,
+    UnreadableImageError,
+    split,
+    subset,
+    with_flip,
+)
 from anglenas.data._download import DOWNLOADS, Download, download, find_download
 from anglenas.data._draw import draw_few_shot
 from anglenas.data._folder import FolderSource, load_folder
 from anglenas.data._library import Library
-from anglenas.data._open import locate, open_parts, open_source, relocate, with_flip
-from anglenas.data._views import ByClass, ByPart, of_class, read_part, split, subset
+from anglenas.data._open import locate, open_parts, open_source, relocate
 
 __all__ = [
     "DOWNLOADS",
     "Archive",
     "ArraySource",
     "Augmenter",
-    "ByClass",
-    "ByPart",
     "ChoosePart",
     "Download",
     "FewShot",
@@ -36,10 +41,8 @@ __all__ = [
     "locate",
     "normalise",
     "normalised",
-    "of_class",
     "open_parts",
     "open_source",
-    "read_part",
     "relocate",
     "split",
     "standard_padding",

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from anglenas.data._base import ImageSource, Statistics
 from anglenas.data._pixels import channel_statistics, fit
 from anglenas.errors import DataError
 
@@ -29,11 +30,9 @@ _BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 
-Statistics = tuple[tuple[float, ...], tuple[float, ...]]
-
 
 @dataclass(frozen=True, eq=False)
-class ArraySource:
+class ArraySource(ImageSource):
     """Images in memory; :func:`from_arrays` checks and makes one.
 
     Attributes:

@@ -9,7 +9,6 @@ import torch
 
 from anglenas._numerics import derive
 from anglenas.data._base import FewShot, ImageSource, UnreadableImageError
-from anglenas.data._views import of_class
 from anglenas.errors import DataError, SettingError
 
 __all__ = ["draw_few_shot"]
@@ -65,7 +64,7 @@ def draw_few_shot(
     rng = np.random.default_rng(derive(seed, "images"))
     chosen = _choose(source, classes, rng)
     quotas = _quotas(classes * images_per_class, len(chosen))
-    parts = [of_class(source, number) for number in chosen]
+    parts = [source.of_class(number) for number in chosen]
     queues = [_queue(len(part.labels), sampling, rng) for part in parts]
     drawn = [
         _take(part, source.class_names[number], queue, quota, resolution, strict)
@@ -81,7 +80,7 @@ def draw_few_shot(
         std=tuple(std),
         flip=source.flip,
         notices=(
-            *getattr(source, "notices", ()),
+            *source.notices,
             *_few_classes(source, classes, quotas),
             *_shortages(drawn),
             *_skips(drawn),

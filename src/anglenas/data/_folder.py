@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from anglenas.data._base import ChoosePart, UnreadableImageError
-from anglenas.data._pixels import channel_statistics, part, square
+from anglenas.data._base import ChoosePart, ImageSource, UnreadableImageError
+from anglenas.data._pixels import part, square
 from anglenas.errors import DataError
 
 __all__ = ["FolderSource", "holds_folders", "load_folder"]
@@ -26,7 +26,7 @@ _LAYOUT = "expected is one folder for each class with its JPEG, PNG or WebP imag
 
 
 @dataclass(frozen=True, eq=False)
-class FolderSource:
+class FolderSource(ImageSource):
     """A folder of class folders; :func:`load_folder` lists one.
 
     Attributes:
@@ -83,58 +83,41 @@ class FolderSource:
             UnreadableImageError: A file is no whole JPEG, PNG or WebP image, or has more pixels
                 than Pillow holds for safe (``PIL.Image.MAX_IMAGE_PIXELS``).
         """
-        images = np.stack([self._read(index, resolution) for index in indices])
-        return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+        images = []
+        for index in indices:
+            with self._opened(index) as image:
+                # A JPEG is decoded at 1/2 to 1/8 of its size while four pixels a side are left for
+                # every one that is wanted, so that the antialiasing below still decides.
+                image.draft(None, (4 * resolution, 4 * resolution))
+                upright = ImageOps.exif_transpose(image)
+                images.append(np.asarray(square(_rgb(upright), resolution)))
+        return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
 
     def read_part(self, index: int, choose: ChoosePart, side: int) -> torch.Tensor:
-        """A part of one whole image ``(3, side, side)`` uint8; see :func:`read_part`.
+        """A part of one whole image ``(3, side, side)`` uint8.
 
         Raises:
             UnreadableImageError: As of :meth:`read`.
         """
+        with self._opened(index) as image:
+            whole = _rgb(ImageOps.exif_transpose(image))
+            pixels = np.array(part(whole, choose(*whole.size), side))
+        return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
-        def cut(path: Path) -> NDArray[np.uint8]:
-            with _opened(path) as image:
-                whole = _rgb(ImageOps.exif_transpose(image))
-                return np.array(part(whole, choose(*whole.size), side))
-
-        return torch.from_numpy(self._decoded(index, cut)).permute(2, 0, 1).contiguous()
-
-    def _read(self, index: int, side: int) -> NDArray[np.uint8]:
-        return self._decoded(index, lambda path: _decoded(path, side))
-
-    def _decoded(
-        self, index: int, decode: Callable[[Path], NDArray[np.uint8]]
-    ) -> NDArray[np.uint8]:
+    @contextmanager
+    def _opened(self, index: int) -> Iterator[Image.Image]:
+        """One image; whatever is wrong with it is told with its path."""
         path = self.path(index)
         try:
-            return decode(path)
+            with warnings.catch_warnings():
+                # Pillow warns of damaged metadata, which is harmless, and of bombs, which is not.
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                with Image.open(path, formats=_FORMATS) as image:
+                    yield image
         # A hostile file can make the decoders raise nearly anything.
         except Exception as error:
             raise UnreadableImageError(index, repr(str(path)), _reason(error)) from error
-
-    def normalisation(self, images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation of each channel, of the images that were read."""
-        return channel_statistics(images.numpy())
-
-
-def _decoded(path: Path, side: int) -> NDArray[np.uint8]:
-    with _opened(path) as image:
-        # A JPEG is decoded at 1/2 to 1/8 of its size while four pixels a side are left for every
-        # one that is wanted, so that the antialiasing below still decides.
-        image.draft(None, (4 * side, 4 * side))
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(square(_rgb(upright), side))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    with warnings.catch_warnings():
-        # Pillow warns of damaged metadata, which is harmless, and of bombs, which is not.
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=_FORMATS) as image:
-            yield image
 
 
 def _reason(error: Exception) -> str:

@@ -1,28 +1,23 @@
 """From what a user calls the data to a source of images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from anglenas._plugins import load, names, refuse_code
 from anglenas.data._archives import Archive, find_archive
 from anglenas.data._arrays import ArraySource, load_npz, load_npz_held_out
-from anglenas.data._base import ChoosePart, ImageSource
+from anglenas.data._base import ImageSource
 from anglenas.data._download import DOWNLOADS
 from anglenas.data._files import is_tar
 from anglenas.data._folder import FolderSource, holds_folders, load_folder
 from anglenas.data._library import Library
-from anglenas.data._views import ByClass, of_class, read_part
 from anglenas.errors import DataError, SettingError, UnknownNameError
 
-__all__ = ["locate", "open_parts", "open_source", "relocate", "with_flip"]
+__all__ = ["locate", "open_parts", "open_source", "relocate"]
 
-_MEMBERS = ("name", "labels", "class_names", "flip", "read", "normalisation")
 _CHOICES = (
     "a folder of class folders, an .npz file with images and labels, or the official files of "
     "CIFAR-10, CIFAR-100 or ImageNet16-120 as a folder or a tar file"
@@ -211,65 +206,24 @@ def _inside(root: Path, choices: Sequence[str]) -> Path | None:
     return next((path for path in found if path.is_relative_to(root.resolve())), None)
 
 
-def _checked(source: Any) -> ImageSource:
-    """The source, if it keeps the protocol as far as can be seen without reading an image."""
+def _checked(source: object) -> ImageSource:
+    """The source, if it keeps its promises as far as can be seen without reading an image."""
     kind = type(source).__name__
+    if not isinstance(source, ImageSource):
+        raise DataError(f"What is given ({kind}) is no source of images; derive its class from "
+                        "anglenas.data.ImageSource.")  # fmt: skip
     # The type goes first: an attribute that is computed, such as labels, is not computed for this.
-    missing = [m for m in _MEMBERS if not (hasattr(type(source), m) or hasattr(source, m))]
+    promised = ("name", "labels", "class_names")
+    missing = [m for m in promised if not (hasattr(type(source), m) or hasattr(source, m))]
     if missing:
-        raise DataError(
-            f"What is given ({kind}) is no source of images, for it lacks {', '.join(missing)}; "
-            "see anglenas.data.ImageSource."
-        )
-    if isinstance(source, ByClass):
-        return cast("ImageSource", source)
+        raise DataError(f"The source of images ({kind}) lacks {', '.join(missing)}; see "
+                        "anglenas.data.ImageSource.")  # fmt: skip
+    if type(source).of_class is not ImageSource.of_class:
+        return source  # it lists one class alone, so that a million images need not be listed
     labels, count = np.asarray(source.labels), len(source.class_names)
     if labels.ndim != 1 or not np.array_equal(np.unique(labels), np.arange(count)):
         raise DataError(
             f"The labels of a source ({kind}) are one number for each image, and every number "
             f"from 0 to {count - 1} must occur; number the classes that have images."
         )
-    return cast("ImageSource", source)
-
-
-@dataclass(frozen=True, eq=False)
-class _WithFlip:
-    source: ImageSource
-    flip: bool
-
-    @property
-    def name(self) -> str:
-        return self.source.name
-
-    @property
-    def labels(self) -> NDArray[np.int64]:
-        return self.source.labels
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.source.class_names
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        return getattr(self.source, "notices", ())
-
-    def of_class(self, number: int) -> ImageSource:
-        return of_class(self.source, number)
-
-    def read(self, indices: Sequence[int], resolution: int) -> torch.Tensor:
-        return self.source.read(indices, resolution)
-
-    def read_part(self, index: int, choose: ChoosePart, side: int) -> torch.Tensor:
-        return read_part(self.source, index, choose, side)
-
-    def normalisation(self, images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        return self.source.normalisation(images)
-
-
-def with_flip(source: ImageSource, flip: bool) -> ImageSource:
-    """The same images, with another word on whether a mirrored one is still of its class.
-
-    >>> with_flip(open_source("digits"), True).flip
-    True
-    """
-    return _WithFlip(source, flip)
+    return source
