@@ -19,13 +19,13 @@ import torch
 
 from anglenas._measuring.memory import training_memory
 from anglenas._numerics import single_thread
+from anglenas._pruning.rounds import planned
 from anglenas._recipe import preset
 from anglenas.data import FewShot
 from anglenas.probes._short_training import SHORT_TRAINING
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._build import build_network
 from anglenas.spaces._supernets import DARTS_SUPERNET, Supernet
-from anglenas.strategies._prune import PRUNE
 from timing import seconds
 
 WIDTHS = (1, 2, 4, 8)
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=3)
     parser.add_argument("--side", type=int, default=16)
     given = parser.parse_args()
-    sizes = [len(one.removals) for one in PRUNE.planned(DARTS_SUPERNET)]
+    sizes = [len(one.removals) for one in planned(DARTS_SUPERNET, DARTS_SUPERNET.number)[0]]
     print(f"CPU time of one thread, {given.side} x {given.side} pixels, {os.cpu_count()} cores, "
           f"load {os.getloadavg()[0]:.1f}, {torch.backends.cpu.get_cpu_capability()}, "
           f"torch {torch.__version__}\n")  # fmt: skip

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anglenas
-import anglenas._searching
+from anglenas._measuring.progress import Progress
 from anglenas._paper.runs import picks as picks_of
 from anglenas._study import read_benchmark, read_scores
 from anglenas.spaces._nasbench201.values import NASBENCH201
@@ -36,10 +36,10 @@ TENAS = "anglenas.probes._tenas:"
 
 @dataclass(frozen=True)
 class Way:
-    """A way to prune; the recipe is the strategy's own unless it is named."""
+    """A way to prune; the recipe is that of the supernets unless it is named."""
 
     rank: str
-    strategy: str = "prune"
+    reading: str = "auto"
     recipe: str | None = None
 
 
@@ -54,11 +54,11 @@ WAYS = {
     "tenas, as released": Way(f"{TENAS}NTK_AS_RELEASED+{TENAS}REGIONS_AS_RELEASED"),
     # The other reading of a short training: by its change from the supernet that is not pruned,
     # without guard and with dense ranks, as TE-NAS reads its metrics.
-    "angle_loss, change": Way("angle_loss", "prune,reading=change"),
-    "angle_loss+params, change": Way("angle_loss+params", "prune,reading=change"),
+    "angle_loss, change": Way("angle_loss", "change"),
+    "angle_loss+params, change": Way("angle_loss+params", "change"),
     "angle_loss+params, 3 repeats": Way("angle_loss+params", recipe="paper-pruning,repeats=3"),
     "angle_loss+params, change, 3 repeats": Way(
-        "angle_loss+params", "prune,reading=change", "paper-pruning,repeats=3"
+        "angle_loss+params", "change", "paper-pruning,repeats=3"
     ),
     # Other supernets: as small as TE-NAS's, and wider ones.
     "angle_loss+params, 3 channels, 32 x 32": Way(
@@ -95,8 +95,8 @@ def search(
 ) -> dict[str, object]:
     """The row of one search."""
     chosen = WAYS[way]
-    found = anglenas.search(
-        "nasbench201", path, rank=chosen.rank, strategy=chosen.strategy, recipe=chosen.recipe,
+    found = anglenas.prune(
+        "nasbench201", path, rank=chosen.rank, reading=chosen.reading, recipe=chosen.recipe,
         seed=seed, store=store, workers=workers, on_progress=Teller(f"{name}, {way}, seed {seed}"),
     )  # fmt: skip
     return {
@@ -105,7 +105,7 @@ def search(
         "seed": seed,
         "index": NASBENCH201.index(found.best.architecture),
         "architecture": found.best.architecture,
-        "seconds": round(found.pruning_seconds, 1),
+        "seconds": round(found.measuring_seconds, 1),
         "measurements": found.computed,
         "wall": round(found.seconds, 1),
     }
@@ -117,7 +117,7 @@ class Teller:
     def __init__(self, title: str) -> None:
         self._title, self._stage = title, ""
 
-    def __call__(self, progress: anglenas._searching.Progress) -> None:
+    def __call__(self, progress: Progress) -> None:
         if progress.stage != self._stage:
             self._stage = progress.stage
             print(f"{self._title}: {self._stage}, {progress.seconds:.0f} s", file=sys.stderr)

@@ -3,7 +3,7 @@ r"""How much it matters where ``tenas`` departs from TE-NAS's released code.
     python benchmarks/tenas_departures.py --data cifar10.npz [--seeds 3]
 
 The first round of pruning on NAS-Bench-201: 24 removals, of which each of six edges makes one.
-*ours* is what ``--strategy prune --rank tenas`` measures. *theirs* differs in what that code does
+*ours* is what ``anglenas prune --rank tenas`` measures. *theirs* differs in what that code does
 otherwise and can be done on the same images: those of the NTK are mirrored and shifted, the patches
 of the regions come from 3 000 images instead of the same 72, and only changes that are equal in
 all digits share a rank. Both have the same weights. Told is how many of the six operations that go
@@ -26,13 +26,13 @@ from scipy.stats import kendalltau, rankdata
 
 from anglenas._measuring.plan import draw_repeats, proxy_config, repeat_seed
 from anglenas._numerics import derive, single_thread
+from anglenas._pruning.rounds import Contest, planned
 from anglenas._recipe import preset
 from anglenas.data import FewShot, augment, open_source
 from anglenas.probes._regions import REGIONS
 from anglenas.probes._tenas import NTK
 from anglenas.spaces._build import build_network
 from anglenas.spaces._supernets import NASBENCH201_SUPERNET as SPACE
-from anglenas.strategies._prune import PruneSearch, Round
 
 OURS, THEIRS = preset("tenas"), preset("tenas", classes=10, images_per_class=300)
 Floats = NDArray[np.float64]
@@ -45,17 +45,15 @@ class Reading(NamedTuple):
     gone: tuple[int, ...]
 
 
-def first_round() -> Round:
+def first_round() -> Contest:
     """The full supernet and its 24 removals."""
-    current = PruneSearch(number=1).next_round(SPACE, ())
-    assert isinstance(current, Round)
-    return current
+    return planned(SPACE, 1)[0][0]
 
 
 def values(source: object, seed: int, theirs: bool) -> Floats:
     """Of each supernet, the full one first, NTK and regions of three repeats: ``(25, 2, 3)``."""
     current = first_round()
-    supernets = [current.base, *(one.supernet for one in current.removals)]
+    supernets = [current.base, *current.supernets]
     batches = draw_repeats(source, OURS, seed)
     patches = draw_repeats(source, THEIRS, seed) if theirs else batches
     found = np.empty((len(supernets), 2, len(batches)))
@@ -89,8 +87,8 @@ def read(measured: Floats, digits: int | None) -> Reading:
     places = np.empty(len(left))
     places[order] = np.arange(len(left))
     removals = first_round().removals
-    edges = sorted({one.edge for one in removals})
-    gone = [max((k for k, one in enumerate(removals) if one.edge == edge), key=lambda k: places[k])
+    edges = sorted({edge for edge, _ in removals})
+    gone = [max((k for k, (its, _) in enumerate(removals) if its == edge), key=lambda k: places[k])
             for edge in edges]  # fmt: skip
     return Reading(places, tuple(gone))
 

@@ -498,9 +498,12 @@ def test_version_and_help(tmp_path: Path) -> None:
     assert process(tmp_path, "--version").stdout == "0.1.0\n"
     as_module = [sys.executable, "-m", "anglenas", "--version"]
     assert subprocess.run(as_module, capture_output=True, check=True).stdout == b"0.1.0\n"
-    ended = process(tmp_path, "search", "--help", COLUMNS="120")
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert {f"'{name}'" for name in PRESETS} <= set(re.findall(r"'[\w-]+'", ended.stdout))
+    told: set[str] = set()
+    for command in ("search", "prune"):
+        ended = process(tmp_path, command, "--help", COLUMNS="120")
+        assert (ended.returncode, ended.stderr) == (0, "")
+        told |= set(re.findall(r"'[\w-]+'", ended.stdout))
+    assert {f"'{name}'" for name in PRESETS} <= told
 
 
 @pytest.mark.parametrize(
@@ -510,6 +513,12 @@ def test_version_and_help(tmp_path: Path) -> None:
             "search",
             "--data --space --strategy --rank --budget --minutes --max-params --max-flops --recipe"
             " --metrics --guard --seed --flip --strict --workers --scheduler --store --out --top"
+            " --json --quiet",
+        ),
+        (
+            "prune",
+            "--data --space --rank --number --reading --supernets --recipe --metrics --guard --ties"
+            " --seed --flip --strict --workers --scheduler --time-limit --device --store --out"
             " --json --quiet",
         ),
         (
@@ -527,7 +536,7 @@ def test_help_names_every_option(run: Run, command: str, options: str) -> None:
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-@pytest.mark.parametrize("command", ["search", "score", "draw"])
+@pytest.mark.parametrize("command", ["search", "prune", "score", "draw"])
 def test_help_fits_the_terminal(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: str, columns: int
 ) -> None:
@@ -542,7 +551,7 @@ def test_help_fits_the_terminal(
 
 def test_every_command_has_its_help(run: Run) -> None:
     out = run("--help").out
-    assert all(f" {command} " in out for command in ("search", "score", "draw"))
+    assert all(f" {command} " in out for command in ("search", "prune", "score", "draw"))
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import torch
 import anglenas
 from anglenas.__main__ import main
 from anglenas._paper import cells as _paper
+from anglenas._pruning import Pruned
 from anglenas._searching import Found
 from anglenas.spaces._build import make_network
 from anglenas.spaces._darts.values import DARTS, Genotype
@@ -55,10 +56,10 @@ def test_cells_need_images(run: Run, tmp_path: Path) -> None:
 
 # Number, rank and images of each figure in the supplement, and how TE-NAS prunes for such images.
 PRUNED = [
-    (3, "angle_loss", "prune,number=3", "cifar.tar"),
-    (4, "angle_loss+params", "prune,number=3", "cifar.tar"),
-    (5, "angle_loss", "prune,number=2", "imagenet/train"),
-    (6, "angle_loss+params", "prune,number=2", "imagenet/train"),
+    (3, "angle_loss", 3, "cifar.tar"),
+    (4, "angle_loss+params", 3, "cifar.tar"),
+    (5, "angle_loss", 2, "imagenet/train"),
+    (6, "angle_loss+params", 2, "imagenet/train"),
 ]
 DRAWN = [(number, rank, "random", data) for number, rank, _, data in PRUNED]
 CIFAR10, IMAGENET = ("--cifar10", "cifar.tar"), ("--imagenet", "imagenet/train")
@@ -80,11 +81,12 @@ def test_each_figure_has_the_search_that_was_published(
 
     def search(space: str, data: str, **settings: Any) -> SimpleNamespace:
         assert (space, settings["recipe"], settings["seed"]) == ("darts", None, 7)
-        asked.append((settings["rank"], settings["strategy"], data))
+        asked.append((settings["rank"], settings.get("strategy") or settings["number"], data))
         best = SimpleNamespace(architecture="a cell", scored=True)
         return SimpleNamespace(rank=settings["rank"], data=data, best=best)
 
     monkeypatch.setattr("anglenas._searching.search", search)
+    monkeypatch.setattr("anglenas._pruning.prune", search)
     monkeypatch.setattr(_paper, "_result", lambda figure, _: {"figure": figure.number})
     monkeypatch.setattr(_paper, "_write", lambda *given: told.append(given[1].number))
     assert run("paper", "cells", *arguments, "--seed", "7", "-q").code == 0
@@ -107,7 +109,7 @@ def test_a_search_that_scores_nothing_draws_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     best = SimpleNamespace(architecture="a cell", scored=False, status="failed: no")
-    monkeypatch.setattr("anglenas._searching.search", lambda *_, **__: SimpleNamespace(best=best))
+    monkeypatch.setattr("anglenas._pruning.prune", lambda *_, **__: SimpleNamespace(best=best))
     ended = run("paper", "cells", *CIFAR10, "-q")
     assert (ended.code, ended.out) == (1, "")
     assert "No candidate for figure 3 could be scored (failed: no)" in ended.err
@@ -124,7 +126,7 @@ def searched(space: str, **settings: Any) -> Found:
     return anglenas.search(space, "digits", rank="params", workers=0, store=":memory:", **settings)
 
 
-def result(found: Found) -> dict[str, Any]:
+def result(found: Found | Pruned) -> dict[str, Any]:
     """What cells.json tells of it; the networks have sizes, but no weights."""
     with torch.device("meta"):
         return _paper._result(_paper._CELLS[0], found)
@@ -132,12 +134,17 @@ def result(found: Found) -> dict[str, Any]:
 
 def test_a_pruned_cell_is_told_with_all_removals_and_their_seconds(found: Found) -> None:
     """The run itself may have taken the measurements from the store, and measures one cell."""
-    rows = searched("nasbench201", strategy="prune").pruning
-    rows = tuple({**row, "seconds": 1000 * row["seconds"]} for row in rows)  # above all rounding
-    told = result(replace(found, pruning=rows, seconds=1e9, candidates=found.candidates[:1]))
+    pruned = anglenas.prune(rank="params", workers=0, store=":memory:")
+    rounds = tuple(
+        replace(one, removals=tuple(replace(r, seconds=1000 * r.seconds) for r in one.removals))
+        for one in pruned.rounds
+    )  # above all rounding
+    told = result(replace(pruned, rounds=rounds, seconds=1e9, candidates=found.candidates[:1]))
     assert told["candidates"] == 24 + 18 + 12  # 6 edges, that hold 4, 3 and 2 operations
-    assert told["seconds"] == round(math.fsum(row["seconds"] for row in rows))
+    spent = [r.seconds for one in rounds for r in one.removals]
+    assert told["seconds"] == round(math.fsum([*spent, *(one.base_seconds for one in rounds)]))
     assert told["seconds"] > 0
+    assert told["strategy"] == "prune,number=1,reading=change,supernet=nasbench201_supernet"
 
 
 def test_other_cells_are_told_with_the_candidates_and_seconds_of_the_run(found: Found) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from anglenas._cli import progress as _progress
 from anglenas._cli.progress import _bar, _BarShower, _LineShower
-from anglenas._searching import Progress
+from anglenas._measuring.progress import Progress
 
 
 class Clock:
@@ -38,7 +38,7 @@ def told(
     for count in done:
         computed = max(0, count - stored)
         clock.now = start + seconds * computed
-        show(Progress(count, total, clock.now - start, computed, lambda: None))
+        show(Progress(count, total, clock.now - start, computed))
 
 
 def bar_line(clock: Clock, seconds: float, done: Iterable[int], **settings: int | None) -> str:

@@ -13,13 +13,13 @@ import torch
 
 from anglenas._measuring.memory import training_memory
 from anglenas._plugins import load
-from anglenas._searching import search
+from anglenas._pruning import prune
+from anglenas._pruning.rounds import planned
 from anglenas.errors import UsageError
 from anglenas.probes._counting import count_parameters
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._build import build_network
 from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
-from anglenas.strategies._prune import PruneSearch
 
 PAGE = (Path(__file__).parents[1] / "docs" / "pruning.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
@@ -55,14 +55,14 @@ def names_of(source: str) -> dict[str, Any]:
 
 
 def own(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> str:
-    """Write a module with supernets of NAS-Bench-201, and name them as a strategy."""
+    """Write a module with supernets of NAS-Bench-201, and name them."""
     (folder / f"{name}.py").write_text(
         "import dataclasses\nfrom anglenas.spaces._supernets import NASBENCH201_SUPERNET\n" + source
         + "\nSPACE = dataclasses.replace("
         f"NASBENCH201_SUPERNET, name='mine', builder='{name}:build')\n"
     )  # fmt: skip
     monkeypatch.syspath_prepend(str(folder))
-    return f"prune,supernet={name}:SPACE"
+    return f"{name}:SPACE"
 
 
 def run(folder: Path, *command: str | Path) -> str:
@@ -100,34 +100,35 @@ def test_the_stem_of_nasbench201_is_what_the_page_says(
         stage.register_forward_hook(lambda *call: sides.append(call[-1].shape[-1]))
     network(torch.zeros(2, 3, 16, 16))
     assert sides == [8, 4, 2]
-    found = search(strategy="prune,number=3,supernet=my_cells:SPACE", rank="angle+params",
+    found = prune(number=3, supernets="my_cells:SPACE", rank="angle+params",
                    recipe="paper-pruning,channels=1,iterations=1,resolution=8", workers=0,
                    store=":memory:")  # fmt: skip
-    assert len(found.pruning) == 24
+    assert len(found.removals) == 24
 
 
 @pytest.mark.slow
 def test_the_command_and_the_code_find_the_same_with_workers(tmp_path: Path) -> None:
     log = tmp_path / "built"
     (tmp_path / "my_supernets.py").write_text(SOURCE + SPY.format(log=str(log)))
-    quick = "prune,number=6,supernet=my_supernets"  # one round of operations
-    changes = [("prune,supernet=my_supernets", quick), ("angle_loss+params", "params"),
-               ("photos/", "digits")]  # fmt: skip
+    # One round of operations.
+    changes = [("--supernets my", "--number 6 --supernets my"),
+               ('supernets="my', 'number=6,\n        supernets="my'),
+               ("angle_loss+params", "params"), ("photos/", "digits")]  # fmt: skip
     command, code = block("console", "my_supernets"), block("python", "import anglenas\n")
     for written, tried in changes:
         command, code = command.replace(written, tried), code.replace(written, tried)
     run(tmp_path, SCRIPT, *command.split()[2:], "--workers", "1", "--out", "run")
     with (tmp_path / "run" / "pruning.csv").open() as file:
         rows = list(csv.DictReader(file))
-    planned = PruneSearch(6).planned(DARTS_SUPERNET)
-    assert len(rows) == sum(len(one.removals) for one in planned)
+    rounds, _ = planned(DARTS_SUPERNET, 6)
+    assert len(rows) == sum(len(one.removals) for one in rounds)
     left = DARTS_SUPERNET.full().without(0, "skip_connect")
     network = names_of(SOURCE)["build"](left, NetworkConfig(10, channels=1, in_channels=1))
     assert rows[0]["params"] == str(count_parameters(network))
     assert set(log.read_text().split()) == {"True"}  # built by the worker
     # The same in Python: all is known.
     before = log.read_text()
-    (tmp_path / "find.py").write_text(code + "    print(found.computed, found.best.values)\n")
+    (tmp_path / "find.py").write_text(code + "    print(pruned.computed, pruned.best.values)\n")
     best, computed = run(tmp_path, sys.executable, "find.py").splitlines()
     assert computed.startswith("0 ")
     assert log.read_text() == before
@@ -146,10 +147,10 @@ def test_the_command_and_the_code_find_the_same_with_workers(tmp_path: Path) -> 
 def test_mistakes_are_told_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, message: str, rank: str
 ) -> None:
-    strategy = own(tmp_path, monkeypatch, name, source)
+    supernets = own(tmp_path, monkeypatch, name, source)
     recipe = "paper-pruning,resolution=4,iterations=1"
     with pytest.raises(UsageError if not source else Exception, match=message) as caught:
-        search(strategy=strategy, rank=rank, recipe=recipe, workers=0, store=":memory:")
+        prune(supernets=supernets, rank=rank, recipe=recipe, workers=0, store=":memory:")
     assert type(caught.value).__module__ == "anglenas.errors"
     assert "\n" not in str(caught.value)
 
@@ -165,7 +166,7 @@ def test_mistakes_are_told_in_a_sentence(
 )
 def test_names_of_what_is_not_there_are_refused(supernet: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        search(strategy=f"prune,supernet={supernet}", rank="params", store=":memory:", workers=0)
+        prune(supernets=supernet, rank="params", store=":memory:", workers=0)
 
 
 @pytest.mark.slow
@@ -187,10 +188,10 @@ class Summing(nn.Module):
 def build(supernet, config):
     return Summing(nasbench201.build(supernet, config))
 """
-    strategy = own(tmp_path, monkeypatch, "summing_supernets", source)
+    supernets = own(tmp_path, monkeypatch, "summing_supernets", source)
     recipe = "paper-pruning,resolution=4,iterations=1,classes=2,images_per_class=1"
-    found = search(strategy=strategy, rank="angle", recipe=recipe, workers=0, store=":memory:")
-    assert len(found.pruning) == 54
+    found = prune(supernets=supernets, rank="angle", recipe=recipe, workers=0, store=":memory:")
+    assert len(found.removals) == 54
 
 
 def test_memory_is_0_where_it_cannot_be_told(

@@ -17,12 +17,13 @@ from torch import nn
 
 import anglenas
 from anglenas._measuring.plan import repeat_seed
+from anglenas._measuring.progress import Progress
 from anglenas._measuring.scores import score, score_many
 from anglenas._measuring.store import Store
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas._report import write_run
-from anglenas._searching import Found, Progress, search
+from anglenas._searching import Found, search
 from anglenas.errors import (
     ArchitectureError,
     NetworkError,
@@ -540,9 +541,8 @@ def test_a_folder_that_cannot_be_written(fakes: Any, tmp_path: Path) -> None:
 
 
 def test_the_root_offers_what_it_says() -> None:
-    assert {name for name in dir(anglenas) if not name.startswith("_")} >= set(anglenas.__all__) - {
-        "__version__"
-    }
+    assert dir(anglenas) == sorted(anglenas.__all__)
+    assert all(hasattr(anglenas, name) for name in anglenas.__all__)
     assert anglenas.search is search
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = anglenas.nonsense

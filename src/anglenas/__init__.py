@@ -17,26 +17,32 @@ if TYPE_CHECKING:
     from anglenas._evaluation import Trained, train, verify
     from anglenas._export import export_network
     from anglenas._measuring.plan import Measured
+    from anglenas._measuring.result import Candidate
     from anglenas._measuring.scores import score, score_many
     from anglenas._measuring.store import Store
     from anglenas._measuring.workers import Workers
+    from anglenas._pruning import Pruned, prune
     from anglenas._recipe import Recipe, preset
     from anglenas._report import write_run
-    from anglenas._searching import Candidate, Found, search
+    from anglenas._searching import Found, search
+    from anglenas._study import correlate
     from anglenas.spaces._build import make_network
 
 __all__ = [
     "Candidate",
     "Found",
     "Measured",
+    "Pruned",
     "Recipe",
     "Store",
     "Trained",
     "Workers",
     "__version__",
+    "correlate",
     "export_network",
     "make_network",
     "preset",
+    "prune",
     "score",
     "score_many",
     "search",
@@ -48,30 +54,34 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Candidate": "anglenas._searching",
-    "Found": "anglenas._searching",
-    "Measured": "anglenas._measuring.plan",
-    "Recipe": "anglenas._recipe",
-    "Store": "anglenas._measuring.store",
-    "Trained": "anglenas._evaluation",
-    "Workers": "anglenas._measuring.workers",
-    "export_network": "anglenas._export",
-    "make_network": "anglenas.spaces._build",
-    "preset": "anglenas._recipe",
-    "score": "anglenas._measuring.scores",
-    "score_many": "anglenas._measuring.scores",
-    "search": "anglenas._searching",
-    "train": "anglenas._evaluation",
-    "verify": "anglenas._evaluation",
-    "write_run": "anglenas._report",
+    "Candidate": "_measuring.result",
+    "Found": "_searching",
+    "Measured": "_measuring.plan",
+    "Pruned": "_pruning",
+    "Recipe": "_recipe",
+    "Store": "_measuring.store",
+    "Trained": "_evaluation",
+    "Workers": "_measuring.workers",
+    "correlate": "_study",
+    "export_network": "_export",
+    "make_network": "spaces._build",
+    "preset": "_recipe",
+    "prune": "_pruning",
+    "score": "_measuring.scores",
+    "score_many": "_measuring.scores",
+    "search": "_searching",
+    "train": "_evaluation",
+    "verify": "_evaluation",
+    "write_run": "_report",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'anglenas' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(f"anglenas.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
+    # Not what is imported here, nor the packages that were loaded so far: what is offered.
     return sorted(__all__)

@@ -10,6 +10,7 @@ from anglenas._cli.data import data
 from anglenas._cli.draw import draw
 from anglenas._cli.export import export
 from anglenas._cli.options import flowing
+from anglenas._cli.prune import prune
 from anglenas._cli.score import score
 from anglenas._cli.search import search
 from anglenas._cli.store import store
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (search, score, correlate, draw, train, export, verify):
+for command in (search, prune, score, correlate, draw, train, export, verify):
     app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(data, name="data")
 app.add_typer(store, name="store")

@@ -10,14 +10,21 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
+    "OUTPUT",
     "Data",
     "Flip",
+    "Guard",
+    "Metrics",
+    "Out",
+    "PruningRecipe",
     "Quiet",
+    "Rank",
     "RecipeName",
     "Seed",
     "Space",
     "StoreFile",
     "Strict",
+    "Ties",
     "flowing",
     "read_count",
     "split_names",
@@ -93,15 +100,36 @@ RecipeName = Annotated[
     str | None,
     typer.Option("--recipe", metavar="NAME[,...]", help=f"{_RECIPE} (default: fast)"),
 ]
-SearchRecipe = Annotated[
+PruningRecipe = Annotated[
     str | None,
     typer.Option(
         "--recipe",
         metavar="NAME[,...]",
-        help=f"{_RECIPE} (default: fast; to prune, the supernets' own: 'paper-pruning' or "
-        "'paper-darts' if a short training ranks, else 'tenas', 'tenas-darts' or "
-        "'tenas-darts-imagenet')",
+        help="How supernets are measured: by default 'paper-pruning' or 'paper-darts' if a short "
+        "training ranks, else 'tenas', 'tenas-darts' or 'tenas-darts-imagenet'. Fields can be "
+        "changed: 'repeats=3,resolution=32'.",
     ),
+]
+Rank = Annotated[
+    str,
+    typer.Option(
+        help="What ranks candidates: a sum of metrics' ranks such as angle+loss; angle_loss is "
+        "the paper's re-ranked pair, angle_loss+params its ranking, tenas that of TE-NAS; "
+        "z(...) standardises, logrank(...) takes logarithms."
+    ),
+]
+Metrics = Annotated[str, typer.Option(help="Further metrics to list, separated by commas.")]
+Guard = Annotated[
+    bool,
+    typer.Option(
+        help="Give what learns nothing an angle and losses behind those of all others: cells "
+        "without a convolution on a way through them and, after 50 iterations, networks whose "
+        "classifier hardly turned."
+    ),
+]
+Ties = Annotated[
+    str,
+    typer.Option(help="Equal values: 'average' (of their ranks), 'broken' (by chance), 'dense'."),
 ]
 PublishedRecipe = Annotated[str, typer.Option("--recipe", metavar="NAME[,...]", help=_RECIPE)]
 Seed = Annotated[int, typer.Option(help="Where all randomness comes from.")]
@@ -111,6 +139,11 @@ Flip = Annotated[
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")
+]
+OUTPUT = "What comes out"
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the run. (default: runs/NAME)", rich_help_panel=OUTPUT),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the result.")]
 

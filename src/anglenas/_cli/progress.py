@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    from anglenas._searching import Progress
+    from anglenas._measuring.progress import Progress
     from anglenas.spaces._supernets import Supernet
 
 __all__ = ["show_progress"]
@@ -22,8 +22,13 @@ _SECONDS_BETWEEN_RANKINGS = 0.5
 
 
 @contextmanager
-def show_progress(*, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
-    """What to hand to a search as ``on_progress``; Ctrl-C ends with a word on how to go on."""
+def show_progress(what: str, *, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
+    """What to hand to a run as ``on_progress``; Ctrl-C ends with a word on how to go on.
+
+    Args:
+        what: What is measured, such as ``"candidates"``.
+        quiet: Show nothing but that word.
+    """
     last: list[Progress] = []
     try:
         if quiet:
@@ -35,7 +40,7 @@ def show_progress(*, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
             yield _LineShower(last)
     except KeyboardInterrupt:
         count = last[-1].done if last else 0
-        done = f"{count} candidates are measured and kept" if count else "Nothing is lost"
+        done = f"{count} {what} are measured and kept" if count else "Nothing is lost"
         print(f"\nStopped. {done}; the same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
 

@@ -110,13 +110,11 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     import time
 
     from anglenas._cli.progress import show_progress
-    from anglenas._searching import Progress
+    from anglenas._measuring.progress import Progress
 
     started = time.perf_counter()
-    with show_progress(quiet=quiet) as show:
-        yield lambda done, total: show(
-            Progress(done, total, time.perf_counter() - started, done, lambda: None)
-        )
+    with show_progress("tasks", quiet=quiet) as show:
+        yield lambda done, total: show(Progress(done, total, time.perf_counter() - started, done))
 
 
 def _refuse_idle(context: typer.Context, *, of_model: bool) -> None:

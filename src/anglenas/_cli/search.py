@@ -1,22 +1,26 @@
 """``anglenas search``."""
 
-import shlex
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from anglenas._cli.options import (
+    OUTPUT,
     Data,
     Flip,
+    Guard,
+    Metrics,
+    Out,
     Quiet,
-    SearchRecipe,
+    Rank,
+    RecipeName,
     Seed,
     Space,
     StoreFile,
     Strict,
+    Ties,
     read_count,
     split_names,
     takes_workers,
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 _LIMITS = "What is allowed"
-_OUTPUT = "What comes out"
 
 
 @takes_workers
@@ -41,19 +44,11 @@ def search(
         str,
         typer.Option(
             metavar="NAME[,...]",
-            help="'random', 'exhaustive', 'evolution', or 'prune' (takes operations away from a "
-            "supernet until a cell is left; takes no budget, minutes or limits). Settings can be "
-            "changed: 'evolution,population=50', 'prune,number=2,reading=change'.",
+            help="'random', 'exhaustive', 'evolution', or module:name. Settings can be changed: "
+            "'evolution,population=50'.",
         ),
     ] = "random",
-    rank: Annotated[
-        str,
-        typer.Option(
-            help="What ranks candidates: a sum of metrics' ranks such as angle+loss; angle_loss is "
-            "the paper's re-ranked pair, angle_loss+params its ranking, tenas that of TE-NAS; "
-            "z(...) standardises, logrank(...) takes logarithms."
-        ),
-    ] = "z(angle)+z(tse)+z(log(params))",
+    rank: Rank = "z(angle)+z(tse)+z(log(params))",
     budget: Annotated[
         int | None, typer.Option(help="Candidates to measure. (default: 60, if no --minutes)")
     ] = None,
@@ -85,47 +80,30 @@ def search(
             rich_help_panel=_LIMITS,
         ),
     ] = None,
-    recipe: SearchRecipe = None,
-    metrics: Annotated[
-        str, typer.Option(help="Further metrics to list, separated by commas.")
-    ] = "",
-    guard: Annotated[
-        bool,
-        typer.Option(
-            help="Give what learns nothing an angle and losses behind those of all others: cells "
-            "without a convolution on a way through them and, after 50 iterations, networks whose "
-            "classifier hardly turned."
-        ),
-    ] = True,
-    ties: Annotated[
-        str,
-        typer.Option(
-            help="Equal values: 'average' (of their ranks), 'broken' (by chance), 'dense'."
-        ),
-    ] = "average",
+    recipe: RecipeName = None,
+    metrics: Metrics = "",
+    guard: Guard = True,
+    ties: Ties = "average",
     seed: Seed = 1,
     flip: Flip = None,
     strict: Strict = False,
     *,
     workers: "Workers",
     store: StoreFile = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the run. (default: runs/NAME)", rich_help_panel=_OUTPUT),
-    ] = None,
+    out: Out = None,
     top: Annotated[
-        int, typer.Option(min=1, help="Candidates to print.", rich_help_panel=_OUTPUT)
+        int, typer.Option(min=1, help="Candidates to print.", rich_help_panel=OUTPUT)
     ] = 10,
     front: Annotated[
         str,
         typer.Option(
             help="Costs separated by commas, 'params', 'flops' or 'latency': print what is worth "
             "its cost, that is, what nothing else beats in score at no higher cost.",
-            rich_help_panel=_OUTPUT,
+            rich_help_panel=OUTPUT,
         ),
     ] = "",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON.", rich_help_panel=_OUTPUT)
+        bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)
     ] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -143,8 +121,9 @@ def search(
 
         anglenas search --data images.npz --rank 'z(tse)+z(angle)+z(log(params))'
 
-        anglenas search --data photos/ --space darts --strategy prune --rank angle_loss+params
+        anglenas search --data photos/ --space darts --strategy evolution --budget 200
     """  # noqa: D412
+    from anglenas._cli.output import command_line, run_folder
     from anglenas._cli.progress import show_progress
 
     settings = {
@@ -155,12 +134,12 @@ def search(
         "guard": guard, "ties": ties,
         "flip": flip,
     }  # fmt: skip
-    with show_progress(quiet=quiet or as_json) as on_progress:
+    with show_progress("candidates", quiet=quiet or as_json) as on_progress:
         # Importing takes a moment, in which Ctrl-C may come already.
         from anglenas import _searching as searching
         from anglenas._report import prepare_folder, write_run
 
-        folder = prepare_folder(out or _default_folder(settings))
+        folder = prepare_folder(out or run_folder("", settings))
         found = searching.search(
             **settings,  # type: ignore[arg-type]
             strict=strict,
@@ -168,27 +147,13 @@ def search(
             store=store,
             on_progress=on_progress,
         )
-        page = write_run(found, folder, _command())
+        page = write_run(found, folder, command_line())
     _print(found, page, top, split_names(front), as_json=as_json, quiet=quiet)
     if not found.best.scored:
         raise AnglenasError(
             f"None of the {len(found.candidates)} candidates could be scored "
             f"({found.best.status}); {page} lists why."
         )
-
-
-def _command() -> str:
-    return shlex.join(["anglenas", *sys.argv[1:]])
-
-
-def _default_folder(settings: Mapping[str, object]) -> Path:
-    """``runs/DATA-SPACE-DIGEST``: one folder for each set of settings."""
-    import hashlib
-
-    digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:6]
-    name = Path(str(settings["data"])).resolve().stem if settings["data"] else "data"
-    space = str(settings["space"]).rpartition(":")[2]
-    return Path("runs") / f"{name}-{space}-{digest}"
 
 
 def _print(

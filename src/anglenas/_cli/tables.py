@@ -9,10 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from anglenas._measuring.plan import Measured
-from anglenas._searching import Found, counted
+from anglenas._measuring.result import Candidate, counted
+from anglenas._pruning import Pruned
+from anglenas._searching import Found
 from anglenas.probes import find_metric
 
-__all__ = ["print_found", "print_measured"]
+__all__ = ["print_found", "print_measured", "print_pruned"]
 
 _UNIT_WIDTH = 16
 
@@ -20,28 +22,41 @@ _UNIT_WIDTH = 16
 def print_found(found: Found, page: Path, top: int, costs: Sequence[str] = ()) -> None:
     """The best candidates of a search, what to know about it, and where its report lies."""
     console = Console(emoji=False)
-    _print_ranked(console, found, top)
+    title = f"{found.data}: the best of {len(found.candidates)} by {found.rank}"
+    _print_ranked(console, title, found.candidates[:top])
     for cost in costs:
         _print_front(console, found, cost)
-    for remark in found.remarks:
+    _print_end(console, found, page)
+
+
+def print_pruned(pruned: Pruned, page: Path) -> None:
+    """What is left of a supernet, what to know about it, and where its report lies."""
+    console = Console(emoji=False)
+    title = f"{pruned.data}: what pruning left by {pruned.rank}"
+    _print_ranked(console, title, pruned.candidates)
+    _print_end(console, pruned, page)
+
+
+def _print_end(console: Console, result: Found | Pruned, page: Path) -> None:
+    for remark in result.remarks:
         console.print(f"[yellow]Note:[/] {escape(remark)}", highlight=False)
-    if found.best.scored:
-        best = escape(str(found.best.architecture))
+    if result.best.scored:
+        best = escape(str(result.best.architecture))
         console.print(f"\nBest: [bold]{best}[/]", highlight=False, soft_wrap=True)
     console.print(
-        f"{found.tried} in {found.seconds:.0f} s, "
-        f"{counted(found.computed, 'measurement')} made now.",
+        f"{result.tried} in {result.seconds:.0f} s, "
+        f"{counted(result.computed, 'measurement')} made now.",
         highlight=False,
     )
     console.print(f"Report: {escape(str(page))}", highlight=False, soft_wrap=True)
 
 
-def _print_ranked(console: Console, found: Found, top: int) -> None:
+def _print_ranked(console: Console, title: str, candidates: Sequence[Candidate]) -> None:
     """Two lines a candidate: the second is its text, whole, so that it can be copied."""
-    names = list(found.best.values)
+    names = list(candidates[0].values)
     rows = [
         [str(one.rank), *(_number(one.values[name]) for name in names), f"{one.ranks['params']:g}"]
-        for one in found.candidates[:top]
+        for one in candidates
     ]
     header = ["rank", *names, "rank by params"]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
@@ -49,10 +64,8 @@ def _print_ranked(console: Console, found: Found, top: int) -> None:
     def line(cells: Sequence[str]) -> str:
         return "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
-    how = "what pruning left" if found.pruning else f"the best of {len(found.candidates)}"
-    title = f"{found.data}: {how} by {found.rank}"
     console.print(f"[bold]{escape(title)}[/]\n[dim]{line(header)}[/]", highlight=False)
-    for row, one in zip(rows, found.candidates, strict=False):
+    for row, one in zip(rows, candidates, strict=True):
         status = "" if one.status == "ok" else f"  ({one.status})"
         text = f"{' ' * widths[0]}  {one.architecture}{status}"
         console.print(f"{line(row)}\n[dim]{escape(text)}[/]", highlight=False, soft_wrap=True)

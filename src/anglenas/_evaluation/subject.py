@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from anglenas._evaluation.recipe import TrainingRecipe
+from anglenas._measuring.result import Candidate
 from anglenas._numerics import derive
 from anglenas._plugins import load, names
-from anglenas._searching import Candidate
 from anglenas.errors import ArchitectureError, SettingError
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._build import build_network

@@ -18,10 +18,10 @@ from anglenas._evaluation.recipe import TrainingRecipe, read_training_recipe
 from anglenas._evaluation.subject import Subject
 from anglenas._evaluation.trained import Trained
 from anglenas._evaluation.weights import BEST, Weights, read_weights
+from anglenas._measuring.result import Candidate
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import platform
 from anglenas._plugins import load
-from anglenas._searching import Candidate
 from anglenas.data import ImageSource, open_parts, split, with_flip
 from anglenas.errors import DataError, SettingError, needs_extra
 from anglenas.spaces import NetworkConfig

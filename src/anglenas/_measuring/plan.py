@@ -15,6 +15,7 @@ from anglenas.data import FewShot, ImageSource, draw_few_shot
 from anglenas.errors import NetworkError, SettingError
 from anglenas.probes import Metric, Record, Undefined, find_metric, find_probe
 from anglenas.spaces import NetworkConfig
+from anglenas.spaces._build import standard_sizes
 
 __all__ = [
     "Measured",
@@ -26,6 +27,7 @@ __all__ = [
     "read_metrics",
     "refuse_if_none_fits",
     "repeat_seed",
+    "target_config",
 ]
 
 _MISFIT = f"failed: {NetworkError.__name__}: "
@@ -273,4 +275,23 @@ def proxy_config(batch: FewShot, recipe: Recipe) -> NetworkConfig:
         cells=recipe.cells,
         in_channels=batch.images.shape[1],
         side=batch.images.shape[-1],
+    )
+
+
+def target_config(
+    space: str,
+    source: ImageSource,
+    batch: FewShot,
+    *,
+    channels: int | None = None,
+    cells: int | None = None,
+) -> NetworkConfig:
+    """Size of the network that is looked for: the space's published one, or as given."""
+    given = {"channels": channels, "cells": cells}
+    sizes = {name: value for name, value in given.items() if value is not None}
+    return NetworkConfig(
+        num_classes=len(source.class_names),
+        in_channels=batch.images.shape[1],
+        side=batch.images.shape[-1],
+        **(standard_sizes(load("space", space)) | sizes),
     )

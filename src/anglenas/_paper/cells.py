@@ -1,10 +1,8 @@
 """``anglenas paper cells``: the searched cells of figures 3 to 6, searched and drawn again."""
 
-import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,11 +12,13 @@ from anglenas._cli.options import (
     StoreFile,
     takes_workers,
 )
+from anglenas._cli.output import command_line
 from anglenas._cli.progress import show_progress
 from anglenas.errors import AnglenasError, SettingError
 
 if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
+    from anglenas._pruning import Pruned
     from anglenas._searching import Found
 
 __all__ = ["cells"]
@@ -30,16 +30,16 @@ class _Figure(NamedTuple):
     number: int
     images: str
     rank: str
-    strategy: str
+    lost: int
 
 
 # As TE-NAS does, whose search the supplement follows, pruning takes 3 operations a round from an
 # edge for CIFAR-10, and 2 for ImageNet (VITA-Group/TENAS).
 _CELLS = (
-    _Figure(3, "cifar10", "angle_loss", "prune,number=3"),
-    _Figure(4, "cifar10", "angle_loss+params", "prune,number=3"),
-    _Figure(5, "imagenet", "angle_loss", "prune,number=2"),
-    _Figure(6, "imagenet", "angle_loss+params", "prune,number=2"),
+    _Figure(3, "cifar10", "angle_loss", 3),
+    _Figure(4, "cifar10", "angle_loss+params", 3),
+    _Figure(5, "imagenet", "angle_loss", 2),
+    _Figure(6, "imagenet", "angle_loss+params", 2),
 )
 
 
@@ -56,18 +56,17 @@ def cells(
         str | None,
         typer.Option(
             metavar="NAME[,...]",
-            help="How to search. (default: 'prune,number=3' for CIFAR-10, 'prune,number=2' for "
-            "ImageNet)",
+            help="A strategy to search with instead of pruning.",
         ),
     ] = None,
     budget: Annotated[
-        int | None, typer.Option(help="Candidates a search, for strategies that take a budget.")
+        int | None, typer.Option(help="Candidates a search, where a strategy is given.")
     ] = None,
     recipe: Annotated[
         str | None,
         typer.Option(
             metavar="NAME[,...]",
-            help="How candidates are measured. (default: the strategy's own)",
+            help="How candidates are measured. (default: that of the supernets, or 'fast')",
         ),
     ] = None,
     seed: Seed = 1,
@@ -78,8 +77,8 @@ def cells(
 ) -> None:
     """Search DARTS cells as for figures 3 to 6 of the supplement, and draw them.
 
-    For each set of images that is given, cells are searched by angle_loss and by
-    angle_loss+params. Each search is drawn as SVG, PNG and PDF, and has a folder as any run has;
+    For each set of images that is given, cells are pruned by angle_loss and by
+    angle_loss+params. Each is drawn as SVG, PNG and PDF, and has a folder as any run has;
     cells.json holds the genotypes, the seconds that were spent on measuring (of all processes
     together; of a search that does not prune, those that it took), and the sizes of the networks
     that the cells make. A search of the DARTS space takes hours; what was measured is kept, and the
@@ -89,24 +88,31 @@ def cells(
 
         anglenas paper cells --cifar10 cifar10 --imagenet imagenet/train
     """  # noqa: D412
-    given = {"cifar10": cifar10, "imagenet": imagenet}
-    figures = [(figure, data) for figure in _CELLS if (data := given[figure.images])]
+    sources = {"cifar10": cifar10, "imagenet": imagenet}
+    figures = [(figure, data) for figure in _CELLS if (data := sources[figure.images])]
     if not figures:
         raise SettingError("There are no images to search on; give --cifar10, --imagenet or both.")
-    settings = {
-        "budget": budget, "recipe": recipe, "seed": seed, "workers": workers,
+    if budget is not None and strategy is None:
+        raise SettingError("Pruning takes no budget; leave it out, or give a --strategy.")
+    given: dict[str, Any] = {
+        "recipe": recipe, "seed": seed, "workers": workers,
         "store": store,
     }  # fmt: skip
     results = _earlier(out / "cells.json")
     for figure, data in figures:
-        with show_progress(quiet=quiet) as on_progress:
+        with show_progress("networks", quiet=quiet) as on_progress:
             # Importing takes a moment, in which Ctrl-C may come already.
+            from anglenas._pruning import prune
             from anglenas._report import prepare_folder
             from anglenas._searching import search
 
             folder = prepare_folder(out)
-            found = search("darts", data, rank=figure.rank, strategy=strategy or figure.strategy,
-                           on_progress=on_progress, **settings)  # type: ignore[arg-type]  # fmt: skip
+            settings = {"rank": figure.rank, "on_progress": on_progress, **given}
+            found: Found | Pruned
+            if strategy is None:
+                found = prune("darts", data, number=figure.lost, **settings)
+            else:
+                found = search("darts", data, strategy=strategy, budget=budget, **settings)
         if not found.best.scored:
             raise AnglenasError(f"No candidate for figure {figure.number} could be scored "
                                 f"({found.best.status}); mend what the reason names.")  # fmt: skip
@@ -131,7 +137,7 @@ def _earlier(file: Path) -> dict[int, dict[str, object]]:
 
 
 def _write(
-    folder: Path, figure: _Figure, found: "Found", results: Sequence[dict[str, object]]
+    folder: Path, figure: _Figure, found: "Found | Pruned", results: Sequence[dict[str, object]]
 ) -> None:
     import json
 
@@ -139,31 +145,46 @@ def _write(
     from anglenas._report import draw_cells, save_figure, write_run
 
     best = found.best.architecture
-    caption = f"Found by {found.rank} with {found.strategy} on {found.data}. {best}"
-    write_run(found, folder / f"figure{figure.number}", shlex.join(["anglenas", *sys.argv[1:]]))
+    caption = f"Found by {found.rank} with {_strategy(found)} on {found.data}. {best}"
+    write_run(found, folder / f"figure{figure.number}", command_line())
     drawing = draw_cells(load("space", found.space).graphs(best), caption=caption)
     for suffix in ("svg", "png", "pdf"):
         save_figure(drawing, folder / f"figure{figure.number}.{suffix}")
     (folder / "cells.json").write_text(f"{json.dumps(results, indent=2)}\n")
 
 
-def _result(figure: _Figure, found: "Found") -> dict[str, object]:
+def _result(figure: _Figure, found: "Found | Pruned") -> dict[str, object]:
+    from anglenas._pruning import Pruned
+
+    if isinstance(found, Pruned):
+        tried, seconds = len(found.removals), found.measuring_seconds
+    else:
+        tried, seconds = len(found.candidates), found.seconds
     return {
         "figure": figure.number,
         "genotype": str(found.best.architecture),
         "rank": found.rank,
         "data": found.data,
-        "strategy": found.strategy,
+        "strategy": _strategy(found),
         "recipe": {"name": found.recipe.name, **found.recipe.settings()},
         "repeats": found.recipe.repeats,
         "seed": found.seed,
-        "candidates": len(found.pruning or found.candidates),
-        "seconds": round(found.pruning_seconds or found.seconds),
+        "candidates": tried,
+        "seconds": round(seconds),
         "parameters": {
             "cifar10": _size("darts", str(found.best.architecture), 10),
             "imagenet": _size("darts_imagenet", str(found.best.architecture), 1000),
         },
     }
+
+
+def _strategy(found: "Found | Pruned") -> str:
+    """How the cells were searched, in the words of cells.json."""
+    from anglenas._searching import Found
+
+    if isinstance(found, Found):
+        return found.strategy
+    return f"prune,number={found.number},reading={found.reading},supernet={found.supernets}"
 
 
 def _size(space: str, genotype: str, classes: int) -> int:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from anglenas import _numerics as numerics
+from anglenas._measuring.result import Candidate
 from anglenas._plugins import load
+from anglenas._pruning import Pruned
 from anglenas._report.model import Column, Row, RunReport
 from anglenas._report.page import write_report
 from anglenas._report.render import remove, write_bytes
-from anglenas._searching import Candidate, Found
+from anglenas._searching import Found
 from anglenas.errors import SettingError
 from anglenas.probes import find_metric
 
@@ -43,13 +45,13 @@ def prepare_folder(folder: Path | str) -> Path:
     return folder
 
 
-def write_run(found: Found, folder: Path | str, command: str = "") -> Path:
-    """Write everything that a search found: page, table, best architecture, drawings, settings.
+def write_run(found: Found | Pruned, folder: Path | str, command: str = "") -> Path:
+    """Write everything that a run found: page, table, best architecture, drawings, settings.
 
-    A search by pruning also writes ``pruning.csv``, with a row for each removal that was tried.
+    Of a pruning there is ``pruning.csv`` too, with a row for each removal that was tried.
 
     Args:
-        found: The result.
+        found: The result of :func:`anglenas.search` or :func:`anglenas.prune`.
         folder: Where to; made if it is missing. Files of an earlier run there are replaced.
         command: What repeats the run; shown on the page.
 
@@ -62,8 +64,8 @@ def write_run(found: Found, folder: Path | str, command: str = "") -> Path:
     folder = prepare_folder(folder)
     report = report_of(found, command)
     write_bytes(folder / "run.json", _settings(found, report).encode())
-    if found.pruning:
-        write_bytes(folder / "pruning.csv", _rows(found.pruning).encode())
+    if isinstance(found, Pruned):
+        write_bytes(folder / "pruning.csv", _rows(found.table).encode())
     else:
         remove(folder / "pruning.csv")
     return write_report(report, folder)
@@ -77,7 +79,7 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def report_of(found: Found, command: str = "") -> RunReport:
+def report_of(found: Found | Pruned, command: str = "") -> RunReport:
     """The plain values that a page shows of a search."""
     space = load("space", found.space)
     return RunReport(
@@ -98,11 +100,22 @@ def report_of(found: Found, command: str = "") -> RunReport:
         versions=_versions(),
         data_facts={
             "classes": len(found.class_names),
-            "strategy": found.strategy,
-            ("removals" if found.pruning else "candidates"): len(found.pruning or found.candidates),
+            **_how(found),
             "trivial-network guard": found.guard,
         },
     )
+
+
+def _how(found: Found | Pruned) -> dict[str, str | int]:
+    """How the candidates were found, and how many things were tried."""
+    if isinstance(found, Found):
+        return {"strategy": found.strategy, "candidates": len(found.candidates)}
+    return {
+        "supernets": found.supernets,
+        "operations pruned of an edge": found.number,
+        "reading": found.reading,
+        "removals": len(found.removals),
+    }
 
 
 def _column(name: str) -> Column:
@@ -124,7 +137,7 @@ def _row(one: Candidate) -> Row:
     )
 
 
-def _snippet(found: Found) -> str:
+def _snippet(found: Found | Pruned) -> str:
     config = found.best.config
     space = "" if found.space == "nasbench201" else f", space={found.space!r}"
     return (
@@ -146,7 +159,7 @@ def _versions() -> dict[str, str]:
     }
 
 
-def _settings(found: Found, report: RunReport) -> str:
+def _settings(found: Found | Pruned, report: RunReport) -> str:
     content: dict[str, Any] = {
         "command": report.command,
         "space": found.space,
@@ -154,11 +167,11 @@ def _settings(found: Found, report: RunReport) -> str:
         "origin": found.origin,
         "classes": found.class_names,
         "rank": found.rank,
-        "strategy": found.strategy,
+        **_how(found),
         "seed": found.seed,
         "guard": found.guard,
         "ties": found.ties,
-        "limits": dict(found.limits),
+        "limits": dict(found.limits) if isinstance(found, Found) else {},
         "flip": found.flip,
         "recipe": {
             "name": found.recipe.name,

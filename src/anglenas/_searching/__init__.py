@@ -1,6 +1,6 @@
 """Searching: from images to a ranked list of architectures."""
 
-from anglenas._searching.result import Candidate, Found, counted
-from anglenas._searching.run import Progress, search
+from anglenas._searching.result import Found
+from anglenas._searching.run import search
 
-__all__ = ["Candidate", "Found", "Progress", "counted", "search"]
+__all__ = ["Found", "search"]

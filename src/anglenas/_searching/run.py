@@ -1,7 +1,7 @@
 """The search: proposals, measurements, ranking."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,6 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from anglenas._measuring.judge import (
+    Judge,
+    columns_of,
+    metrics_to_rank,
+    rank_candidates,
+    scores_of,
+)
 from anglenas._measuring.plan import (
     Measured,
     Plan,
@@ -16,7 +23,10 @@ from anglenas._measuring.plan import (
     make_plan,
     notices_of,
     refuse_if_none_fits,
+    target_config,
 )
+from anglenas._measuring.progress import Progress
+from anglenas._measuring.result import Candidate
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.setup import (
     choose_recipe,
@@ -24,6 +34,7 @@ from anglenas._measuring.setup import (
     open_data,
     open_scorer,
 )
+from anglenas._measuring.steps import measure
 from anglenas._measuring.store import Store
 from anglenas._measuring.task import Outcome, Task
 from anglenas._measuring.workers import Workers
@@ -31,62 +42,19 @@ from anglenas._numerics import derive
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas._searching.constraints import Constraints
-from anglenas._searching.pruning import (
-    Given,
-    Pruning,
-    default_recipe,
-    judge_supernets,
-    make_pruning,
-    refuse_limits,
-    resolve,
-)
-from anglenas._searching.ranked import Judge, combined_scores, rank_candidates
-from anglenas._searching.result import Candidate, Found
+from anglenas._searching.result import Found
 from anglenas._searching.setup import choose_strategy
 from anglenas._settings import checked
-from anglenas.data import FewShot, ImageSource, locate
+from anglenas.data import ImageSource, locate
 from anglenas.errors import SettingError, UsageError
-from anglenas.ranking import GUARDED, Expression, Ties, parse
+from anglenas.ranking import Ties
 from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import standard_sizes
-from anglenas.spaces._supernets import Supernet
 from anglenas.strategies import Request, Strategy, Trial
-from anglenas.strategies._prune import PruneSearch
 
-__all__ = ["Progress", "search"]
+__all__ = ["search"]
 
 DEFAULT_BUDGET = 60
 _ROUND = 16  # proposals at once if time is the budget, so that few are made in vain
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a search is; handed to the caller after every measurement.
-
-    A search that prunes hands it over as a round begins and at the end, too.
-
-    Attributes:
-        done: Candidates measured.
-        total: Candidates to measure; ``None`` if time is the budget.
-        seconds: Since the start.
-        computed: Measurements made now, not read from the store.
-        stage: What a search that goes on in rounds is at; empty for others.
-        supernet: What is left of a supernet that is pruned: the operations on each edge as the
-            round began, and at the end the last ones; ``None`` for other strategies.
-    """
-
-    done: int
-    total: int | None
-    seconds: float
-    computed: int
-    _best: Callable[[], Candidate | None] = field(repr=False, compare=False)
-    stage: str = ""
-    supernet: Supernet | None = None
-
-    @cached_property
-    def best(self) -> Candidate | None:
-        """The best of the candidates measured so far; ranked when first asked for."""
-        return self._best()
 
 
 @checked
@@ -125,15 +93,13 @@ def search(
         data: ``"digits"``, another registered name, a folder of class folders, an ``.npz`` file,
             or an image source.
         rank: Rank expression; see :func:`anglenas.ranking.parse`.
-        strategy: ``"random"``, ``"exhaustive"``, ``"evolution"``, ``"prune"``,
-            ``"module:name"``, or the strategy itself. Settings may follow a name:
-            ``"evolution,population=50"``. Pruning ends with a single network, and takes no limits.
+        strategy: ``"random"``, ``"exhaustive"``, ``"evolution"``, ``"module:name"``, or the
+            strategy itself. Settings may follow a name: ``"evolution,population=50"``.
         budget: Candidates to measure, each a function of its own; 60 if no minutes are given.
         minutes: Time after which the search ends with what is measured, one candidate at least.
         seed: Where all randomness comes from.
         recipe: A recipe, or a text such as ``"fast,repeats=3"`` (see
-            :func:`anglenas._recipe.read_recipe`); by default ``"fast"``, and for pruning the
-            recipe of the space's supernets.
+            :func:`anglenas._recipe.read_recipe`); by default ``"fast"``.
         metrics: Further metrics to measure and list.
         max_params: Most parameters of the network that is looked for.
         max_flops: Most operations of one image's forward pass (a multiply-add is two).
@@ -174,50 +140,38 @@ def search(
         max_latency_ms=max_latency_ms,
     )
     source = open_data(data, flip)
-    space_name, chosen, expression = choose_space(space), choose_strategy(strategy), parse(rank)
-    pruner, standard = None, "fast"
-    if isinstance(chosen, PruneSearch):
-        refuse_limits(limits)
-        standard = default_recipe(chosen, space_name, expression)
-        pruner = chosen = resolve(chosen, space_name, expression)
-    recipe = choose_recipe(recipe, standard)
+    space_name, chosen = choose_space(space), choose_strategy(strategy)
+    recipe = choose_recipe(recipe)
     judge = Judge(rank, guard, ties, seed, recipe.iterations)
-    judge = judge_supernets(pruner, judge) if pruner else judge
     batches = draw_repeats(source, recipe, seed, strict=strict)
-    target = _target(space_name, source, batches[0], _given(channels=channels, cells=cells))
-    needed = [*expression.metrics, *_companions(expression)]
+    target = target_config(space_name, source, batches[0], channels=channels, cells=cells)
     timed = [] if max_latency_ms is None else ["latency"]
-    # What pruning leaves is not judged by what pruned it.
-    columns = [*([] if pruner else needed), *metrics, *timed, "params"]
-    device = workers.device
-    plan = make_plan(space_name, columns, batches, target, recipe, seed, device)
-    pruning = make_pruning(pruner, needed, batches, recipe, judge, device) if pruner else None
-    if pruning and workers.scheduler is None and device == "cpu":
-        pruning.fits_memory(workers.processes)
+    columns = [*metrics_to_rank(rank), *metrics, *timed, "params"]
+    plan = make_plan(space_name, columns, batches, target, recipe, seed, workers.device)
     with open_scorer(store, workers) as scorer:
         latency = partial(_latency, plan, scorer)
         limited = Constraints(space_name, target, max_params, max_flops, max_latency_ms, latency)
         run = _Run(plan, judge, chosen, limited, target, scorer, started, minutes, on_progress)
-        if pruning:
-            run = run.of_what_is_left(pruning)
         run.until(budget)
-    found = run.found(source, locate(data), recipe, notices_of(batches), limits)
-    if pruning:
-        rows, seconds = tuple(pruning.rows), pruning.base_seconds
-        return replace(found, rank=rank, pruning=rows, base_seconds=seconds)
     refuse_if_none_fits(run.measured.values())
-    return found
-
-
-def _target(
-    space: str, source: ImageSource, batch: FewShot, sizes: dict[str, Any]
-) -> NetworkConfig:
-    """Size of the network that is looked for: the space's own, or as given."""
-    return NetworkConfig(
-        num_classes=len(source.class_names),
-        in_channels=batch.images.shape[1],
-        side=batch.images.shape[-1],
-        **(standard_sizes(load("space", space)) | sizes),
+    return Found(
+        candidates=run.candidates(),
+        columns=columns_of(plan.metrics),
+        rank=rank,
+        space=space_name,
+        data=source.name,
+        origin=locate(data),
+        class_names=tuple(source.class_names),
+        flip=source.flip,
+        recipe=recipe,
+        seed=seed,
+        guard=guard,
+        ties=ties,
+        notices=notices_of(batches),
+        seconds=time.perf_counter() - started,
+        computed=run.computed,
+        strategy=chosen.name,
+        limits=limits,
     )
 
 
@@ -232,40 +186,11 @@ def _given(**settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def _silent(progress: Progress) -> None:
-    """Tell nothing."""
-
-
-def _rounds_reporter(
-    started: float, report: Callable[[Progress], None]
-) -> Callable[[int, int, int, str, Supernet], None]:
-    def tell(done: int, total: int, computed: int, stage: str, left: Supernet) -> None:
-        seconds = time.perf_counter() - started
-        report(Progress(done, total, seconds, computed, _nobody, stage, left))
-
-    return tell
-
-
-def _nobody() -> None:
-    """Supernets are not what is searched for: none of them is the best so far."""
-
-
 def _check_budget(budget: int | None, minutes: float | None) -> None:
     if budget is not None and budget < 1:
         raise SettingError(f"A budget of {budget} candidates finds nothing; give 1 at least.")
     if minutes is not None and not minutes > 0:
         raise SettingError(f"A budget of {minutes:g} minutes finds nothing; give more than 0.")
-
-
-def _companions(expression: Expression) -> list[str]:
-    """``angle`` and ``loss`` of the same iteration: the guard needs both to put either behind."""
-    parts = (name.partition("@") for name in expression.metrics)
-    return [
-        f"{pair}{at}{iteration}"
-        for name, at, iteration in parts
-        if name in GUARDED
-        for pair in ("angle", "loss")
-    ]
 
 
 @dataclass
@@ -297,17 +222,6 @@ class _Run:
         if self.minutes is None or not self.measured:
             return False
         return time.perf_counter() - self.started > 60 * self.minutes
-
-    def of_what_is_left(self, pruning: Pruning) -> "_Run":
-        """Prune, and go on with the network that is left; it is measured, but that is no search."""
-        left = pruning.run(self.scorer, _rounds_reporter(self.started, self.report))
-        return replace(
-            self,
-            judge=replace(self.judge, rank="params"),
-            strategy=Given(left, self.strategy.name),
-            report=_silent,
-            computed=pruning.computed,
-        )
 
     def until(self, budget: int | None) -> None:
         """Propose and measure until the budget is spent or nothing is left to propose."""
@@ -349,9 +263,11 @@ class _Run:
 
     def _history(self) -> list[Trial]:
         measured = [self.measured[number] for number in range(len(self.architectures))]
-        scores = combined_scores(
-            self.judge, self.space, self.architectures, measured, self.plan.metrics
-        ) if measured else ()  # fmt: skip
+        scores = (
+            scores_of(self.judge, self.space, self.architectures, measured, self.plan.metrics)[0]
+            if measured
+            else ()
+        )
         return [
             Trial(n, one, float(score))
             for n, (one, score) in enumerate(zip(self.architectures, scores, strict=True))
@@ -361,35 +277,25 @@ class _Run:
         first = len(self.architectures)
         self.architectures += proposals
         self.forms |= {self.space.canonical(one) for one in proposals}
-        waiting: dict[Task, list[int]] = {}
-        open_tasks: dict[int, int] = {}
-        for number, architecture in enumerate(proposals, first):
-            tasks = self.plan.tasks(architecture)
-            open_tasks[number] = len(tasks)
-            for task in tasks:
-                waiting.setdefault(task, []).append(number)
-        stored = {one.task for one in self.scorer.store.get_many(waiting).values() if one.final}
-        for outcome in self.scorer.outcomes(waiting, self.plan.batches):
-            self.outcomes[outcome.task] = outcome
-            self.computed += outcome.task not in stored
-            for number in waiting[outcome.task]:
-                open_tasks[number] -= 1
-                if not open_tasks[number]:
-                    architecture = self.architectures[number]
-                    self.measured[number] = self.plan.read(architecture, self.outcomes)
-            self.report(self._progress(total))
+        for step in measure(self.plan, proposals, self.scorer):
+            self.outcomes[step.outcome.task] = step.outcome
+            self.computed += step.computed
+            for position in step.finished:
+                measured = self.plan.read(proposals[position], self.outcomes)
+                self.measured[first + position] = measured
+            seconds = time.perf_counter() - self.started
+            self.report(
+                Progress(len(self.measured), total, seconds, self.computed, find_best=self._best)
+            )
             if self.late:
                 break
 
-    def _progress(self, total: int | None) -> Progress:
-        seconds = time.perf_counter() - self.started
-        return Progress(len(self.measured), total, seconds, self.computed, self._best)
-
     def _best(self) -> Candidate | None:
-        candidates = self._candidates()
+        candidates = self.candidates()
         return candidates[0] if candidates else None
 
-    def _candidates(self) -> tuple[Candidate, ...]:
+    def candidates(self) -> tuple[Candidate, ...]:
+        """What is measured so far, best first."""
         numbers = sorted(self.measured)
         if not numbers:
             return ()
@@ -402,31 +308,3 @@ class _Run:
             self.target,
         )
         return tuple(replace(one, number=numbers[one.number]) for one in ranked)
-
-    def found(
-        self,
-        source: ImageSource,
-        origin: str,
-        recipe: Recipe,
-        notices: tuple[str, ...],
-        limits: Mapping[str, float],
-    ) -> Found:
-        """What came of it."""
-        return Found(
-            candidates=self._candidates(),
-            rank=self.judge.rank,
-            space=self.plan.space,
-            data=source.name,
-            origin=origin,
-            class_names=tuple(source.class_names),
-            flip=source.flip,
-            strategy=self.strategy.name,
-            recipe=recipe,
-            seed=self.judge.seed,
-            guard=self.judge.guard,
-            ties=self.judge.ties,
-            limits=limits,
-            notices=notices,
-            seconds=time.perf_counter() - self.started,
-            computed=self.computed,
-        )

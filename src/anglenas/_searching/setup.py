@@ -23,6 +23,11 @@ def choose_strategy(strategy: str | Strategy) -> Strategy:
         check_members("strategy", str(strategy), strategy)
         return strategy
     name, *changes = [part.strip() for part in strategy.split(",")]
+    if name == "prune":
+        raise SettingError(
+            "Pruning is no strategy of a search; use anglenas.prune(), or 'anglenas prune' on the "
+            "command line."
+        )
     chosen: Any = load("strategy", name)
     check_members("strategy", name, chosen)
     if not changes:

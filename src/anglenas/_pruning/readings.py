@@ -1,20 +1,18 @@
-"""Which operation to take away first, from what was measured with and without each."""
+"""Which operation to take away first, by what was measured with and without each."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from anglenas._measuring.judge import Floats, Judge, scores_of
 from anglenas._measuring.plan import Measured
-from anglenas._searching.ranked import Judge, columns_of
 from anglenas.errors import AnglenasError
 from anglenas.probes import Metric
 from anglenas.ranking import parse
 
-__all__ = ["change", "places_by_change", "places_of_pruned"]
+__all__ = ["Repeats", "change", "ranks_by_change", "ranks_of_pruned"]
 
-Floats = NDArray[np.float64]
 Repeats = Sequence[Measured]
 """What was measured of one supernet, repeat by repeat."""
 
@@ -48,10 +46,10 @@ def change(before: Sequence[float | None], after: Sequence[float | None]) -> flo
     return float(f"{np.mean(relative):.{_DIGITS}g}") if relative else float("nan")
 
 
-def places_by_change(
+def ranks_by_change(
     judge: Judge, base: Repeats, left: Sequence[Repeats], metrics: Sequence[Metric]
-) -> Floats:
-    """A place for each removal, by the changes of the metrics; the highest goes first.
+) -> list[int]:
+    """A rank for each removal, by the changes of the metrics; 1 goes first.
 
     A metric's change has the metric's own direction: TE-NAS takes away what lowers the condition
     number of the NTK and what raises the number of regions. (In its code, changes that agree in
@@ -66,35 +64,30 @@ def places_by_change(
     Raises:
         AnglenasError: No removal has a score.
     """
-    columns = {
-        metric.name: np.array([_change_of(base, one, metric) for one in left]) for metric in metrics
+    changes = {
+        metric.name: np.array([_change_of(base, repeats, metric.name) for repeats in left])
+        for metric in metrics
     }
-    directions = {metric.name: metric.higher_is_better for metric in metrics}
-    scores = judge.scores(columns, directions)
-    statuses = [one.status for repeats in (base, *left) for one in repeats]
-    return _places(judge.rank, scores, columns, directions, statuses)
+    scores = judge.scores(changes, metrics)
+    return _ranks(judge.rank, scores, changes, metrics, [*base, *(m for one in left for m in one)])
 
 
-def _change_of(base: Repeats, left: Repeats, metric: Metric) -> float:
-    """NaN also where a repeat failed: the next run, or another machine, may well measure it."""
-    reasons = [one.reasons.get(metric.name, "") for one in (*base, *left)]
-    if any(reason.startswith("failed: ") for reason in reasons):
+def _change_of(base: Repeats, left: Repeats, name: str) -> float:
+    # A repeat that failed leaves no change at all, rather than that of the other repeats: the next
+    # run, or another machine, may well measure it, and would find another result.
+    if any(one.reasons.get(name, "").startswith("failed: ") for one in (*base, *left)):
         return float("nan")
-    return change(_values(base, metric), _values(left, metric))
+    return change([one.values[name] for one in base], [one.values[name] for one in left])
 
 
-def _values(repeats: Repeats, metric: Metric) -> list[float | None]:
-    return [one.values[metric.name] for one in repeats]
-
-
-def places_of_pruned(
+def ranks_of_pruned(
     judge: Judge,
     space: Any,
     supernets: Sequence[Any],
     measured: Sequence[Measured],
     metrics: Sequence[Metric],
-) -> Floats:
-    """A place for each removal: that of the supernet which is left, among those of the round.
+) -> list[int]:
+    """A rank for each removal: that of the supernet which is left, among those of the round.
 
     Args:
         judge: How to rank.
@@ -106,28 +99,25 @@ def places_of_pruned(
     Raises:
         AnglenasError: No supernet has a score.
     """
-    trivial = [space.is_trivial(one) for one in supernets]
-    columns, _ = judge.guarded(columns_of(measured, metrics), trivial)
-    directions = {metric.name: metric.higher_is_better for metric in metrics}
-    scores = judge.scores(columns, directions)
-    statuses = [one.status for one in measured]
-    return _places(judge.rank, scores, columns, directions, statuses)
+    scores, values, _ = scores_of(judge, space, supernets, measured, metrics)
+    return _ranks(judge.rank, scores, values, metrics, measured)
 
 
-def _places(
-    rank: str, scores: Floats, columns: Any, directions: Any, statuses: Sequence[str]
-) -> Floats:
-    """Different numbers in the order of the scores.
+def _ranks(
+    rank: str, scores: Floats, values: Any, metrics: Sequence[Metric], measured: Sequence[Measured]
+) -> list[int]:
+    """Different numbers in the order of the scores, 1 for the highest.
 
     Of equal scores, the better one by the expression's first metric goes first, as in TE-NAS; of
     those that are equal in it too, the earlier one.
     """
     if not np.isfinite(scores).any():
-        reason = next((status for status in statuses if status != "ok"), "undefined")
+        reason = next((one.status for one in measured if one.status != "ok"), "undefined")
         raise AnglenasError(f"No supernet can be scored by {rank} ({reason}); use other metrics.")
     first = parse(rank).metrics[0]
-    better = columns[first] if directions[first] else -columns[first]
+    [higher_is_better] = {one.higher_is_better for one in metrics if one.name == first}
+    better = values[first] if higher_is_better else -values[first]
     worst_first = np.lexsort((-np.arange(len(scores)), np.nan_to_num(better, nan=-np.inf), scores))
-    placed = np.empty(len(scores))
-    placed[worst_first] = np.arange(len(scores))
-    return placed
+    placed = np.empty(len(scores), int)
+    placed[worst_first] = np.arange(len(scores), 0, -1)
+    return placed.tolist()
