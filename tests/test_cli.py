@@ -316,7 +316,7 @@ def test_draw_says_what_it_can_write(run: Run) -> None:
         (("--data", "no/photos"), "There is nothing at 'no/photos'"),
         (("--max-params", "49"), "49 parameters are allowed, and the smallest has 50. Allow more"),
         (("--max-flops", "1k"), "1,000 operations are allowed, and the smallest has "),
-        (("--workers", "-1"), "cannot be -1 workers"),
+        (("--workers", "-1"), "count is a whole number of at least 0, not -1"),
         (("--out", "/proc/run"), "The run folder '/proc/run' cannot be written"),
     ],
 )

@@ -86,7 +86,7 @@ def prune(
 
         anglenas prune --data photos/ --space darts --rank tenas
 
-        anglenas prune --space darts --number 2 --reading change --rank angle_loss+params
+        anglenas prune --number 2 --reading change --rank angle_loss+params
     """  # noqa: D412
     from anglenas._cli.output import command_line, run_folder
     from anglenas._cli.progress import show_progress
