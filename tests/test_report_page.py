@@ -11,6 +11,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from anglenas._report import (
@@ -24,8 +25,7 @@ from anglenas._report import (
     scatters,
     write_report,
 )
-from anglenas._report.chart import FRAME, chart
-from anglenas._report.figures import short_number
+from anglenas._report.canvas import short_number
 from anglenas.errors import SettingError
 from anglenas.spaces import CellGraph
 
@@ -226,8 +226,8 @@ def test_a_large_run_lists_part_of_it_and_says_so(tmp_path):
     assert html.count('<th scope="row"') == 500
     assert "The first 500 of 1200 are listed" in html
     assert len((tmp_path / "table.csv").read_text().splitlines()) == 1201
-    assert html.count("<circle") == 2 * 500
-    assert sum(path.count("h0") for path in re.findall(r'class="crowd" d="([^"]*)"', html)) == 1400
+    assert html.count("data-text=") == 2 * 500
+    assert len(re.findall(r'<use href="#score_by_\w+-\w+" x="[\d.]+" y="[\d.]+"/>', html)) == 1400
 
 
 # The folder.
@@ -335,16 +335,18 @@ def scatter_of(xs, *, log_x):
     return Scatter("s", "S", "x", "y", tuple(Mark(x, x, str(x)) for x in xs), log_x)
 
 
-def test_dots_stand_where_their_values_say():
-    placed = chart(scatter_of([1.0, 10.0, 100.0], log_x=True))
-    dots = sorted(placed.dots, key=lambda dot: dot.x)
-    assert dots[1].x - dots[0].x == pytest.approx(dots[2].x - dots[1].x, abs=0.11)
-    share = (dots[1].y - dots[0].y) / (dots[2].y - dots[0].y)
-    assert share == pytest.approx(9 / 99, abs=0.002)
-    assert all(FRAME.left < dot.x < FRAME.right for dot in dots)
-    assert all(FRAME.top < dot.y < FRAME.bottom for dot in dots)
-    at = {tick.text: tick.place for tick in placed.x_ticks}
-    assert at["10"] == dots[1].x
+def test_marks_of_the_page_stand_where_their_values_say_and_tell_their_names():
+    marks = re.findall(
+        r'<use href="#score_by_params-\w+" x="([\d.]+)" y="([\d.]+)" data-text="([^"]+)"/>',
+        render_page(report()),
+    )
+    x, y = np.array([[float(x), float(y)] for x, y, _ in marks]).T
+    ranks = [int(text.split("  ")[0].strip("#")) for *_, text in marks]
+    assert ranks == [2, 3, 4, 5, 6, 1]  # the best one last, so that it lies on top
+    assert [text.split("  ")[1] for *_, text in marks] == [f"|op{rank}~0|" for rank in ranks]
+    for shown, values in ((x, np.log(ranks)), (y, ranks)):  # lower scores stand further down
+        assert np.allclose(np.polyval(np.polyfit(values, shown, 1), values), shown, atol=0.01)
+    assert np.polyfit(ranks, y, 1)[0] > 0
 
 
 @pytest.mark.parametrize("xs", [[73306.0, 1531546.0], [9e5, 1.1e6], [5.0], [1e-3, 1e9], [7.0, 7.1]])
@@ -365,8 +367,8 @@ def test_ranks_have_whole_ticks():
 def test_figure_shows_the_values_it_was_given():
     marks = (Mark(3.0, 1.0, "a"), Mark(1.0, 2.0, "b", best=True), Mark(2.0, 0.5, "c"))
     axes = rank_figure(Scatter("s", "S", "x $_", "y", marks)).axes[0]
-    plain, best = (list(zip(*line.get_data(), strict=True)) for line in axes.lines)
-    assert plain == [(3.0, 1.0), (2.0, 0.5)]
+    others, best = (list(zip(*line.get_data(), strict=True)) for line in axes.lines)
+    assert others == [(3.0, 1.0), (2.0, 0.5)]
     assert best == [(1.0, 2.0)]
     assert axes.get_xlabel() == "x $_"
 

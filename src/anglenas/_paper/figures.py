@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 
 from anglenas._paper.runs import Position
 from anglenas._plugins import load
-from anglenas._report.draw import cell_size, inset_cell
-from anglenas._report.render import blank, settings
-from anglenas._report.style import FAINT, INK, KINDS, MUTED, PAPER, font, printable
+from anglenas._report.canvas import INK, KINDS, PAPER, blank, dress, font, settings
+from anglenas._report.draw import part_of
 from anglenas._sheet import Sheet
 
 __all__ = ["position_sheet", "positions_figure"]
@@ -38,35 +37,26 @@ def positions_figure(
     """
     [first] = [one for one in positions if one.first]
     searched: Any = load("space", space)
-    cell = searched.graphs(searched.parse(first.architecture))[0]
-    cell_width, cell_height = cell_size(cell)
-    width, height = 52 + _WIDTH + 24 + cell_width + 14, 48 + max(_HEIGHT, cell_height) + 34
+    cell = part_of(searched.graphs(searched.parse(first.architecture))[0])
+    width, height = 52 + _WIDTH + 24 + cell.width + 14, 48 + max(_HEIGHT, cell.height) + 34
     with settings():
         figure = blank(width, height)
         box = (52 / width, 48 / height, _WIDTH / width, (height - 82) / height)
         axes = figure.add_axes(box)
-        _draw_axes(axes, f"Ranked by {ranking.replace('params', '#Param')}", about)
+        dress(
+            axes, title=f"Ranked by {ranking.replace('params', '#Param')}",
+            x="rank index, 0 is the worst",
+            y=f"accuracy, % ({about})" if about else "accuracy, %",
+        )  # fmt: skip
+        axes.margins(0.04)
         _draw_positions(axes, positions, ranking)
         _draw_legend(axes, any(one.trivial for one in positions))
-        inset_cell(figure, cell, 52 + _WIDTH + 24, 48 + (height - 82 - cell_height) / 2)
+        cell.put(figure, 52 + _WIDTH + 24, 48 + (height - 82 - cell.height) / 2)
     return figure
 
 
 def _index(position: Position, ranking: str) -> float:
     return position.by_angle if ranking == "angle" else position.by_sum
-
-
-def _draw_axes(axes: Axes, title: str, about: str) -> None:
-    for side, spine in axes.spines.items():
-        spine.set(visible=side in ("left", "bottom"), color=FAINT)
-    axes.tick_params(color=FAINT, labelcolor=MUTED, labelsize=8, labelfontfamily="DejaVu Sans")
-    axes.grid(True, color=FAINT, lw=0.6, alpha=0.5)
-    axes.set_axisbelow(True)
-    axes.margins(0.04)
-    axes.set_title(title, fontproperties=font(10.5, bold=True), color=INK, loc="left")
-    axes.set_xlabel("rank index, 0 is the worst", fontproperties=font(9), color=INK)
-    label = printable(f"accuracy, % ({about})" if about else "accuracy, %", 60)
-    axes.set_ylabel(label, fontproperties=font(9), color=INK, parse_math=False)
 
 
 def _draw_positions(axes: Axes, positions: Sequence[Position], ranking: str) -> None:

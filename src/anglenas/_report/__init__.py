@@ -1,10 +1,10 @@
 """What a person gets to see of a run: drawings of cells, charts, one HTML page."""
 
+from anglenas._report.canvas import save_figure
 from anglenas._report.draw import draw_cells
 from anglenas._report.figures import Mark, Scatter, rank_figure, scatters
 from anglenas._report.model import Column, Row, RunReport
 from anglenas._report.page import render_page, write_report
-from anglenas._report.render import save_figure
 from anglenas._report.run import prepare_folder, report_of, write_run
 from anglenas._report.study import study_figure, write_study
 from anglenas._report.training import confusion_figure, curves_figure, write_training

@@ -2,123 +2,80 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
 
-from anglenas._report.layout import LINE_HEIGHT, Box, Layout, Point, arrange
-from anglenas._report.render import blank, settings
-from anglenas._report.style import (
+from anglenas._report.canvas import (
     FAINT,
     INK,
     MUTED,
     PAPER,
+    blank,
     font,
-    kind_of,
-    label_of,
-    node_text,
     printable,
+    settings,
     text_width,
 )
+from anglenas._report.layout import LINE_HEIGHT, Box, Point, arrange
+from anglenas._report.style import kind_of, label_of
 from anglenas.spaces import CellGraph, Drawing, OptionTable
 
-__all__ = ["cell_size", "draw_cells", "inset_cell"]
+__all__ = ["Part", "draw_cells", "part_of"]
 
-_MARGIN = 12.0
-_BETWEEN = 40.0
-_BELOW = 24.0
+_MARGIN, _BETWEEN, _BELOW, _BLOCK_GAP = 12.0, 40.0, 24.0, 10.0
 _WIDEST = 1500.0
-_BLOCK_GAP = 10.0
-_HEAD = (7.0, 3.4)
+_HEAD = (7.0, 3.4)  # length of an arrowhead, and half its width
 _ROW, _OPTION, _APART = 26.0, 20.0, 6.0
-# After a sign or at a space, but not inside of ('skip_connect', 0).
+_LABEL, _NODE, _PART_TITLE, _TITLE, _CAPTION = 9.0, 9.5, 10.0, 11.5, 8.5  # sizes of type
+# A caption may go on in a new line after a sign or at a space, but not inside of
+# ('skip_connect', 0).
 _BREAKS = re.compile(r"(\s+(?!\d+\))|(?<=[+;])|(?<=,)(?!\s))")
-_LABEL = font(9)
-_NODE = font(9.5, bold=True)
-_CELL_TITLE = font(10, bold=True)
-_TITLE = font(11.5, bold=True)
-_CAPTION = font(8.5)
+_STATE = re.compile(r"c_\{k(-\d+)?\}")
 
 
 @dataclass(frozen=True)
-class _Line:
-    """Operations that lead from one node to another, drawn as one line."""
+class Part:
+    """A cell or a table of options, ready to be put into a figure; sizes are in points."""
 
-    start: int
-    end: int
-    operations: tuple[str, ...]
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """What people call the operations."""
-        return tuple(printable(label_of(operation)) for operation in self.operations)
-
-    @property
-    def label(self) -> str:
-        """The operations below each other; empty if there is nothing to read."""
-        return "\n".join(self.texts) if any(self.texts) else ""
-
-    @property
-    def passes(self) -> bool:
-        """Whether anything passes."""
-        return self.operations != ("none",)
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """A cell with its layout, and the lines that stand for its edges."""
-
-    graph: CellGraph
-    lines: tuple[_Line, ...]
-    layout: Layout
-
-    @property
-    def title(self) -> str:
-        return printable(self.graph.title, 60)
+    title: str
+    body_width: float
+    body_height: float
+    ink: Callable[[Axes], None]
+    """Draws it on axes whose unit is a point and whose origin is its lower left corner."""
 
     @property
     def width(self) -> float:
-        return max(self.layout.width, text_width(self.title, _CELL_TITLE))
+        """Of the whole drawing."""
+        return max(self.body_width, text_width(self.title, _PART_TITLE, bold=True))
 
     @property
     def height(self) -> float:
-        return self.layout.height + (22 if self.graph.title else 0)
+        """Of the whole drawing."""
+        return self.body_height + (22 if self.title else 0)
 
-
-@dataclass(frozen=True)
-class _Table:
-    """A table of options; each row is a name and the boxes beside it."""
-
-    graph: OptionTable
-
-    @property
-    def title(self) -> str:
-        return printable(self.graph.title, 60)
-
-    @property
-    def names(self) -> float:
-        """Width of the column of names."""
-        return max(text_width(printable(name), _LABEL) for name, _, _ in self.graph.rows) + 10
-
-    @property
-    def width(self) -> float:
-        ends = (_boxes(options)[-1] for _, options, _ in self.graph.rows)
-        row = self.names + max(box.x + box.width / 2 for box in ends)
-        return max(row, text_width(self.title, _CELL_TITLE))
-
-    @property
-    def height(self) -> float:
-        return _ROW * len(self.graph.rows) + (22 if self.graph.title else 0)
-
-
-_Part = _Cell | _Table
+    def put(self, figure: Figure, left: float, bottom: float) -> None:
+        """Draw it into a figure, its lower left corner at a point that is given in points."""
+        room = 2.0  # lines at the rim are as wide outside as inside
+        width, height = 72 * figure.get_size_inches()
+        axes = figure.add_axes((
+            (left - room) / width, (bottom - room) / height,
+            (self.width + 2 * room) / width, (self.height + 2 * room) / height,
+        ), frameon=False)  # fmt: skip
+        axes.set_axis_off()
+        start = (self.body_width - self.width) / 2
+        axes.set_xlim(start - room, start + self.width + room)
+        axes.set_ylim(-room, self.height + room)
+        if self.title:
+            middle = (self.body_width / 2, self.height - 8)
+            _text(axes, *middle, self.title, _PART_TITLE, INK, bold=True)
+        self.ink(axes)
 
 
 def draw_cells(
@@ -146,206 +103,136 @@ def draw_cells(
             space do by default.
 
     Returns:
-        A figure on a canvas of its own, as large as it needs to be.
+        A figure on a canvas of its own, as large as it needs to be, with axes for each cell.
 
     >>> cell = CellGraph("cell", ("in", "out"), ((0, 1, "nor_conv_3x3"),), (0,), 1)
     >>> figure = draw_cells([cell], title="A small one")
     >>> [text.get_text() for text in figure.axes[0].texts]
-    ['A small one', 'cell', 'conv 3x3', 'in', 'out']
+    ['cell', 'conv 3x3', 'in', 'out']
     """
-    rows = _rows([_part(graph) for graph in graphs], widest)
-    width = max(160.0, *(_row_width(row) for row in rows))
-    above, below = _wrap(title, width, _TITLE), _wrap(caption, width, _CAPTION)
-    body = sum(_row_height(row) for row in rows) + _BELOW * (len(rows) - 1)
-    height = above.height + body + below.height
+    rows: list[list[Part]] = [[]]
+    for part in map(part_of, graphs):
+        if rows[-1] and _row_width([*rows[-1], part]) > widest:
+            rows.append([])
+        rows[-1].append(part)
+    width = max(160.0, *map(_row_width, rows))
+    heights = [max(part.height for part in row) for row in rows]
+    above = _wrap(title, width, _TITLE, bold=True)
+    below = _wrap(caption, width, _CAPTION)
+    bottom = _MARGIN + _block_height(below, _CAPTION)
+    top = bottom + sum(heights) + _BELOW * (len(rows) - 1)
+    whole = top + _block_height(above, _TITLE) + _MARGIN
     with settings():
-        figure = blank(width + 2 * _MARGIN, height + 2 * _MARGIN)
-        axes = figure.add_axes((0, 0, 1, 1), frameon=False)
-        axes.set_axis_off()
-        axes.set(xlim=(-_MARGIN, width + _MARGIN), ylim=(-_MARGIN, height + _MARGIN))
-        _draw_block(axes, above, height, INK)
-        _draw_block(axes, below, below.height - _BLOCK_GAP, MUTED)
-        _draw_rows(axes, rows, width, height - above.height)
+        figure = blank(width + 2 * _MARGIN, whole)
+        _write(figure, above, whole - _MARGIN, _TITLE, INK, bold=True)
+        _write(figure, below, bottom - _BLOCK_GAP, _CAPTION, MUTED)
+        for row, height in zip(rows, heights, strict=True):
+            left = _MARGIN + (width - _row_width(row)) / 2
+            for part in row:
+                part.put(figure, left, top - part.height)
+                left += part.width + _BETWEEN
+            top -= height + _BELOW
     return figure
 
 
-def cell_size(graph: CellGraph) -> tuple[float, float]:
-    """Width and height of a cell's drawing in points."""
-    cell = _cell(graph)
-    return cell.width, cell.height
+def _row_width(row: Sequence[Part]) -> float:
+    return sum(part.width for part in row) + _BETWEEN * (len(row) - 1)
 
 
-def inset_cell(figure: Figure, graph: CellGraph, left: float, bottom: float) -> None:
-    """Draw a cell into a figure of something else.
-
-    Args:
-        figure: The figure.
-        graph: The cell.
-        left: Where its drawing begins, in points from the left.
-        bottom: Where it begins, in points from below; :func:`cell_size` tells how large it is.
-    """
-    cell = _cell(graph)
-    whole = 72 * figure.get_size_inches()
-    place = (left / whole[0], bottom / whole[1], cell.width / whole[0], cell.height / whole[1])
-    axes = figure.add_axes(place, frameon=False)
-    axes.set_axis_off()
-    axes.set(xlim=(0, cell.width), ylim=(0, cell.height))
-    _draw_part(axes, cell, 0, 0)
+# Blocks of text above and below.
 
 
-# What goes where.
+def _wrap(text: str | None, width: float, size: float, *, bold: bool = False) -> list[str]:
+    shown = printable(text or "", 600)
+    if not shown:
+        return []
+    mean = text_width(shown, size, bold=bold) / len(shown)
+    wrapper = textwrap.TextWrapper(max(1, int(0.95 * width / mean)), break_on_hyphens=False)
+    wrapper.wordsep_simple_re = _BREAKS
+    return wrapper.wrap(shown)
 
 
-def _part(graph: Drawing) -> _Part:
-    return _Table(graph) if isinstance(graph, OptionTable) else _cell(graph)
+def _block_height(lines: Sequence[str], size: float) -> float:
+    return 1.35 * size * len(lines) + _BLOCK_GAP if lines else 0.0
 
 
-def _cell(graph: CellGraph) -> _Cell:
-    lines = _lines(graph)
-    edges = tuple((line.start, line.end, line.label) for line in lines)
-    layout = arrange(replace(graph, edges=edges), [line.label for line in lines], _measure)
-    return _Cell(graph, lines, layout)
+def _write(
+    figure: Figure, lines: Sequence[str], top: float, size: float, colour: str, *,
+    bold: bool = False,
+) -> None:  # fmt: skip
+    for line, text in enumerate(lines):
+        figure.text(
+            _MARGIN / 72, (top - (line + 0.5) * 1.35 * size) / 72, text, color=colour,
+            fontproperties=font(size, bold=bold), va="center_baseline", parse_math=False,
+            transform=figure.dpi_scale_trans,
+        )  # fmt: skip
 
 
-def _lines(graph: CellGraph) -> tuple[_Line, ...]:
-    """One line for all operations between two nodes: with one for each, few supernets would fit.
-
-    What gathers results stays apart. Beside another operation, ``none`` has nothing to tell.
-    """
-    joined: dict[tuple[int, int, bool], list[str]] = {}
-    for start, end, operation in graph.edges:
-        joined.setdefault((start, end, bool(operation)), []).append(operation)
-    return tuple(
-        _Line(start, end, tuple(name for name in names if name != "none") or ("none",))
-        for (start, end, _), names in joined.items()
-    )
-
-
-def _measure(text: str) -> float:
-    """Width of a label or of a node's name, whichever is larger."""
-    shown, formula = node_text(text)
-    return text_width(shown, _NODE if formula else _LABEL, formula=formula)
-
-
-def _boxes(options: Sequence[str]) -> list[Box]:
-    """The boxes of a row, beginning at the origin."""
-    boxes: list[Box] = []
-    left = 0.0
-    for option in options:
-        width = max(30.0, text_width(printable(option), _LABEL) + 14)
-        boxes.append(Box(left + width / 2, 0.0, width, _OPTION))
-        left += width + _APART
-    return boxes
-
-
-def _rows(cells: Sequence[_Part], widest: float) -> list[list[_Part]]:
-    rows: list[list[_Part]] = [[]]
-    for cell in cells:
-        if rows[-1] and _row_width([*rows[-1], cell]) > widest:
-            rows.append([])
-        rows[-1].append(cell)
-    return rows
-
-
-def _row_width(row: Sequence[_Part]) -> float:
-    return sum(cell.width for cell in row) + _BETWEEN * (len(row) - 1)
-
-
-def _row_height(row: Sequence[_Part]) -> float:
-    return max(cell.height for cell in row)
+# Cells.
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Lines of text."""
+class _Line:
+    """Operations that lead from one node to another, drawn as one line."""
 
-    lines: tuple[str, ...]
-    properties: FontProperties
-
-    @property
-    def line_height(self) -> float:
-        return 1.35 * self.properties.get_size_in_points()
+    start: int
+    end: int
+    operations: tuple[str, ...]
 
     @property
-    def height(self) -> float:
-        return self.line_height * len(self.lines) + _BLOCK_GAP if self.lines else 0.0
+    def texts(self) -> list[str]:
+        """What people call the operations."""
+        return [printable(label_of(operation)) for operation in self.operations]
+
+    @property
+    def passes(self) -> bool:
+        """Whether anything passes."""
+        return self.operations != ("none",)
 
 
-def _wrap(text: str | None, width: float, properties: FontProperties) -> _Block:
-    shown = printable(text or "", 600)
-    if not shown:
-        return _Block((), properties)
-    mean = text_width(shown, properties) / len(shown)
-    wrapper = textwrap.TextWrapper(max(1, int(0.95 * width / mean)), break_on_hyphens=False)
-    wrapper.wordsep_simple_re = _BREAKS
-    return _Block(tuple(wrapper.wrap(shown)), properties)
+def part_of(graph: Drawing) -> Part:
+    """A cell or a table of options with all positions, ready to be put into a figure."""
+    if isinstance(graph, OptionTable):
+        return _table(graph)
+    # One line for all operations between two nodes, because with one for each operation nobody
+    # could read a supernet. What gathers results stays apart. Beside another operation, ``none``
+    # has nothing to tell.
+    joined: dict[tuple[int, int, bool], list[str]] = {}
+    for start, end, operation in graph.edges:
+        joined.setdefault((start, end, bool(operation)), []).append(operation)
+    lines = [
+        _Line(start, end, tuple(name for name in names if name != "none") or ("none",))
+        for (start, end, _), names in joined.items()
+    ]
+    labels = ["\n".join(line.texts) if any(line.texts) else "" for line in lines]
+    edges = tuple((line.start, line.end, "") for line in lines)
+    layout = arrange(
+        replace(graph, edges=edges), labels, lambda text: text_width(text, _LABEL), _name_width
+    )
+    live = _live(graph)
+
+    def ink(axes: Axes) -> None:
+        for line, route, box in zip(lines, layout.routes, layout.labels, strict=True):
+            alive = line.passes and {line.start, line.end} <= live
+            _draw_edge(axes, route, line, _colour(line.operations) if alive else FAINT)
+            if box and line.passes:
+                _draw_label(axes, line, box, alive=alive)
+        ends = {*graph.inputs, graph.output}
+        for node, (name, box) in enumerate(zip(graph.nodes, layout.nodes, strict=True)):
+            colour = INK if node in ends | live else FAINT
+            _draw_node(axes, name, box, colour, filled=node in ends)
+
+    return Part(printable(graph.title, 60), layout.width, layout.height, ink)
 
 
-# Ink.
+def _name_width(name: str) -> float:
+    text, formula = _node_text(name)
+    return text_width(text, _NODE, bold=True, formula=formula)
 
 
-def _draw_block(axes: Axes, block: _Block, top: float, colour: str) -> None:
-    for line, text in enumerate(block.lines):
-        _text(axes, 0, top - (line + 0.5) * block.line_height, text, block.properties, colour)
-
-
-def _text(
-    axes: Axes, x: float, y: float, text: str, properties: FontProperties, colour: str,
-    centre: bool = False, formula: bool = False,
-) -> None:  # fmt: skip
-    axes.text(
-        x, y, text, color=colour, fontproperties=properties, zorder=4, parse_math=formula,
-        ha="center" if centre else "left", va="center_baseline",
-    )  # fmt: skip
-
-
-def _draw_rows(axes: Axes, rows: Sequence[Sequence[_Part]], width: float, top: float) -> None:
-    for row in rows:
-        left = (width - _row_width(row)) / 2
-        for cell in row:
-            _draw_part(axes, cell, left, top - cell.height)
-            left += cell.width + _BETWEEN
-        top -= _row_height(row) + _BELOW
-
-
-def _draw_part(axes: Axes, part: _Part, left: float, bottom: float) -> None:
-    if part.title:
-        top = bottom + part.height - 8
-        _text(axes, left + part.width / 2, top, part.title, _CELL_TITLE, INK, centre=True)
-    if isinstance(part, _Table):
-        _draw_table(axes, part, left, bottom)
-    else:
-        _draw_cell(axes, part, left, bottom)
-
-
-def _draw_table(axes: Axes, table: _Table, left: float, bottom: float) -> None:
-    for place, (name, options, chosen) in enumerate(reversed(table.graph.rows)):
-        y = bottom + (place + 0.5) * _ROW
-        colour = FAINT if chosen is None else INK
-        _text(axes, left, y, printable(name), _LABEL, MUTED if chosen is None else INK)
-        for k, (option, box) in enumerate(zip(options, _boxes(options), strict=True)):
-            filled = k == chosen
-            _draw_option(axes, option, box.moved(left + table.names, y), filled, colour)
-
-
-def _draw_option(axes: Axes, text: str, box: Box, filled: bool, colour: str) -> None:
-    axes.add_patch(_round(box, 6, fc=colour if filled else PAPER, ec=colour if filled else FAINT))
-    ink = PAPER if filled else MUTED
-    _text(axes, box.x, box.y, printable(text), _LABEL, ink, centre=True)
-
-
-def _draw_cell(axes: Axes, cell: _Cell, left: float, bottom: float) -> None:
-    layout = cell.layout.moved(left + (cell.width - cell.layout.width) / 2, bottom)
-    live = _live(cell.graph)
-    for line, route, box in zip(cell.lines, layout.routes, layout.labels, strict=True):
-        alive = line.passes and {line.start, line.end} <= live
-        _draw_edge(axes, route, line, _colour(line.operations) if alive else FAINT)
-        if box and line.passes:
-            _draw_label(axes, line, box, alive=alive)
-    ends = {*cell.graph.inputs, cell.graph.output}
-    for node, (name, box) in enumerate(zip(cell.graph.nodes, layout.nodes, strict=True)):
-        colour = INK if node in ends | live else FAINT
-        _draw_node(axes, name, box, colour, filled=node in ends)
+def _node_text(name: str) -> tuple[str, bool]:
+    """A node's name, and whether it is a formula: only names like ``c_{k-2}`` are."""
+    return (f"${name}$", True) if _STATE.fullmatch(name) else (printable(name), False)
 
 
 def _live(graph: CellGraph) -> set[int]:
@@ -365,31 +252,25 @@ def _colour(operations: Sequence[str]) -> str:
     return colours.pop() if len(colours) == 1 else INK
 
 
-def _curve(route: Sequence[Point]) -> Path:
-    """Lines and S-shaped curves in turn; the last line ends where the arrowhead begins."""
-    points = [*route[:-1], (route[-1][0] - _HEAD[0] + 1, route[-1][1])]
+def _draw_edge(axes: Axes, route: Sequence[Point], line: _Line, colour: str) -> None:
+    """Lines and S-shaped curves in turn, in a casing that tells crossing lines apart."""
+    (x, y), (length, half) = route[-1], _HEAD
+    points = [*route[:-1], (x - length + 1, y)]  # the last line ends where the arrowhead begins
     vertices, codes = [points[0]], [Path.MOVETO]
     for k, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
         if k % 2:
-            middle = (x0 + x1) / 2
-            vertices += [(middle, y0), (middle, y1)]
+            vertices += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1)]
             codes += [Path.CURVE4] * 2
         vertices.append((x1, y1))
         codes.append(Path.CURVE4 if k % 2 else Path.LINETO)
-    return Path(vertices, codes)
-
-
-def _draw_edge(axes: Axes, route: Sequence[Point], line: _Line, colour: str) -> None:
-    """A line in a casing of paper colour, so that crossing lines are told apart."""
+    curve = Path(vertices, codes)
     width = 1.7 if line.passes and any(line.operations) else 1.1
     style, order = ("solid", 1) if line.passes else ((0, (3, 3)), 0.5)
-    curve = _curve(route)
     if line.passes:
         axes.add_patch(PathPatch(curve, fc="none", ec=PAPER, lw=width + 3, capstyle="butt"))
     axes.add_patch(
         PathPatch(curve, fc="none", ec=colour, lw=width, ls=style, capstyle="butt", zorder=order)
     )
-    (x, y), (length, half) = route[-1], _HEAD
     corners = [(x, y), (x - length, y + half), (x - length, y - half)]
     axes.add_patch(Polygon(corners, closed=True, fc=colour, ec="none", zorder=order))
 
@@ -400,16 +281,57 @@ def _draw_label(axes: Axes, line: _Line, box: Box, *, alive: bool) -> None:
     axes.add_patch(_round(box, 4, fc=PAPER, ec=FAINT if several else "none", zorder=3))
     y = box.y + LINE_HEIGHT * (len(line.operations) - 1) / 2
     for operation, text in zip(line.operations, line.texts, strict=True):
-        colour = _colour([operation]) if alive else MUTED
-        _text(axes, box.x, y, text, _LABEL, colour, centre=True)
+        _text(axes, box.x, y, text, _LABEL, _colour([operation]) if alive else MUTED)
         y -= LINE_HEIGHT
 
 
 def _draw_node(axes: Axes, name: str, box: Box, colour: str, *, filled: bool) -> None:
     axes.add_patch(_round(box, 8, fc=colour if filled else PAPER, ec=colour, lw=1.2, zorder=3))
-    text, formula = node_text(name)
+    text, formula = _node_text(name)
     ink = PAPER if filled else MUTED if colour == FAINT else colour
-    _text(axes, box.x, box.y, text, _NODE, ink, centre=True, formula=formula)
+    _text(axes, box.x, box.y, text, _NODE, ink, bold=True, formula=formula)
+
+
+# Tables of options.
+
+
+def _table(graph: OptionTable) -> Part:
+    """Each row is a name and the boxes beside it."""
+    rows = graph.rows[::-1]
+    names = max(text_width(printable(name), _LABEL) for name, _, _ in rows) + 10
+    boxes: list[list[Box]] = []
+    for row, (_, options, _) in enumerate(rows):
+        boxes.append([])
+        left = names
+        for option in options:
+            width = max(30.0, text_width(printable(option), _LABEL) + 14)
+            boxes[-1].append(Box(left + width / 2, (row + 0.5) * _ROW, width, _OPTION))
+            left += width + _APART
+
+    def ink(axes: Axes) -> None:
+        for row, (name, options, chosen) in zip(boxes, rows, strict=True):
+            colour, ink = (FAINT, MUTED) if chosen is None else (INK, INK)
+            _text(axes, 0, row[0].y, printable(name), _LABEL, ink, ha="left")
+            for k, (option, box) in enumerate(zip(options, row, strict=True)):
+                rim, fill, text = (colour, colour, PAPER) if k == chosen else (FAINT, PAPER, MUTED)
+                axes.add_patch(_round(box, 6, fc=fill, ec=rim))
+                _text(axes, box.x, box.y, printable(option), _LABEL, text)
+
+    width = max(row[-1].x + row[-1].width / 2 for row in boxes)
+    return Part(printable(graph.title, 60), width, _ROW * len(rows), ink)
+
+
+# Ink.
+
+
+def _text(
+    axes: Axes, x: float, y: float, text: str, size: float, colour: str, *,
+    bold: bool = False, formula: bool = False, ha: str = "center",
+) -> None:  # fmt: skip
+    axes.text(
+        x, y, text, color=colour, fontproperties=font(size, bold=bold), zorder=4,
+        parse_math=formula, ha=ha, va="center_baseline",
+    )  # fmt: skip
 
 
 def _round(box: Box, radius: float, **style: Any) -> FancyBboxPatch:

@@ -1,20 +1,22 @@
 """Scatter charts of one run, as figures and as data."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from anglenas._report.canvas import KINDS, PAPER, blank, dress, font, settings, short_number
 from anglenas._report.model import Row, RunReport
-from anglenas._report.render import blank, settings
-from anglenas._report.style import FAINT, INK, KINDS, MUTED, font, printable
 from anglenas.ranking import pareto_front
 
-__all__ = ["COSTS", "Mark", "Scatter", "log_ticks", "rank_figure", "scatters", "short_number"]
+__all__ = ["BEST", "COSTS", "MARKS", "Mark", "Scatter", "log_ticks", "rank_figure", "scatters"]
 
-_PLAIN, _BEST, _FRONT = KINDS[2].light, KINDS[3].light, KINDS[0].light
+MARKS, BEST = "marks", "best"
+"""What the groups of marks are called in a figure's SVG."""
+_USUAL, _BEST, _FRONT = KINDS[2].light, KINDS[3].light, KINDS[0].light
 _SCORE = "score, higher is better"
 
 COSTS = {
@@ -80,8 +82,8 @@ class Scatter:
 def _ticks(values: list[float]) -> tuple[float, ...]:
     low, high = min(values), max(values)
     whole = all(value == round(value) for value in values)
-    places = MaxNLocator(5, min_n_ticks=2, integer=whole).tick_values(low, high)
-    return tuple(float(f"{tick:.12g}") for tick in places if low <= tick <= high) or (low,)
+    ticks = MaxNLocator(5, min_n_ticks=2, integer=whole).tick_values(low, high)
+    return tuple(float(f"{tick:.12g}") for tick in ticks if low <= tick <= high) or (low,)
 
 
 def log_ticks(values: list[float]) -> tuple[float, ...]:
@@ -89,8 +91,8 @@ def log_ticks(values: list[float]) -> tuple[float, ...]:
     low, high = min(values), max(values)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
-        places = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
-        ticks = tuple(place for place in places if low <= place <= high)
+        numbers = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        ticks = tuple(number for number in numbers if low <= number <= high)
         if len(ticks) >= 3:
             return ticks
     return _ticks(values)
@@ -102,7 +104,11 @@ def scatters(report: RunReport) -> tuple[Scatter, ...]:
     Args:
         report: The run; candidates without a rank or a finite score are left out.
     """
-    rows = [row for row in report.ordered if row.rank is not None and _is_finite(row.score)]
+    rows = [
+        row
+        for row in report.ordered
+        if row.rank is not None and row.score is not None and math.isfinite(row.score)
+    ]
     by_rank = tuple(_mark(report, row, row.rank) for row in rows)
     charts = (
         Scatter("score_by_rank", "Score against rank", "rank, 1 is best", _SCORE, by_rank),
@@ -116,34 +122,15 @@ def _by_cost(report: RunReport, rows: list[Row], cost: str) -> Scatter:
     known = [row for row in rows if 0 < (row.values.get(cost) or 0) < math.inf]
     marks = tuple(_mark(report, row, row.values[cost]) for row in known)
     worth = pareto_front([mark.y for mark in marks], [mark.x for mark in marks])
-    front = sorted((mark for mark, is_on in zip(marks, worth, strict=True) if is_on), key=_place)
+    front = [mark for mark, is_on in zip(marks, worth, strict=True) if is_on]
+    front.sort(key=lambda mark: (mark.x, mark.y))
     return Scatter(
         f"score_by_{cost}", f"Score against {title}", label, _SCORE, marks, True, tuple(front)
     )
 
 
-def _place(mark: Mark) -> tuple[float, float]:
-    return mark.x, mark.y
-
-
-def _is_finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
 def _mark(report: RunReport, row: Row, x: float | None) -> Mark:
     return Mark(x or 0.0, row.score or 0.0, f"#{row.rank}  {row.architecture}", row is report.best)
-
-
-def short_number(value: float) -> str:
-    """A number for people: four digits that count, thousands and millions as a letter.
-
-    >>> [short_number(x) for x in (0.25, 1500, 73306, 1_531_546, -0.00012, 40.0)]
-    ['0.25', '1500', '73.31k', '1.532M', '-0.00012', '40']
-    """
-    for least, size, letter in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
-        if abs(value) >= least:
-            return f"{value / size:.4g}{letter}"
-    return f"{value:.4g}"
 
 
 def rank_figure(chart: Scatter) -> Figure:
@@ -156,37 +143,24 @@ def rank_figure(chart: Scatter) -> Figure:
     with settings():
         figure = blank(400, 280)
         axes = figure.add_axes((0.14, 0.165, 0.83, 0.735))
-        _draw_axes(axes, chart)
+        dress(axes, title=chart.title, x=chart.x_label, y=chart.y_label)
+        axes.set_xscale("log" if chart.log_x else "linear")
+        axes.margins(0.06)
+        for axis, ticks in ((axes.xaxis, chart.x_ticks), (axes.yaxis, chart.y_ticks)):
+            axis.set_major_locator(FixedLocator(ticks))
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
         if len(chart.front) > 1:
-            _draw_front(axes, chart)
-        for best in (False, True):
-            marks = [mark for mark in chart.marks if mark.best == best]
-            _draw_marks(axes, marks, best=best)
+            _draw_front(axes, chart.front)
+        _draw_marks(axes, [mark for mark in chart.marks if not mark.best])
         for mark in (mark for mark in chart.marks if mark.best):
-            _name_best(axes, mark)
+            _draw_best(axes, mark)
     return figure
 
 
-def _draw_axes(axes: Axes, chart: Scatter) -> None:
-    axes.set_xscale("log" if chart.log_x else "linear")
-    axes.margins(0.06)
-    for side, spine in axes.spines.items():
-        spine.set(visible=side in ("left", "bottom"), color=FAINT)
-    for axis, ticks in ((axes.xaxis, chart.x_ticks), (axes.yaxis, chart.y_ticks)):
-        axis.set_major_locator(FixedLocator(ticks))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
-    axes.tick_params(color=FAINT, labelcolor=MUTED, labelsize=8, labelfontfamily="DejaVu Sans")
-    axes.grid(True, color=FAINT, lw=0.6, alpha=0.5)
-    axes.set_axisbelow(True)
-    axes.set_title(chart.title, fontproperties=font(10.5, bold=True), color=INK, loc="left")
-    for write, text in ((axes.set_xlabel, chart.x_label), (axes.set_ylabel, chart.y_label)):
-        write(printable(text, 60), fontproperties=font(9), color=INK, parse_math=False)
-
-
-def _draw_front(axes: Axes, chart: Scatter) -> None:
-    x, y = [mark.x for mark in chart.front], [mark.y for mark in chart.front]
-    axes.plot(x, y, drawstyle="steps-post", color=_FRONT, lw=1.3, zorder=2.5)
+def _draw_front(axes: Axes, front: Sequence[Mark]) -> None:
+    x, y = [mark.x for mark in front], [mark.y for mark in front]
+    axes.plot(x, y, drawstyle="steps-post", color=_FRONT, lw=1.3, gid="front")
     axes.annotate(
         "nothing better at this cost",
         (x[0], y[0]),
@@ -197,31 +171,25 @@ def _draw_front(axes: Axes, chart: Scatter) -> None:
     )
 
 
-def _draw_marks(axes: Axes, marks: list[Mark], *, best: bool) -> None:
+def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
     axes.plot(
-        [mark.x for mark in marks],
-        [mark.y for mark in marks],
-        linestyle="none",
-        marker="o",
-        markersize=9 if best else 4.5,
-        markeredgecolor="white" if best else "none",
-        color=_BEST if best else _PLAIN,
-        alpha=1.0 if best else 0.5,
-        zorder=3 if best else 2,
-    )
+        [mark.x for mark in marks], [mark.y for mark in marks], linestyle="none", marker="o",
+        markersize=4.5, markeredgecolor="none", color=_USUAL, alpha=0.5, gid=MARKS,
+    )  # fmt: skip
 
 
-def _name_best(axes: Axes, mark: Mark) -> None:
+def _draw_best(axes: Axes, mark: Mark) -> None:
+    axes.plot(
+        [mark.x], [mark.y], linestyle="none", marker="o", markersize=9, markeredgecolor=PAPER,
+        color=_BEST, zorder=3, gid=BEST,
+    )  # fmt: skip
     axes.autoscale_view()
-    place = axes.transAxes.inverted().transform(axes.transData.transform((mark.x, mark.y)))
-    right = place[0] > 0.5
+    # Its name stands where there is more room, on a ground that hides the marks under it.
+    at = axes.transAxes.inverted().transform(axes.transData.transform((mark.x, mark.y)))
+    right = at[0] > 0.5
     axes.annotate(
-        "best",
-        (mark.x, mark.y),
-        xytext=(-9 if right else 9, 0),
-        textcoords="offset points",
-        ha="right" if right else "left",
-        va="center",
-        color=_BEST,
+        "best", (mark.x, mark.y), xytext=(-9 if right else 9, 0), textcoords="offset points",
+        ha="right" if right else "left", va="center", color=_BEST,
         fontproperties=font(9, bold=True),
-    )
+        bbox={"boxstyle": "round,pad=0.15", "fc": PAPER, "ec": "none", "alpha": 0.8},
+    )  # fmt: skip

@@ -1,37 +1,36 @@
 """One self-contained HTML page, and the folder of files around it."""
 
 import base64
-import csv
 import hashlib
-import io
-import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from anglenas._report.chart import FRAME, HEIGHT, WIDTH, chart
+from anglenas._report.canvas import FAINT, INK, KINDS, MUTED, PAPER, PICTURES, render
 from anglenas._report.draw import draw_cells
-from anglenas._report.figures import COSTS, rank_figure, scatters
+from anglenas._report.figures import BEST, COSTS, MARKS, Scatter, rank_figure, scatters
+from anglenas._report.files import csv_bytes, json_bytes, remove, text_bytes, write_bytes
 from anglenas._report.model import Row, RunReport
-from anglenas._report.render import Format, remove, render, write_bytes
-from anglenas._report.style import FAINT, INK, KINDS, MUTED, PAPER
 from anglenas.spaces import CellGraph, Drawing
 
 __all__ = ["render_page", "write_report"]
 
 _DRAWN = 3
 _WIDEST = 900.0
-_LISTED = 500
-_FIGURES = ("score_by_rank", *(f"score_by_{cost}" for cost in COSTS))
-_KINDS: tuple[Format, ...] = ("svg", "png")
+_LISTED = _NAMED = 500
 _STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
+_MARKED = re.compile(rf'<g id="({MARKS}|{BEST})">.*?</g>\s*</g>', re.DOTALL)
+_USE = re.compile(r'<use xlink:href="(#\w+)" x="([\d.-]+)" y="([\d.-]+)"[^>]*>')
+# The page's name for each colour of a drawing, so that they follow a dark theme.
+_COLOURS = {INK: "ink", MUTED: "muted", FAINT: "faint", PAPER: "paper"} | {
+    kind.light: f"op-{kind.name}" for kind in KINDS
+}
 
 
 def render_page(report: RunReport) -> str:
@@ -40,8 +39,17 @@ def render_page(report: RunReport) -> str:
     The same report gives the same page. Of a large run it lists the first 500 candidates, and the
     first 500 of those that could not be scored.
     """
-    environment = _environment()
-    script = _source("report.js")
+    environment = Environment(
+        loader=PackageLoader("anglenas._report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=_number, setting=_setting, sort_key=_sort_key, breakable=_breakable
+    )
+    script = resources.files("anglenas._report").joinpath("templates", "report.js").read_text()
     scored = [row for row in report.ordered if row.status == "ok"]
     failed = [row for row in report.ordered if row.status != "ok"]
     return environment.get_template("report.html").render(
@@ -53,32 +61,16 @@ def render_page(report: RunReport) -> str:
         scored=len(scored),
         failed=len(failed),
         data={"name": report.data, **report.data_facts, "seed": report.seed},
-        drawings=_drawings(report),
+        drawings=[
+            _inline(draw_cells(graphs, widest=_WIDEST), f"cell{rank}-")
+            for rank, graphs in _drawn(report)
+        ],
         cells=any(isinstance(one, CellGraph) for cells in report.graphs for one in cells),
-        charts=[chart(scatter) for scatter in scatters(report)],
-        **{"width": WIDTH, "height": HEIGHT, "frame": FRAME},
+        charts=[(scatter, _chart(scatter)) for scatter in scatters(report)],
         style=Markup(environment.get_template("report.css").render(kinds=KINDS)),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("anglenas._report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=_number, setting=_setting, sort_key=_sort_key, breakable=_breakable
-    )
-    return environment
-
-
-def _source(name: str) -> str:
-    return resources.files("anglenas._report").joinpath("templates", name).read_text("utf-8")
 
 
 def _number(value: float | None) -> str:
@@ -108,39 +100,46 @@ def _breakable(text: str) -> Markup:
 # Drawings inside the page.
 
 
-def _drawings(report: RunReport) -> list[Markup]:
-    """Below each other where they are too wide for a screen."""
-    return [
-        _inline(draw_cells(cells, widest=_WIDEST), f"cell{place}-")
-        for place, cells in _drawn(report)
-    ]
-
-
 def _drawn(report: RunReport) -> list[tuple[int, tuple[Drawing, ...]]]:
-    """The cells to draw, with their place; each needs a candidate that it belongs to."""
-    count = min(_DRAWN, len(report.rows))
-    return list(enumerate(report.graphs[:count], 1))
+    """The cells to draw, with their rank; each needs a candidate that it belongs to."""
+    return list(enumerate(report.graphs[: min(_DRAWN, len(report.rows))], 1))
 
 
-def _inline(figure: Figure, prefix: str) -> Markup:
+def _chart(scatter: Scatter) -> Markup:
+    """The chart, each of its first marks with its name for the pointer."""
+    figure = rank_figure(scatter)
+    figure.axes[0].set_title("", loc="left")  # a heading of the page says it
+    marks = scatter.marks[:_NAMED]
+    texts = {
+        MARKS: iter([mark.text for mark in marks if not mark.best]),
+        BEST: iter([mark.text for mark in scatter.marks if mark.best]),
+    }
+
+    def name(group: re.Match[str]) -> str:
+        def mark(use: re.Match[str]) -> str:
+            text = next(texts[group[1]], None)
+            named = "" if text is None else f' data-text="{escape(text)}"'
+            # The style of the group, so that it is not repeated for each of thousands of marks.
+            return f'<use xlink:href="{use[1]}" x="{use[2]}" y="{use[3]}"{named}/>'
+
+        shown = group[0].replace(f'id="{group[1]}"', f'class="{group[1]}"')
+        return _USE.sub(mark, shown)
+
+    return _inline(figure, f"{scatter.name}-", lambda svg: _MARKED.sub(name, svg))
+
+
+def _inline(figure: Figure, prefix: str, change: Callable[[str], str] = str) -> Markup:
     """The figure as an SVG element whose names are its own and whose colours are the page's."""
     svg = render(figure, "svg").decode()
-    svg = _STYLE.sub("", svg[svg.index("<svg") :])
+    svg = change(_STYLE.sub("", svg[svg.index("<svg") :]))
     svg = re.sub(r'\s(?:xmlns|xmlns:xlink|version)="[^"]*"', "", svg)
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
     width = float(figure.get_figwidth()) * 72
-    sizes = f'<svg style="max-width: {width:.0f}pt; min-width: {0.72 * width:.0f}pt"'
-    svg = svg.replace("<svg", sizes, 1)
-    for colour, variable in _variables().items():
-        svg = svg.replace(colour, f"var(--{variable})")
+    svg = svg.replace("<svg", f'<svg style="max-width: {width:.0f}pt"', 1)
+    for colour, name in _COLOURS.items():
+        svg = svg.replace(colour, f"var(--{name})")
     return Markup(svg)
-
-
-def _variables() -> Mapping[str, str]:
-    """The page's name for each colour of a drawing."""
-    operations = {kind.light: f"op-{kind.name}" for kind in KINDS}
-    return {INK: "ink", MUTED: "muted", FAINT: "faint", PAPER: "paper", **operations}
 
 
 # The folder.
@@ -176,47 +175,35 @@ def write_report(report: RunReport, folder: Path | str) -> Path:
 
 def _files(report: RunReport) -> dict[str, bytes | None]:
     """Every file by its name, the page last; ``None`` for one that must not be there."""
-    figures: dict[str, Figure] = {
-        f"cells/rank{place}": draw_cells(cells) for place, cells in _drawn(report)
-    }
+    figures = {f"cells/rank{rank}": draw_cells(graphs) for rank, graphs in _drawn(report)}
     figures |= {f"figures/{chart.name}": rank_figure(chart) for chart in scatters(report)}
-    names = [f"cells/rank{place}" for place in range(1, _DRAWN + 1)]
-    names += [f"figures/{name}" for name in _FIGURES]
-    files: dict[str, bytes | None] = {}
-    for name in names:
-        for kind in _KINDS:
-            files[f"{name}.{kind}"] = render(figures[name], kind) if name in figures else None
-    files["table.csv"] = _encode(_table(report))
-    files["best.json"] = _encode(_best(report, report.best)) if report.best else None
-    files["report.html"] = _encode(render_page(report))
+    names = [f"cells/rank{rank}" for rank in range(1, _DRAWN + 1)]
+    names += [f"figures/score_by_{what}" for what in ("rank", *COSTS)]
+    files: dict[str, bytes | None] = {
+        f"{name}.{kind}": render(figures[name], kind) if name in figures else None
+        for name in names
+        for kind in PICTURES
+    }
+    files["table.csv"] = csv_bytes(_table(report))
+    files["best.json"] = _best(report, report.best) if report.best else None
+    files["report.html"] = text_bytes(render_page(report))
     return files
 
 
-def _encode(text: str) -> bytes:
-    """A file name that is no valid text may stand in it; it must not cost the report."""
-    return text.encode("utf-8", "backslashreplace")
-
-
-def _table(report: RunReport) -> str:
+def _table(report: RunReport) -> Iterator[Sequence[object]]:
     """One line a candidate, the best first; numbers in as many digits as tell them apart."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
     metrics = [column.name for column in report.columns]
-    places = [f"rank_{name}" for name in report.ranked_by]
+    ranks = [f"rank_{name}" for name in report.ranked_by]
     facts = ("guarded", "status", "architecture", "canonical")
-    writer.writerow(["rank", "proposal", "score", *metrics, *places, *facts])
+    yield ["rank", "proposal", "score", *metrics, *ranks, *facts]
     for row in report.ordered:
         values = [row.score, *map(row.values.get, metrics), *map(row.ranks.get, report.ranked_by)]
+        numbers = ["" if value is None else repr(float(value)) for value in values]
         texts = ("yes" if row.guarded else "no", row.status, row.architecture, row.canonical)
-        writer.writerow([row.rank, row.proposal, *map(_exact, values), *texts])
-    return buffer.getvalue()
+        yield [row.rank, row.proposal, *numbers, *texts]
 
 
-def _exact(value: float | None) -> str:
-    return "" if value is None else repr(float(value))
-
-
-def _best(report: RunReport, best: Row) -> str:
+def _best(report: RunReport, best: Row) -> bytes:
     content = {
         "architecture": best.architecture,
         "canonical": best.canonical,
@@ -233,11 +220,4 @@ def _best(report: RunReport, best: Row) -> str:
         "command": report.command,
         "versions": dict(report.versions),
     }
-    return json.dumps(_finite(content), indent=2, sort_keys=True, allow_nan=False) + "\n"
-
-
-def _finite(content: Any) -> Any:
-    """JSON has no word for infinity, nor for what is not a number: they become null."""
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+    return json_bytes(content)

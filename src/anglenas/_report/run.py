@@ -13,9 +13,9 @@ from anglenas import _numerics as numerics
 from anglenas._measuring.result import Candidate
 from anglenas._plugins import load
 from anglenas._pruning import Pruned
+from anglenas._report.files import remove, write_bytes
 from anglenas._report.model import Column, Row, RunReport
 from anglenas._report.page import write_report
-from anglenas._report.render import remove, write_bytes
 from anglenas._searching import Found
 from anglenas.errors import SettingError
 from anglenas.probes import find_metric

@@ -1,8 +1,7 @@
 """What a person gets to see of a training: its curves, and which classes are taken for which."""
 
-import csv
-import io
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,10 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from anglenas._evaluation import Confusion, Epoch, Trained
-from anglenas._json import json_text
-from anglenas._report.figures import log_ticks, short_number
-from anglenas._report.render import Format, blank, render, settings, write_bytes
-from anglenas._report.style import FAINT, INK, KINDS, MUTED, font, printable
+from anglenas._report.canvas import (
+    INK,
+    KINDS,
+    MUTED,
+    blank,
+    dress,
+    font,
+    printable,
+    settings,
+    short_number,
+    write_pictures,
+)
+from anglenas._report.figures import log_ticks
+from anglenas._report.files import csv_bytes, json_bytes, write_bytes
 
 __all__ = ["confusion_figure", "curves_figure", "write_training"]
 
@@ -24,7 +33,6 @@ _TRAIN, _VALID = KINDS[2].light, KINDS[3].light
 _SHADES = LinearSegmentedColormap.from_list("shades", ["#ffffff", _TRAIN])
 _NAMED = 40  # more classes have no room for their names
 _COUNTED = 14  # more classes have no room for numbers
-_FORMATS: tuple[Format, ...] = ("svg", "png")
 
 
 def curves_figure(history: tuple[Epoch, ...], title: str) -> Figure:
@@ -39,17 +47,12 @@ def curves_figure(history: tuple[Epoch, ...], title: str) -> Figure:
         upper = figure.add_axes((0.13, 0.55, 0.84, 0.37))
         lower = figure.add_axes((0.13, 0.13, 0.84, 0.35))
         best = max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.number))
+        dress(upper, title=title, y="accuracy, %")
+        dress(lower, x="epoch", y="loss")
         _draw_pair(upper, history, "accuracy", scale=100)
         _draw_pair(lower, history, "loss", scale=1)
-        upper.set_ylabel("accuracy, %", fontproperties=font(9), color=INK)
-        lower.set_ylabel("loss", fontproperties=font(9), color=INK)
         _scale_loss(lower, history)
-        lower.set_xlabel("epoch", fontproperties=font(9), color=INK)
         upper.set_xticklabels([])
-        upper.set_title(
-            printable(title, 70), fontproperties=font(10.5, bold=True), color=INK, loc="left",
-            parse_math=False,
-        )  # fmt: skip
         upper.axvline(best.number + 1, color=_VALID, lw=0.8, ls=":")
         upper.legend(
             loc="lower right", prop=font(8.5), labelcolor=INK, facecolor="white", edgecolor="none",
@@ -65,13 +68,8 @@ def _draw_pair(axes: Axes, history: tuple[Epoch, ...], what: str, scale: float) 
     for part, colour, label in (("train", _TRAIN, "trained on"), ("valid", _VALID, "held out")):
         values = [scale * getattr(epoch, f"{part}_{what}") for epoch in history]
         axes.plot(epochs, values, color=colour, lw=1.6, marker=marker, markersize=4, label=label)
-    for side, spine in axes.spines.items():
-        spine.set(visible=side in ("left", "bottom"), color=FAINT)
     axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    axes.tick_params(color=FAINT, labelcolor=MUTED, labelsize=8, labelfontfamily="DejaVu Sans")
-    axes.grid(True, color=FAINT, lw=0.6, alpha=0.5)
-    axes.set_axisbelow(True)
 
 
 def _scale_loss(axes: Axes, history: tuple[Epoch, ...]) -> None:
@@ -96,39 +94,26 @@ def confusion_figure(confusion: Confusion) -> Figure:
         figure = blank(width, height)
         axes = figure.add_axes((margin / width, margin / height, side / width, side / height))
         shares = confusion.matrix / np.maximum(confusion.matrix.sum(1, keepdims=True), 1)
+        right = f"{confusion.accuracy:.2%} of {confusion.matrix.sum():,} right"
+        dress(axes, title=right, x="taken for", y="class")
+        axes.grid(False)
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(True)
         axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1, interpolation="nearest")
-        _name_classes(axes, confusion)
+        names = [printable(name, 16) for name in confusion.class_names if count <= _NAMED]
+        for axis, turn in ((axes.xaxis, 90), (axes.yaxis, 0)):
+            axis.set_ticks(
+                range(len(names)), names, rotation=turn, fontproperties=font(8), color=MUTED,
+                parse_math=False,
+            )  # fmt: skip
         if count <= _COUNTED:
-            _write_counts(axes, confusion.matrix, shares)
-        axes.set_xlabel("taken for", fontproperties=font(9), color=INK)
-        axes.set_ylabel("class", fontproperties=font(9), color=INK)
-        axes.set_title(
-            f"{confusion.accuracy:.2%} of {confusion.matrix.sum():,} right",
-            fontproperties=font(10.5, bold=True), color=INK, loc="left",
-        )  # fmt: skip
+            for (row, column), images in np.ndenumerate(confusion.matrix):
+                if images:
+                    colour = "white" if shares[row, column] > 0.5 else INK
+                    axes.text(column, row, f"{images:,}", ha="center", va="center", color=colour,
+                              fontproperties=font(7.5))  # fmt: skip
     return figure
-
-
-def _name_classes(axes: Axes, confusion: Confusion) -> None:
-    names = [printable(name, 16) for name in confusion.class_names]
-    shown = len(names) <= _NAMED
-    places = range(len(names)) if shown else []
-    labels = names if shown else []
-    for axis, turn in ((axes.xaxis, 90), (axes.yaxis, 0)):
-        axis.set_ticks(
-            places, labels, rotation=turn, fontproperties=font(8), color=MUTED, parse_math=False
-        )
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set(color=FAINT)
-
-
-def _write_counts(axes: Axes, matrix: np.ndarray, shares: np.ndarray) -> None:
-    for (row, column), count in np.ndenumerate(matrix):
-        if count:
-            colour = "white" if shares[row, column] > 0.5 else INK
-            axes.text(column, row, f"{count:,}", ha="center", va="center", color=colour,
-                      fontproperties=font(7.5))  # fmt: skip
 
 
 def write_training(trained: Trained, command: str = "") -> Path:
@@ -152,38 +137,21 @@ def write_training(trained: Trained, command: str = "") -> Path:
         "curves": curves_figure(trained.history, title),
         "confusion": confusion_figure(trained.confusion),
     }
-    for name, figure in figures.items():
-        for kind in _FORMATS:
-            write_bytes(trained.folder / f"{name}.{kind}", render(figure, kind))
-    write_bytes(trained.folder / "confusion.csv", _matrix(trained.confusion))
-    write_bytes(trained.folder / "classes.csv", _classes(trained.confusion))
-    path = trained.folder / "result.json"
-    write_bytes(path, _summary_text(trained, command).encode())
-    return path
-
-
-def _matrix(confusion: Confusion) -> bytes:
-    rows = zip(confusion.class_names, confusion.matrix.tolist(), strict=True)
-    return _csv([["class", *confusion.class_names], *([name, *counts] for name, counts in rows)])
-
-
-def _classes(confusion: Confusion) -> bytes:
-    counts = confusion.matrix.sum(1).tolist()
-    shares = confusion.per_class.items()
-    rows = [
-        [name, count, "" if math.isnan(share) else repr(share)]
-        for (name, share), count in zip(shares, counts, strict=True)
-    ]
-    return _csv([["class", "images", "accuracy"], *rows])
-
-
-def _csv(rows: list[list[object]]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _summary_text(trained: Trained, command: str) -> str:
+    write_pictures(trained.folder, figures)
+    matrix, shares = trained.confusion.matrix, trained.confusion.per_class
+    counts = zip(shares, matrix.tolist(), strict=True)
+    tables: dict[str, Sequence[Sequence[object]]] = {
+        "confusion.csv": [["class", *shares], *([name, *row] for name, row in counts)],
+        "classes.csv": [
+            ["class", "images", "accuracy"],
+            *(
+                [name, count, "" if math.isnan(share) else repr(share)]
+                for (name, share), count in zip(shares.items(), matrix.sum(1).tolist(), strict=True)
+            ),
+        ],
+    }
+    for name, rows in tables.items():
+        write_bytes(trained.folder / name, csv_bytes(rows))
     summary = {
         "architecture": trained.subject.architecture,
         "space": trained.subject.space,
@@ -196,4 +164,6 @@ def _summary_text(trained: Trained, command: str) -> str:
         "notices": trained.notices,
         "command": command,
     }
-    return json_text(summary) + "\n"
+    path = trained.folder / "result.json"
+    write_bytes(path, json_bytes(summary))
+    return path

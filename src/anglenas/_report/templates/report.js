@@ -31,7 +31,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }
 }
 const tip = document.getElementById("tip");
-for (const chart of document.querySelectorAll("svg.chart")) {
+for (const chart of document.querySelectorAll(".chart")) {
   chart.addEventListener("pointerover", (event) => {
     const text = event.target.dataset.text;
     tip.hidden = !text;
