@@ -32,9 +32,8 @@ test: .venv/installed-dev ## check style, types and layers, and run the quick te
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
-# The slow ones run one after another, since they start workers of their own (tests/conftest.py).
 test-all: .venv/installed-dev ## run the slow tests, which `make test` leaves out: both together are all
-	$(BIN)/pytest -n 2 -m slow --durations=15
+	$(BIN)/pytest -n 2 --dist worksteal -m slow --durations=15
 
 pages: .venv/installed-dev ## write the pages that are made from the code: its public names, its metrics
 	$(BIN)/python tests/test_api.py

@@ -23,24 +23,21 @@ torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests come last, when no quick one waits for them."""
-    items.sort(key=_is_slow)
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """A slow test runs alone, whatever the number of processes: it starts workers of its own."""
-    with Path(__file__).open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX if _is_slow(item) else fcntl.LOCK_SH)
+    """A test that is marked ``alone`` runs alone, whatever the number of processes.
+
+    Whoever waits to be alone keeps the gate, so that the others cannot overtake it for ever.
+    """
+    alone = item.get_closest_marker("alone") is not None
+    with Path(__file__).open() as gate, Path(__file__).with_name("test_docs.py").open() as held:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(held, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
         try:
             return (yield)
         finally:
             fcntl.flock(held, fcntl.LOCK_UN)  # what the test has forked may hold the file
-
-
-def _is_slow(item: pytest.Item) -> bool:
-    return item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture(scope="session")

@@ -567,6 +567,7 @@ def test_modules_of_the_folder_are_found_and_replace_no_others(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_help_is_quick(tmp_path: Path) -> None:
     """A shared machine can be slow, so that what is counted is the processor's own time."""
     before = os.times()

@@ -156,6 +156,7 @@ def test_padding_as_published(side: int, padding: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_batch_takes_less_than_two_milliseconds() -> None:
     """100 x 3 x 32 x 32 with one thread; the best of many, so that a busy machine passes."""
     augmenter, generator, before = (

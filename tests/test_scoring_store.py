@@ -405,6 +405,7 @@ def test_two_processes_share_a_store(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_million_scores_are_looked_up_like_a_thousand(fakes: Any, tmp_path: Path) -> None:
     context = fakes.context()
 

@@ -296,6 +296,7 @@ def minders(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_ctrl_c_ends_all_at_once_and_quietly(
     script: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
