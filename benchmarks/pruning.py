@@ -31,8 +31,6 @@ from anglenas._study import read_benchmark, read_scores
 from anglenas.spaces._nasbench201.values import NASBENCH201
 from study_measure import RUN
 
-TENAS = "anglenas.probes._tenas:"
-
 
 @dataclass(frozen=True)
 class Way:
@@ -51,7 +49,7 @@ WAYS = {
     # TE-NAS: with the weights it means, with fan-in weights, with those of its released code.
     "tenas": Way("tenas"),
     "ntk+regions": Way("ntk+regions"),
-    "tenas, as released": Way(f"{TENAS}NTK_AS_RELEASED+{TENAS}REGIONS_AS_RELEASED"),
+    "tenas, as released": Way("ntk_as_released+regions_as_released"),
     # The other reading of a short training: by its change from the supernet that is not pruned,
     # without guard and with dense ranks, as TE-NAS reads its metrics.
     "angle_loss, change": Way("angle_loss", "change"),

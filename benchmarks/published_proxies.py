@@ -68,7 +68,7 @@ JOBS = (
     Job(("grasp", "gradsign", "vkdnw", "ntk_frozen_bn"), 150, PAPER),
 )  # fmt: skip
 METRICS = tuple(
-    metric for job in JOBS for probe in job.probes for metric in find_probe(probe).metrics
+    metric.name for job in JOBS for probe in job.probes for metric in find_probe(probe).metrics
 )
 # Our name, and the column of the published table.
 PUBLISHED = {
@@ -105,7 +105,7 @@ def sample(published: Path) -> list[int]:
 def plan_of(job: Job, data: str) -> Plan:
     """What a job measures."""
     source = open_source(data)
-    metrics = [name for probe in job.probes for name in find_probe(probe).metrics]
+    metrics = [metric.name for probe in job.probes for metric in find_probe(probe).metrics]
     batches = draw_repeats(source, job.recipe, SEED)
     target = NetworkConfig(num_classes=len(source.class_names))
     return make_plan("nasbench201", metrics, batches, target, job.recipe, SEED)

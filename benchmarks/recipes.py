@@ -79,7 +79,7 @@ def values(row: dict[str, str], iteration: int | None) -> dict[str, float]:
         "loss": [float(value) for value in row["losses"].split()][:iteration],
         "cosine": [float(value) for value in row["cosines"].split()][:iteration],
     }
-    found = {name: SHORT_TRAINING.metrics[name].read(record) for name in ("angle", "loss", "tse")}
+    found = {name: SHORT_TRAINING.metric(name).read(record) for name in ("angle", "loss", "tse")}
     return {**found, "params": float(row["params"])}
 
 

@@ -68,7 +68,7 @@ def rows_of_run(seed: int, rows: Iterable[dict[str, str]]) -> list[dict[str, str
 def reading(record: Record, metric: str) -> str:
     """A metric of a training, empty where it is undefined."""
     try:
-        return repr(SHORT_TRAINING.metrics[metric].read(record))
+        return repr(SHORT_TRAINING.metric(metric).read(record))
     except Undefined:
         return ""
 

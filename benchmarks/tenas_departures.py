@@ -29,8 +29,8 @@ from anglenas._numerics import derive, single_thread
 from anglenas._pruning.rounds import Contest, planned
 from anglenas._recipe import preset
 from anglenas.data import FewShot, augment, open_source
+from anglenas.probes._ntk import NTK_FAN_OUT
 from anglenas.probes._regions import REGIONS
-from anglenas.probes._tenas import NTK
 from anglenas.spaces._build import build_network
 from anglenas.spaces._supernets import NASBENCH201_SUPERNET as SPACE
 
@@ -62,7 +62,7 @@ def values(source: object, seed: int, theirs: bool) -> Floats:
         images = shifted(batch, drawn) if theirs else batch
         for number, supernet in enumerate(supernets):
             network = build_network(SPACE, str(supernet), proxy_config(batch, OURS))
-            kernel = NTK.measure(network, images, OURS, drawn)["eigenvalues"]
+            kernel = NTK_FAN_OUT.measure(network, images, OURS, drawn)["eigenvalues"]
             regions = REGIONS.measure(network, many, OURS, drawn)["regions"]
             found[number, :, repeat] = kernel[-1] / kernel[0], regions
     return found

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import psutil
 import torch
@@ -31,6 +31,7 @@ from anglenas._measuring.scores import score_many
 from anglenas._measuring.store import Store
 from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._recipe import Recipe
+from anglenas.probes import Probe
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._nasbench201.values import NASBENCH201
 
@@ -60,20 +61,8 @@ def build(word: str, config: NetworkConfig) -> nn.Module:
     return nn.Identity()
 
 
-class Nothing:
-    """A probe that measures nothing."""
-
-    name = "throughput:NOTHING"
-    version = 1
-    subject = "function"
-    uses_images = False
-    metrics: ClassVar[dict[str, Any]] = {}
-
-    def measure(self, network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, float]:
-        return {"value": 1 / 3}
-
-
-WORDS, NOTHING = Words(), Nothing()
+NOTHING = Probe("nothing", (), lambda *_: {"value": 1 / 3}, uses_images=False)
+WORDS = Words()
 
 
 @dataclass

@@ -71,7 +71,7 @@ def test_it_is_the_median_time_of_a_forward_pass(clock: list[float]) -> None:
     assert record["device"] == "cpu"
     measured = score(Watched(), metrics=["latency"], recipe=TINY)
     assert measured.values["latency"] == pytest.approx(20)
-    assert not LATENCY.metrics["latency"].higher_is_better
+    assert not LATENCY.metric("latency").higher_is_better
 
 
 def test_a_quick_network_is_run_more_often_and_in_evaluation_mode() -> None:

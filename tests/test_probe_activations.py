@@ -17,7 +17,7 @@ from anglenas.data import FewShot, normalised
 from anglenas.errors import NetworkError
 from anglenas.probes import Undefined
 from anglenas.probes._activation_mode import Rectifiers
-from anglenas.probes._activations import ACTIVATIONS, Activations, reachable, regularised
+from anglenas.probes._activations import ACTIVATIONS, measure_activations, reachable, regularised
 from anglenas.probes._initialise import initialise
 from anglenas.probes._relu_codes import agreements, by_sample, log_determinant, row_codes
 
@@ -89,7 +89,7 @@ def by_hooks(network: nn.Module, batch: FewShot, seed: int) -> list[np.ndarray]:
 
 def values(network: nn.Module, batch: FewShot, seed: int = 1) -> tuple[float, ...]:
     record = ACTIVATIONS.measure(network, batch, RECIPE, seed)
-    return tuple(metric.read(record) for metric in ACTIVATIONS.metrics.values())
+    return tuple(metric.read(record) for metric in ACTIVATIONS.metrics)
 
 
 def test_naswot_is_the_published_sum_of_matrix_products() -> None:
@@ -104,8 +104,8 @@ def test_swap_counts_the_distinct_columns_of_all_codes() -> None:
     columns = np.concatenate(by_hooks(network, batch, seed=1), axis=1).T
     for images, chosen in ((16, range(12)), (12, range(12)), (5, (0, 2, 4, 7, 9)), (1, (0,))):
         expected = len({tuple(column) for column in columns[:, chosen].tolist()})
-        probe = Activations(swap_images=images)
-        assert probe.measure(network, batch, RECIPE, 1)["swap"] == expected
+        record = measure_activations(network, batch, RECIPE, 1, swap_images=images)
+        assert record["swap"] == expected
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -222,7 +222,7 @@ def test_a_transformer_has_a_value_whatever_dimension_its_samples_are_in(
 ) -> None:
     record = ACTIVATIONS.measure(Transformer(batch_first=batch_first), few_shot(), RECIPE, 1)
     assert record["live"] == 1
-    assert math.isfinite(ACTIVATIONS.metrics["naswot"].read(record))
+    assert math.isfinite(ACTIVATIONS.metric("naswot").read(record))
 
 
 @pytest.mark.parametrize("pack", [tuple, list, lambda pair: dict(zip("ab", pair, strict=True))])
@@ -260,8 +260,8 @@ def test_identical_images_leave_naswot_undefined_but_not_swap() -> None:
     batch.images[1] = batch.images[0]
     record = ACTIVATIONS.measure(ResNet(nn.ReLU), batch, RECIPE, 1)
     with pytest.raises(Undefined, match="same pattern"):
-        ACTIVATIONS.metrics["naswot"].read(record)
-    assert ACTIVATIONS.metrics["swap"].read(record) > 1
+        ACTIVATIONS.metric("naswot").read(record)
+    assert ACTIVATIONS.metric("swap").read(record) > 1
 
 
 def test_without_a_live_rectifier_naswot_is_undefined() -> None:
@@ -276,7 +276,7 @@ def test_without_a_live_rectifier_naswot_is_undefined() -> None:
 
     record = ACTIVATIONS.measure(AllDead(), few_shot(), RECIPE, 1)
     with pytest.raises(Undefined, match="no rectifier of the network gets a gradient"):
-        ACTIVATIONS.metrics["naswot"].read(record)
+        ACTIVATIONS.metric("naswot").read(record)
 
 
 def test_features_that_are_returned_before_the_logits_are_not_taken_for_them() -> None:
@@ -314,7 +314,7 @@ def test_regularised_swap_follows_its_formula() -> None:
     expected = 50 * math.exp(-((123.456 - 200) ** 2) / 3000)
     assert regularised(50, 123_456, mu=200, sigma=3000) == pytest.approx(expected)
     record = {"swap": 50, "params": 123_456}
-    assert ACTIVATIONS.metrics["swap_reg"].read(record) == regularised(50, 123_456)
+    assert ACTIVATIONS.metric("swap_reg").read(record) == regularised(50, 123_456)
 
 
 def state(network: nn.Module) -> list[object]:

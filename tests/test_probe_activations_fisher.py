@@ -16,7 +16,7 @@ from anglenas.data import FewShot, draw_few_shot, load_npz, normalised
 from anglenas.probes import Undefined
 from anglenas.probes._activations import ACTIVATIONS
 from anglenas.probes._initialise import initialise
-from anglenas.probes._vkdnw import VKDNW, Vkdnw, decile_entropy, fisher_information
+from anglenas.probes._vkdnw import VKDNW, decile_entropy, fisher_information, measure_vkdnw
 from anglenas.probes._zen import ZEN
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._nasbench201.network import build
@@ -71,7 +71,7 @@ def test_decile_entropy_equals_numpy_and_scipy() -> None:
 
 def test_the_probe_takes_the_first_entry_of_each_parameter_tensor(batch: FewShot) -> None:
     measured = network()
-    record = Vkdnw(images=4, chunk=3).measure(measured, batch, Recipe(), 1)
+    record = measure_vkdnw(measured, batch, Recipe(), 1, images=4, chunk=3)
 
     initialise(measured, 1)
     measured.eval()
@@ -87,7 +87,7 @@ def test_the_probe_takes_the_first_entry_of_each_parameter_tensor(batch: FewShot
     eigenvalues = np.linalg.eigvalsh(fisher.numpy()).clip(0)
     deciles = np.quantile(eigenvalues, np.linspace(0.1, 0.9, 9))
     assert record["entropy"] == pytest.approx(scipy.stats.entropy(deciles), rel=1e-4)
-    assert VKDNW.metrics["vkdnw"].read(record) == 10 + record["entropy"]
+    assert VKDNW.metric("vkdnw").read(record) == 10 + record["entropy"]
 
 
 def test_a_network_of_no_information_is_undefined(batch: FewShot) -> None:
@@ -100,7 +100,7 @@ def test_a_network_of_no_information_is_undefined(batch: FewShot) -> None:
             return self.head(images.mean(dim=(2, 3))) * 0
 
     with pytest.raises(Undefined, match="too few directions"):
-        VKDNW.metrics["vkdnw"].read(VKDNW.measure(Deaf(), batch, Recipe(), 1))
+        VKDNW.metric("vkdnw").read(VKDNW.measure(Deaf(), batch, Recipe(), 1))
 
 
 def test_a_forward_pass_that_asks_for_values_is_undefined(batch: FewShot) -> None:
@@ -143,8 +143,8 @@ def test_naswot_and_zen_rank_networks_as_the_published_scores_do(dev_data: Path)
     for row in chosen:
         measured = build(NASBENCH201.at(int(row["index"])), NetworkConfig())
         record = ACTIVATIONS.measure(measured, images, Recipe(), 1)
-        naswot.append(ACTIVATIONS.metrics["naswot"].read(record))
-        zen.append(ZEN.metrics["zen"].read(ZEN.measure(measured, images, Recipe(), 1)))
+        naswot.append(ACTIVATIONS.metric("naswot").read(record))
+        zen.append(ZEN.metric("zen").read(ZEN.measure(measured, images, Recipe(), 1)))
     assert scipy.stats.spearmanr(naswot, [float(r["nwot"]) for r in chosen])[0] > 0.97
     assert scipy.stats.spearmanr(zen, [float(r["zen"]) for r in chosen])[0] > 0.9
     assert all(map(math.isfinite, zen))

@@ -102,7 +102,7 @@ def fresh(network: nn.Module) -> nn.Module:
 
 
 def value(probe, metric: str, network: nn.Module, batch: FewShot = BATCH) -> float:
-    return probe.metrics[metric].read(probe.measure(network, batch, RECIPE, SEED))
+    return probe.metric(metric).read(probe.measure(network, batch, RECIPE, SEED))
 
 
 def conv_and_linear(network: nn.Module) -> list[nn.Module]:
@@ -210,7 +210,7 @@ def test_singular_ntk_is_undefined():
     twice = FewShot(batch.images[:1].repeat(4, 1, 1, 1), batch.labels[:4], *_rest(batch))
     record = NTK_FROZEN_BN.measure(ResNet(), twice, RECIPE, SEED)
     with pytest.raises(Undefined, match="singular"):
-        NTK_FROZEN_BN.metrics["ntk_frozen_bn"].read(record)
+        NTK_FROZEN_BN.metric("ntk_frozen_bn").read(record)
 
 
 def _rest(batch: FewShot):

@@ -15,7 +15,7 @@ from anglenas._numerics import single_thread
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import NetworkError
-from anglenas.probes import Probe, Undefined
+from anglenas.probes import Probe, Undefined, find_metric
 from anglenas.probes._backward import BACKWARD
 from anglenas.probes._gradsign import GRADSIGN
 from anglenas.probes._grasp import GRASP
@@ -192,12 +192,11 @@ def test_the_fast_memory_layout_is_used_where_it_can_be(make, fast):
 
 
 def test_metrics_are_of_their_probe():
-    names = [name for probe in ALL for name in probe.metrics]
+    names = [metric.name for probe in ALL for metric in probe.metrics]
     assert len(set(names)) == len(names)
     for probe in ALL:
-        for name, metric in probe.metrics.items():
-            assert (metric.name, metric.probe) == (name, probe.name)
-    assert [n for p in ALL for n, m in p.metrics.items() if not m.higher_is_better] == [
+        assert {find_metric(metric.name).probe for metric in probe.metrics} == {probe.name}
+    assert [m.name for p in ALL for m in p.metrics if not m.higher_is_better] == [
         "ntk",
         "ntk_frozen_bn",
     ]
@@ -241,7 +240,7 @@ def test_no_kernel_without_parameters(probe):
 def test_a_constant_network_has_a_singular_kernel(probe):
     record = probe.measure(Constant(), few_shot(), RECIPE, 1)
     with pytest.raises(Undefined, match="singular"):
-        probe.metrics[probe.name].read(record)
+        probe.metric(probe.name).read(record)
 
 
 def test_a_constant_network_has_no_gradient_by_images():

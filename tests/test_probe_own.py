@@ -42,7 +42,7 @@ def run(folder: Path, *command: str) -> str:
 
 def test_the_metric_is_short() -> None:
     lines = block("python", "# spread_metric.py").splitlines()
-    assert sum(bool(line.strip()) and not line.startswith("#") for line in lines) <= 15
+    assert sum(bool(line.strip()) and not line.startswith("#") for line in lines) <= 8
 
 
 @pytest.mark.slow

@@ -11,12 +11,10 @@ from anglenas._measuring.executors import InProcess
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.scores import score_architectures
 from anglenas._measuring.store import Store
-from anglenas._plugins import load, names
+from anglenas._plugins import names
 from anglenas._recipe import Recipe
 from anglenas.probes import find_metric, find_probe, metric_names
-from anglenas.probes._az_nas import AZ_NAS_RANK
-from anglenas.probes._ntk import TE_NAS_RANK
-from anglenas.probes._regions import Regions
+from anglenas.probes._regions import measure_regions
 from anglenas.ranking import parse
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._build import build_network
@@ -46,17 +44,25 @@ def test_every_metric_is_there_with_its_direction_and_source():
 
 
 def test_each_metric_belongs_to_one_probe():
-    counts = Counter(name for probe in names("probe") for name in find_probe(probe).metrics)
+    counts = Counter(m.name for probe in names("probe") for m in find_probe(probe).metrics)
     assert set(counts.values()) == {1}
 
 
-@pytest.mark.parametrize("rank", [TE_NAS_RANK, AZ_NAS_RANK])
+@pytest.mark.parametrize(
+    "rank",
+    [
+        "ntk + regions",
+        "tenas",
+        "logrank(az_expressivity) + logrank(az_progressivity) + logrank(az_trainability)"
+        " + logrank(az_complexity)",
+    ],
+)
 def test_combinations_of_papers_rank_by_metrics_that_are_there(rank):
     expression = parse(rank)
-    assert set(expression.metrics) <= set(metric_names())
+    assert set(expression.metrics) <= set(metric_names(variants=True))
     # Candidate 0 is the better one by each of the metrics.
-    columns = {name: [DIRECTIONS[name], 0.0] for name in expression.metrics}
-    better = {name: DIRECTIONS[name] > 0 for name in expression.metrics}
+    better = {name: find_metric(name).higher_is_better for name in expression.metrics}
+    columns = {name: [1.0 if higher else -1.0, 0.0] for name, higher in better.items()}
     first, second = expression.evaluate(columns, better)
     assert first > second
 
@@ -79,9 +85,10 @@ def test_all_metrics_of_a_candidate_take_one_run_of_each_probe():
         arguments = (3, [images_of()], metric_names(), RECIPE, 1, scorer)
         cell = NASBENCH201.at(1462)
         (first,) = score_architectures([cell], "nasbench201", *arguments)
-        assert executor.probes == dict.fromkeys(names("probe"), 1)
+        measured = [name for name in names("probe") if not find_probe(name).variant]
+        assert executor.probes == dict.fromkeys(measured, 1)
         (again,) = score_architectures([cell], "nasbench201", *arguments)
-    assert executor.probes == dict.fromkeys(names("probe"), 1)
+    assert executor.probes == dict.fromkeys(measured, 1)
     assert first == again
     assert set(first.values) == set(metric_names())
     assert first.reasons == {}
@@ -119,7 +126,7 @@ def test_metrics_of_one_probe_share_its_passes(name):
     Watched.backwards.clear()
     probe = find_probe(name)
     record = probe.measure(Watched(), images, RECIPE, 1)
-    assert len({metric.read(record) for metric in probe.metrics.values()}) > 1
+    assert len({metric.read(record) for metric in probe.metrics}) > 1
     passes = Watched.forwards.count(len(images.images)), Watched.backwards.count(len(images.images))
     assert passes == PASSES[name]
 
@@ -133,7 +140,7 @@ def test_metrics_of_one_probe_share_its_passes(name):
     ],
 )
 def test_metrics_that_can_share_a_probe_do(module, names_of_metrics):
-    assert names_of_metrics <= set(load("probe", module).metrics)
+    assert names_of_metrics <= {metric.name for metric in find_probe(module).metrics}
 
 
 def test_regions_count_dead_rectifiers_and_need_little_memory():
@@ -149,7 +156,7 @@ def test_regions_count_dead_rectifiers_and_need_little_memory():
         for cell in cells:
             network = _nasbench201(cell)
             with _Largest() as largest:
-                counts.append(Regions(batches=batches).measure(network, images_of(), RECIPE, 1))
+                counts.append(measure_regions(network, images_of(), RECIPE, 1, batches=batches))
             peaks.append(largest.numbers)
     assert counts[0]["regions"] < counts[1]["regions"] <= 1000
     assert counts[3]["samples"] == 10_000

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from anglenas._recipe import Recipe
-from anglenas.probes import find_metric, find_probe
+from anglenas.probes import find_metric, find_probe, metric_names
 from anglenas.probes._initialise import fan_in_normal, fan_out_normal, initialise, torch_uniform
 from anglenas.testing._networks import KINDS, images_of
 
@@ -55,11 +55,12 @@ def test_a_weight_depends_on_its_name_alone():
     assert not one["a"].bias.any()
 
 
-@pytest.mark.parametrize("name", ["NTK", "NTK_AS_RELEASED", "REGIONS_AS_RELEASED"])
+@pytest.mark.parametrize("name", ["ntk_fan_out", "ntk_as_released", "regions_as_released"])
 def test_tenas_has_weights_of_its_own(name):
-    path = f"anglenas.probes._tenas:{name}"
-    metric, plain = find_metric(path), "ntk" if name.startswith("NTK") else "regions"
-    assert (metric.name, metric.probe) == (path, path)
+    metric, plain = find_metric(name), name.partition("_")[0]
+    assert (metric.name, metric.probe) == (name, name)
+    assert find_probe(name).variant
+    assert name not in metric_names()
     assert metric.higher_is_better == find_metric(plain).higher_is_better
     network = KINDS["ResNet"].make() if plain == "ntk" else nn.Sequential(
         nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
@@ -68,7 +69,7 @@ def test_tenas_has_weights_of_its_own(name):
     batch, recipe = images_of(), Recipe()
     values = [
         find_metric(one).read(find_probe(find_metric(one).probe).measure(network, batch, recipe, 1))
-        for one in (path, plain)
+        for one in (name, plain)
     ]
     if plain == "ntk":
         assert values[0] != pytest.approx(values[1], rel=1e-3)

@@ -109,7 +109,7 @@ def test_the_benchmark_reads_changes_as_a_search_does(seed):
         patch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
         read = importlib.import_module("tenas_departures").read
     values = np.random.default_rng(seed).integers(1, 40, size=(25, 2, 3)).astype(float)
-    metrics = [find_metric("anglenas.probes._tenas:NTK"), find_metric("regions")]
+    metrics = [find_metric("ntk_fan_out"), find_metric("regions")]
     names = [metric.name for metric in metrics]
     repeats = [[Measured(dict(zip(names, one, strict=True)), {}, {}) for one in each.T.tolist()]
                for each in values]  # fmt: skip

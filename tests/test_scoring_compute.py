@@ -183,14 +183,12 @@ WARM = """
 import sys
 from anglenas.spaces import NetworkConfig
 from anglenas._recipe import preset
-from anglenas._json import json_safe
 from anglenas._measuring.computing import compute
 from anglenas._measuring.task import Context, Task
-from anglenas._json import json_safe
-from anglenas._measuring.computing import warm_up
+from anglenas._torch import import_compiler
 from anglenas.spaces._nasbench201.values import NASBENCH201
 
-warm_up()
+import_compiler()
 before = set(sys.modules)
 network = NetworkConfig(num_classes=10, channels=4, cells=1, side=8)
 context = Context.of("nasbench201", "counting", network, recipe=preset("draft"), images="", seed=1)

@@ -14,7 +14,7 @@ from anglenas.data import Augmenter, draw_few_shot, open_source, standard_paddin
 from anglenas.errors import NetworkError
 from anglenas.probes import Undefined, find_metric
 from anglenas.probes._initialise import initialise
-from anglenas.probes._short_training import SHORT_TRAINING, ShortTraining, cosine
+from anglenas.probes._short_training import SHORT_TRAINING, cosine, short_training
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._build import build_network
 from anglenas.spaces._nasbench201.values import NASBENCH201
@@ -184,10 +184,9 @@ def test_without_a_linear_layer_losses_are_told_and_the_angle_is_undefined(batch
     record = SHORT_TRAINING.measure(network, batch, TINY, seed=3)
     losses, _ = plain_training(copy.deepcopy(network), network[0], batch, TINY, seed=3)
     assert record["loss"] == pytest.approx(losses, rel=1e-4)
-    metrics = SHORT_TRAINING.metrics
-    assert metrics["tse"].read(record) == pytest.approx(sum(losses))
+    assert SHORT_TRAINING.metric("tse").read(record) == pytest.approx(sum(losses))
     with pytest.raises(Undefined, match="no linear layer, whose turning"):
-        metrics["angle"].read(record)
+        SHORT_TRAINING.metric("angle").read(record)
 
 
 @pytest.mark.parametrize(
@@ -242,14 +241,14 @@ class TwoHeads(nn.Module):
 def test_a_head_that_is_too_narrow_may_not_be_the_one_that_is_meant(batch):
     with pytest.raises(NetworkError, match=r"3 outputs.* or name the layer of its logits with "):
         SHORT_TRAINING.measure(TwoHeads(aux=3), batch, TINY, seed=3)
-    named = ShortTraining("main").measure(TwoHeads(aux=3), batch, TINY, seed=3)
+    named = short_training("main").measure(TwoHeads(aux=3), batch, TINY, seed=3)
     assert len(named["loss"]) == TINY.iterations
 
 
 @pytest.mark.parametrize(("name", "other"), [("main", "aux"), ("aux", "main")])
 def test_the_named_head_is_the_one_that_is_trained(batch, name, other):
     network = TwoHeads()
-    record = ShortTraining(classifier=name).measure(network, batch, TINY, seed=3)
+    record = short_training(name).measure(network, batch, TINY, seed=3)
     alone = copy.deepcopy(network)
     alone.forward = lambda images: getattr(alone, name)(images.flatten(1))
     delattr(alone, other)

@@ -3,19 +3,36 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import index
+from typing import SupportsIndex
+
+from anglenas.errors import SettingError
 
 __all__ = ["derive", "platform", "single_thread"]
 
 
-def derive(seed: int, *position: str | int) -> int:
+def derive(seed: SupportsIndex, *position: str | SupportsIndex) -> int:
     """A seed of 63 bits for one stream of random numbers, independent of all other streams.
+
+    Args:
+        seed: Any whole number; NumPy's give the same as Python's.
+        position: What the stream is for: words and whole numbers.
+
+    Raises:
+        SettingError: The seed is no whole number.
 
     >>> derive(1, "weights", "stem.conv") == derive(1, "weights", "stem.conv")
     True
     >>> derive(1, "weights", "stem.conv") == derive(1, "augmentation", 0)
     False
     """
-    text = repr((seed, *position)).encode()
+    try:
+        start = int(index(seed))
+    except TypeError as error:
+        raise SettingError(f"A seed is a whole number, not {seed!r}.") from error
+    # NumPy's words and numbers print otherwise than Python's, and would be other streams.
+    parts = (str(part) if isinstance(part, str) else int(index(part)) for part in position)
+    text = repr((start, *parts)).encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 
-__all__ = ["Kind", "load", "names", "reference", "refuse_code", "resolve"]
+__all__ = ["Kind", "load", "names", "origin", "reference", "refuse_code", "resolve"]
 
 Kind = Literal["space", "probe", "dataset", "strategy"]
 
@@ -27,7 +27,20 @@ _GROUPS: dict[Kind, str] = {
 
 @cache
 def _registered(kind: Kind) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=_GROUPS[kind])}
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=_GROUPS[kind]):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            raise UsageError(
+                f"Two packages register a {kind} {point.name!r}: {_told(other)} and "
+                f"{_told(point)}; remove one of them, or rename the entry point."
+            )
+    return found
+
+
+def _told(point: EntryPoint) -> str:
+    distribution = point.dist.name if point.dist else "an unknown package"
+    return f"{distribution} ({point.value})"
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -48,7 +61,8 @@ def load(kind: Kind, name: str) -> Any:
 
     Raises:
         UnknownNameError: No such name is registered.
-        UsageError: The module or the attribute after the colon does not exist.
+        UsageError: The module or the attribute after the colon does not exist, or two packages
+            register the same name.
     """
     if ":" in name:
         return resolve(kind, name)
@@ -56,6 +70,15 @@ def load(kind: Kind, name: str) -> Any:
     if name not in registered:
         raise UnknownNameError(kind, name, registered)
     return registered[name].load()
+
+
+def origin(kind: Kind, name: str) -> str:
+    """Who registers a name: the distribution, and the module and attribute behind it.
+
+    >>> origin("probe", "counting")
+    'anglenas (anglenas.probes._counting:COUNTING)'
+    """
+    return _told(_registered(kind)[name])
 
 
 def refuse_code(kind: Kind, name: str, place: str | Path, given: str = "") -> None:
@@ -101,14 +124,17 @@ def reference(kind: Kind, thing: Any) -> str:
     for name in names(kind):
         if load(kind, name) is thing:
             return name
-    module = thing.__module__
-    for name, value in vars(sys.modules[module]).items():
-        if value is thing:
-            _check_module(kind, module, name)
-            return f"{module}:{name}"
+    # An object of a class of ours is not of the class's module, but of its functions'.
+    functions = [value for value in getattr(thing, "__dict__", {}).values() if callable(value)]
+    modules = dict.fromkeys(str(part.__module__) for part in (thing, *functions))
+    for module in modules:
+        for name, value in vars(sys.modules[module]).items():
+            if value is thing:
+                _check_module(kind, module, name)
+                return f"{module}:{name}"
     raise UsageError(
         f"The {kind} {thing!r} cannot be found by workers; assign it to a name in the module "
-        f"{module!r}, or pass 'module:name'."
+        f"{next(reversed(modules))!r}, or pass 'module:name'."
     )
 
 

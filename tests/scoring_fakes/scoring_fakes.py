@@ -4,10 +4,9 @@ import math
 import os
 import resource
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,7 +15,7 @@ from anglenas._measuring.task import Context, Task
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import ArchitectureError, DataError, NetworkError
-from anglenas.probes import Undefined
+from anglenas.probes import Probe, Undefined
 from anglenas.spaces import NetworkConfig
 
 
@@ -43,23 +42,13 @@ def build(subject: str, config: Any) -> nn.Module:
     return network
 
 
-@dataclass(frozen=True)
-class Fake:
-    """A probe that obeys the word."""
-
-    name: str = "scoring_fakes:OBEY"
-    version: int = 1
-    subject: str = "function"
-    uses_images: bool = True
-    metrics: ClassVar[Mapping[str, Any]] = {}
-
-    def measure(self, network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
-        verb, _, rest = network.word.partition(" ")
-        return _VERBS[verb](rest) or {
-            "word": network.word,
-            "value": math.sin(len(network.word) + seed) * recipe.lr,
-            "mean": float(batch.images.float().mean()),
-        }
+def _obey(network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
+    verb, _, rest = network.word.partition(" ")
+    return _VERBS[verb](rest) or {
+        "word": network.word,
+        "value": math.sin(len(network.word) + seed) * recipe.lr,
+        "mean": float(batch.images.float().mean()),
+    }
 
 
 def _die_until(rest: str) -> None:
@@ -141,33 +130,15 @@ _VERBS: dict[str, Any] = {
 }
 
 SPACE = Space()
-OBEY = Fake()
-
-
-@dataclass(frozen=True)
-class Shape(Fake):
-    """A probe that looks at the network as written, and at the shape of the images."""
-
-    name: str = "scoring_fakes:SHAPE"
-    subject: str = "network"
-    uses_images: bool = False
-
-    def measure(self, network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
-        return {"word": network.word, "shape": list(batch.images.shape)}
-
-
-@dataclass(frozen=True)
-class Where(Fake):
-    """A probe that tells where the network's weights are."""
-
-    name: str = "scoring_fakes:WHERE"
-
-    def measure(self, network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
-        return {"device": str(network.weight.device)}
-
-
-SHAPE = Shape()
-WHERE = Where()
+OBEY = Probe("obey", (), _obey)  # the word
+SHAPE = Probe(
+    "shape",
+    (),
+    lambda network, batch, *_: {"word": network.word, "shape": list(batch.images.shape)},
+    subject="network",
+    uses_images=False,
+)
+WHERE = Probe("where", (), lambda network, *_: {"device": str(network.weight.device)})
 
 BATCH = FewShot(
     images=torch.arange(96, dtype=torch.uint8).reshape(2, 3, 4, 4),

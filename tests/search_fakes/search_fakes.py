@@ -1,7 +1,7 @@
 """A tiny space, strategies and probes of a user's own, and networks good and bad."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from anglenas.errors import ArchitectureError
-from anglenas.probes import Metric, Undefined
+from anglenas.probes import Metric, Probe, Undefined
 from anglenas.spaces import CellGraph, NetworkConfig
 from anglenas.strategies import Request
 
@@ -148,28 +148,16 @@ def _odd(record: Mapping[str, Any]) -> float:
     return float(record["width"])
 
 
-def _metric(name: str, read: Any, higher: bool = True) -> Metric:
-    return Metric(name, "search_fakes:WIDTH", higher, read, "made up")
-
-
-@dataclass(frozen=True)
-class Width:
-    """A probe that looks at one layer."""
-
-    name: str = "width"
-    version: int = 1
-    subject: str = "function"
-    uses_images: bool = False
-    metrics: Mapping[str, Metric] = field(
-        default_factory=lambda: {
-            "width": _metric("width", lambda record: record["width"]),
-            "odd": _metric("odd", _odd),
-            "infinite": _metric("infinite", lambda record: record["infinite"]),
-        }
-    )
-
-    def measure(self, network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
-        return {"width": network.conv.out_channels, "infinite": float("inf")}
+WIDTH = Probe(
+    "width",
+    (
+        Metric("width", True, lambda record: record["width"], "made up"),
+        Metric("odd", True, _odd, "made up"),
+        Metric("infinite", True, lambda record: record["infinite"], "made up"),
+    ),
+    lambda network, *_: {"width": network.conv.out_channels, "infinite": float("inf")},
+    uses_images=False,
+)
 
 
 @dataclass(frozen=True)
@@ -203,7 +191,6 @@ FRAGILE = Fragile()
 BROKEN = Broken()
 PICKY = Picky()
 COLOURFUL = Colourful()
-WIDTH = Width()
 CLIMB = Climb()
 MUTE = Mute()
 

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas._torch import add_to_each, lerp_each
+
 __all__ = [
     "Rectified",
     "box_average",
@@ -219,8 +221,8 @@ def normalised(norms: Sequence[nn.BatchNorm2d | None], x: torch.Tensor) -> torch
     for name, moved in (("running_mean", mean), ("running_var", variance)):
         parts = moved[: len(norms) * first.num_features].view(len(norms), -1)
         now = [parts[place] for place, one in enumerate(norms) if one is not None]
-        torch._foreach_lerp_(_buffers(there, name), now, first.momentum)
-    torch._foreach_add_(_buffers(there, "num_batches_tracked"), 1)
+        lerp_each(_buffers(there, name), now, first.momentum)
+    add_to_each(_buffers(there, "num_batches_tracked"), 1)
     return result
 
 

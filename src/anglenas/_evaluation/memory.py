@@ -10,6 +10,7 @@ from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from anglenas._evaluation.heads import logits_and_auxiliary
+from anglenas._torch import storage_id
 from anglenas.errors import SettingError
 
 __all__ = ["Need", "available_bytes", "is_out_of_memory", "measure_need", "ran_out", "too_little"]
@@ -54,11 +55,11 @@ def measure_need(network: nn.Module, shape: tuple[int, int, int]) -> Need:
     780
     """
     twin = copy.deepcopy(network).to("meta").train()
-    weights = {p.untyped_storage()._cdata for p in twin.parameters()}
+    weights = {storage_id(parameter) for parameter in twin.parameters()}
     saved: dict[int, torch.Tensor] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
-        saved[tensor.untyped_storage()._cdata] = tensor
+        saved[storage_id(tensor)] = tensor
         return tensor
 
     with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):

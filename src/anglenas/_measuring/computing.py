@@ -1,6 +1,5 @@
 """From a task to its outcome, in whatever process it is called."""
 
-import importlib
 import socket
 import time
 from functools import cache
@@ -15,10 +14,10 @@ from anglenas._plugins import resolve
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import NetworkError, SettingError, UsageError, WorkersError
-from anglenas.probes import Probe, Record, Undefined
+from anglenas.probes import Probe, Record, Undefined, find_probe
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["compute", "warm_up"]
+__all__ = ["compute"]
 
 
 def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu") -> Outcome:
@@ -42,15 +41,6 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
     started = time.perf_counter()
     status, record = _measure(task, batch, torch.device(device))
     return Outcome(task, status, record, time.perf_counter() - started, socket.gethostname())
-
-
-def warm_up() -> None:
-    """Import torch's compiler, which torch does when it first counts operations or optimises.
-
-    It takes a second or more, which would be part of the first task's seconds, and count against
-    its time limit.
-    """
-    importlib.import_module("torch._dynamo")
 
 
 def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[str, Record | None]:
@@ -78,7 +68,7 @@ def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[s
 
 
 def _probe(context: Context) -> Probe:
-    probe: Probe = load("probe", context.probe)
+    probe = find_probe(context.probe)
     _check_version("probe", context.probe, probe.version, context.version)
     return probe
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from anglenas._blocks.layers import compute_together
 from anglenas._recipe import PRESETS, Recipe
+from anglenas._torch import storage_id
 from anglenas.errors import AnglenasError, SettingError
 from anglenas.probes import NUMBERS_AT_ONCE
 from anglenas.spaces import NetworkConfig, SearchSpace
@@ -105,9 +106,8 @@ def _saved() -> Iterator[dict[int, int]]:
     sizes: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
         if not tensor.is_leaf or not tensor.requires_grad:
-            sizes[storage._cdata] = storage.nbytes()
+            sizes[storage_id(tensor)] = tensor.untyped_storage().nbytes()
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):

@@ -16,9 +16,10 @@ import dask
 from distributed import KilledWorker, get_worker
 
 from anglenas._measuring.backlog import Backlog
-from anglenas._measuring.computing import compute, warm_up
+from anglenas._measuring.computing import compute
 from anglenas._measuring.devices import device_of_worker, platform_of
 from anglenas._measuring.task import Outcome, Task
+from anglenas._torch import import_compiler
 from anglenas.data import FewShot
 from anglenas.errors import WorkersError
 
@@ -44,7 +45,7 @@ def _keep(batches: Mapping[str, FewShot]) -> Mapping[str, FewShot]:
 
 
 def _greet(batches: Mapping[str, FewShot]) -> _Greeting:
-    warm_up()
+    import_compiler()  # here, so that it does not count against the first task's time limit
     worker = get_worker()
     wanted, _ = device_of_worker(worker.name)
     return _Greeting(os.getpid(), bool(worker.nanny), platform_of(wanted))

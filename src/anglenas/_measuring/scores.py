@@ -27,8 +27,14 @@ from anglenas._recipe import Recipe
 from anglenas._settings import checked
 from anglenas.data import FewShot, ImageSource
 from anglenas.errors import AnglenasError
-from anglenas.probes import Probe, Record, Undefined, find_metric, find_probe
-from anglenas.probes._short_training import ShortTraining
+from anglenas.probes import (
+    Probe,
+    Record,
+    Undefined,
+    find_metric,
+    find_probe,
+    short_training,
+)
 from anglenas.spaces import NetworkConfig
 
 __all__ = ["score", "score_architectures", "score_many"]
@@ -192,9 +198,7 @@ def _score_module(
     metrics = [find_metric(name) for name in names]
     by_probe = {}
     for name in dict.fromkeys(metric.probe for metric in metrics):
-        probe = find_probe(name)
-        if isinstance(probe, ShortTraining):
-            probe = replace(probe, classifier=classifier)
+        probe = short_training(classifier) if name == "short_training" else find_probe(name)
         repeats = batches if probe.uses_images else batches[:1]
         by_probe[name] = [
             _measure(probe, network, batch, recipe, repeat_seed(seed, repeat))

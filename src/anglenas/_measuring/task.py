@@ -171,4 +171,4 @@ class Outcome:
 
 def machine_bound(probe: str) -> bool:
     """Whether what a probe measures depends on the machine and the moment."""
-    return getattr(load("probe", probe), "machine_bound", False)
+    return bool(load("probe", probe).machine_bound)

@@ -116,7 +116,13 @@ class Constraints:
         fits = self.max_params is None or costs["parameters"] <= self.max_params
         if self.max_flops is not None and fits:
             shape = (self.config.in_channels, self.config.side, self.config.side)
-            costs["operations"] = count_operations(network, shape)
+            counted = count_operations(network, shape)
+            if counted.uncounted:
+                raise SettingError(
+                    f"max_flops cannot be kept: no formula is known for FLOPs of "
+                    f"{', '.join(counted.uncounted)}; limit parameters or latency instead."
+                )
+            costs["operations"] = counted.total
         return costs
 
 

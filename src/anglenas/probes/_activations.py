@@ -11,25 +11,25 @@
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.autograd.graph import Node
 
 from anglenas._recipe import Recipe
+from anglenas._torch import owner_of
 from anglenas.data import FewShot
 from anglenas.probes._activation_mode import Rectifiers
-from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import isolated, spread
 from anglenas.probes._relu_codes import agreements, by_sample, log_determinant, row_codes
 
-__all__ = ["ACTIVATIONS", "Activations", "reachable", "regularised"]
+__all__ = ["ACTIVATIONS", "measure_activations", "reachable", "regularised"]
 
 
-def reachable(tensor: torch.Tensor) -> frozenset[Any]:
+def reachable(tensor: torch.Tensor) -> frozenset[Node]:
     """All nodes of the autograd graph that a gradient of a tensor passes through."""
-    seen: set[Any] = set()
+    seen: set[Node] = set()
     waiting = [tensor.grad_fn]
     while waiting:
         node = waiting.pop()
@@ -63,100 +63,97 @@ def _read_naswot(record: Record) -> float:
     return float(record["log_determinant"])
 
 
-_NASWOT = "Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2"
-_SWAP = "Peng et al., ICLR 2024, arXiv 2403.04161, eq. "
-_NEEDS = frozenset({"batch", "relu"})
-_METRICS = (
-    Metric(
-        "naswot", "activations", True, _read_naswot, _NASWOT, "nats", _NEEDS,
-        formula="logarithm of the determinant of the counts of rectifiers that two images agree in",
-    ),
-    Metric(
-        "swap", "activations", True, lambda record: float(record["swap"]), _SWAP + "4", "patterns",
-        _NEEDS, formula="number of different on-off patterns that units show over 16 images",
-    ),
-    Metric(
-        "swap_reg", "activations", True,
-        lambda record: regularised(record["swap"], record["params"]),
-        f"{_SWAP}5 and 6, with mu = 1000, sigma = mu^2", "patterns", _NEEDS,
-        formula="the same times exp(-(P - 1000)^2 / 1000^2), P in thousands of parameters",
-    ),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Activations:
-    """The probe.
-
-    Its record holds
-
-    * ``images``, how many there are;
-    * ``rectifiers``, how many ran, and ``live``, how many of them get a gradient from the logits;
-    * ``log_determinant`` of the kernel of the live ones, ``None`` where it is singular;
-    * ``swap``, the number of patterns, and ``params``.
+def measure_activations(
+    network: nn.Module, batch: FewShot, recipe: Recipe, seed: int, *, swap_images: int = 16
+) -> Record:
+    """Run a freshly initialised copy of the network once.
 
     The images are not augmented, BatchNorm uses the statistics of all of them, and the weights
     are fresh. Both papers count each rectifier as often as it is written, also where two of them
     get the same input, so the metrics depend on the network as written.
 
     Args:
+        network: Any module.
+        batch: The images.
+        recipe: Not used.
+        seed: Where the weights come from.
         swap_images: How many images, spread evenly over all, the patterns of ``swap`` run over;
             16 in the released code. With many more, almost every unit has a pattern of its own.
+
+    Returns:
+        ``images``, how many there are; ``rectifiers``, how many ran, and ``live``, how many of
+        them get a gradient from the logits; ``log_determinant`` of the kernel of the live ones,
+        ``None`` where it is singular; ``swap``, the number of patterns; and ``params``.
+
+    Raises:
+        Undefined: No rectifier runs.
+        NetworkError: The network cannot be measured.
     """
+    count = len(batch.images)
+    chosen = spread(swap_images, count)
+    kernels: list[tuple[Node | None, torch.Tensor]] = []  # of each rectifier, where it stands
+    units: set[bytes] = set()
 
-    swap_images: int = 16
-    name: str = "activations"
-    version: int = 1
-    subject: Literal["function", "network"] = "network"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(
-        default_factory=lambda: {metric.name: metric for metric in _METRICS}
-    )
+    def observe(positive: torch.Tensor, output: torch.Tensor) -> None:
+        codes = by_sample(positive, count)
+        kernels.append((owner_of(output).grad_fn, agreements(codes)))
+        units.update(row_codes(codes[chosen].T))
 
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """Run a freshly initialised copy of the network once.
-
-        Raises:
-            Undefined: No rectifier runs.
-            NetworkError: The network cannot be measured.
-        """
-        patterns = _Patterns(len(batch.images), self.swap_images)
-        with isolated(network, batch, seed, self.name) as specimen:
-            # Without parameters, the graph of the logits is what the images flow through.
-            specimen.network.requires_grad_(False)
-            # A copy, because a network may change its input in place.
-            images = specimen.images.requires_grad_().clone()
-            with Rectifiers(patterns.observe):
-                live = reachable(specimen.network(images))
-        if not patterns.kernels:
-            raise Undefined("the network runs no rectifier (ReLU and its kin)")
-        kernels = [kernel for node, kernel in patterns.kernels if node in live]
-        return {
-            "images": len(batch.images),
-            "rectifiers": len(patterns.kernels),
-            "live": len(kernels),
-            "log_determinant": log_determinant(sum(kernels)) if kernels else None,  # type: ignore[arg-type]
-            "swap": len(patterns.units),
-            "params": sum(parameter.numel() for parameter in network.parameters()),
-        }
+    with isolated(network, batch, seed, "activations") as specimen:
+        # Without parameters, the graph of the logits is what the images flow through.
+        specimen.network.requires_grad_(False)
+        # A copy, because a network may change its input in place.
+        images = specimen.images.requires_grad_().clone()
+        with Rectifiers(observe):
+            reached = reachable(specimen.network(images))
+    if not kernels:
+        raise Undefined("the network runs no rectifier (ReLU and its kin)")
+    live = [kernel for node, kernel in kernels if node in reached]
+    return {
+        "images": count,
+        "rectifiers": len(kernels),
+        "live": len(live),
+        "log_determinant": log_determinant(sum(live)) if live else None,  # type: ignore[arg-type]
+        "swap": len(units),
+        "params": sum(parameter.numel() for parameter in network.parameters()),
+    }
 
 
-ACTIVATIONS = Activations()
-"""The probe, as ``anglenas.probes`` entry point ``activations``."""
+_SWAP = "Peng et al., ICLR 2024, arXiv 2403.04161, eq. "
+_NEEDS = frozenset({"batch", "relu"})
 
-
-class _Patterns:
-    """What one forward pass shows: a kernel for each rectifier, and the patterns of all units."""
-
-    def __init__(self, images: int, chosen: int) -> None:
-        self._images = images
-        self._chosen = spread(chosen, images)
-        self.kernels: list[tuple[Any, torch.Tensor]] = []
-        self.units: set[bytes] = set()
-
-    def observe(self, positive: torch.Tensor, output: torch.Tensor) -> None:
-        codes = by_sample(positive, self._images)
-        # An in-place rectifier of a view stands in the graph at what it is a view of.
-        owner: torch.Tensor = output._base if output._is_view() else output  # type: ignore[assignment]
-        self.kernels.append((owner.grad_fn, agreements(codes)))
-        self.units.update(row_codes(codes[self._chosen].T))
+ACTIVATIONS = Probe(
+    "activations",
+    (
+        Metric(
+            "naswot",
+            higher_is_better=True,
+            read=_read_naswot,
+            source="Mellor et al., ICML 2021, arXiv 2006.04647, eq. 2",
+            unit="nats",
+            needs=_NEEDS,
+            formula="logarithm of the determinant of the counts of rectifiers that two images "
+            "agree in",
+        ),
+        Metric(
+            "swap",
+            higher_is_better=True,
+            read=lambda record: float(record["swap"]),
+            source=f"{_SWAP}4",
+            unit="patterns",
+            needs=_NEEDS,
+            formula="number of different on-off patterns that units show over 16 images",
+        ),
+        Metric(
+            "swap_reg",
+            higher_is_better=True,
+            read=lambda record: regularised(record["swap"], record["params"]),
+            source=f"{_SWAP}5 and 6, with mu = 1000, sigma = mu^2",
+            unit="patterns",
+            needs=_NEEDS,
+            formula="the same times exp(-(P - 1000)^2 / 1000^2), P in thousands of parameters",
+        ),
+    ),
+    measure_activations,
+    subject="network",
+)

@@ -3,33 +3,26 @@
 "AZ-NAS: Assembling Zero-Cost Proxies for Network Architecture Search" (Lee & Ham, CVPR 2024, arXiv
 2403.19232, section 3.1): ``az_expressivity``, ``az_progressivity``, ``az_trainability`` and
 ``az_complexity``. The paper ranks by the sum of the logarithms of their ranks (its eq. 12), which
-is the rank expression :data:`AZ_NAS_RANK`.
+is the rank expression ``logrank(az_expressivity)+logrank(az_progressivity)+
+logrank(az_trainability)+logrank(az_complexity)``: ranks depend on the other candidates.
 """
 
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from anglenas._numerics import derive
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._isolation import device_of, fresh_copy, run
+from anglenas.probes._base import Metric, Probe, Record, Undefined
+from anglenas.probes._counting import count_operations, read_flops
+from anglenas.probes._isolation import device_of, explained, fresh_copy, run
 
-__all__ = ["AZ_NAS", "AZ_NAS_RANK", "AzNas", "entropy", "find_blocks", "spectral_norm"]
-
-AZ_NAS_RANK = (
-    "logrank(az_expressivity) + logrank(az_progressivity)"
-    " + logrank(az_trainability) + logrank(az_complexity)"
-)
-"""The metric of the paper as a whole: ranks depend on the other candidates."""
+__all__ = ["AZ_NAS", "entropy", "find_blocks", "measure_az_nas", "spectral_norm"]
 
 
 def entropy(features: torch.Tensor) -> float:
@@ -118,9 +111,6 @@ def _opened(module: nn.Module) -> list[nn.Module]:
     return [block for part in parts for block in _opened(part)]
 
 
-_SOURCE = "Lee & Ham, CVPR 2024, arXiv 2403.19232"
-
-
 def _read_expressivity(record: Record) -> float:
     """Sum of the blocks' entropies."""
     return math.fsum(_entropies(record))
@@ -149,107 +139,70 @@ def _entropies(record: Record) -> list[float]:
     return [value for value in entropies if value is not None]
 
 
-_METRICS = (
-    Metric(
-        "az_expressivity", "az_nas", True, _read_expressivity, f"{_SOURCE}, eq. 4", "nats",
-        formula="sum over blocks of the entropy of their outputs' principal components",
-    ),
-    Metric(
-        "az_progressivity", "az_nas", True, _read_progressivity, f"{_SOURCE}, eq. 5", "nats",
-        formula="smallest gain of that entropy from one block to the next",
-    ),
-    Metric(
-        "az_trainability", "az_nas", True, _read_trainability, f"{_SOURCE}, eq. 11",
-        needs=frozenset({"gradients"}),
-        formula="mean over blocks of 2 - s - 1 / s, s the largest singular value of the Jacobian",
-    ),
-    Metric(
-        "az_complexity", "az_nas", True, lambda record: float(record["flops"]),
-        f"{_SOURCE}, section 3.1: FLOPs", "FLOP of one image; a multiply-add is two",
-        formula="operations of one forward pass of the canonical network",
-    ),
-)  # fmt: skip
+def measure_az_nas(
+    network: nn.Module, batch: FewShot, recipe: Recipe, seed: int, *, batch_size: int = 64
+) -> Record:
+    """Run a freshly initialised copy forward once and backward block by block.
 
-
-@dataclass(frozen=True)
-class AzNas:
-    """The probe.
-
-    Its record holds, for the outputs of the blocks in the order in which they run (stem and cells
-    on NAS-Bench-201), the ``entropies`` (``None`` where there is none); the ``spectral_norms``
-    from each to the next, ``None`` if one is the identity; and ``flops``. Inputs are drawn from
-    N(0, 1): of the images only the shape counts.
+    Inputs are drawn from N(0, 1): of the images only the shape counts.
 
     Args:
+        network: Any module.
+        batch: The images.
+        recipe: Not used.
+        seed: Where weights, inputs and signs come from.
         batch_size: Inputs.
+
+    Returns:
+        For the outputs of the blocks in the order in which they run (stem and cells on
+        NAS-Bench-201), the ``entropies`` (``None`` where there is none); the ``spectral_norms``
+        from each to the next, ``None`` if one is the identity; the ``flops`` of one image, and
+        which operators of them are ``uncounted``.
+
+    Raises:
+        Undefined: Fewer than two blocks give feature maps or tokens, or two that follow each other
+            are not connected.
+        NetworkError: The network does not take images of this shape.
     """
-
-    batch_size: int = 64
-    name: str = "az_nas"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(
-        default_factory=lambda: {metric.name: metric for metric in _METRICS}
-    )
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """Run a freshly initialised copy forward once and backward block by block.
-
-        Raises:
-            Undefined: Fewer than two blocks give feature maps or tokens, or two that follow each
-                other are not connected.
-            NetworkError: The network does not take images of this shape.
-        """
-        generator = torch.Generator().manual_seed(derive(seed, "inputs"))
-        with fresh_copy(network, seed) as copied:
-            copied.requires_grad_(False)
-            inputs = torch.randn(self.batch_size, *batch.images.shape[1:], generator=generator)
-            inputs = inputs.to(device_of(copied)).requires_grad_()
-            outputs, flops = _block_outputs(copied, inputs, self.name)
-            entropies = [entropy(output) for output in outputs]
-            norms = _spectral_norms(outputs, generator)
-        return {
-            "entropies": [value if math.isfinite(value) else None for value in entropies],
-            "spectral_norms": norms,
-            "flops": flops // self.batch_size,
-        }
+    shape = batch.images.shape[1:]
+    generator = torch.Generator().manual_seed(derive(seed, "inputs"))
+    with fresh_copy(network, seed) as copy:
+        copy.requires_grad_(False)
+        inputs = torch.randn(batch_size, *shape, generator=generator)
+        outputs = _block_outputs(copy, inputs.to(device_of(copy)).requires_grad_())
+        entropies = [entropy(output) for output in outputs]
+        norms = _spectral_norms(outputs, generator)
+        with explained(copy, shape, "az_nas"):
+            operations = count_operations(copy, shape)
+    return {
+        "entropies": [value if math.isfinite(value) else None for value in entropies],
+        "spectral_norms": norms,
+        "flops": operations.total,
+        "uncounted": list(operations.uncounted),
+    }
 
 
-AZ_NAS = AzNas()
-"""The probe, as ``anglenas.probes`` entry point ``az_nas``."""
-
-
-def _block_outputs(
-    network: nn.Module, inputs: torch.Tensor, probe: str
-) -> tuple[list[torch.Tensor], int]:
-    blocks = find_blocks(network)
-    outputs, flops = _run(network, blocks, inputs, probe)
-    while len(outputs) < 2:
-        # Such as a backbone and a head: the blocks are one level further down.
-        inner = [part for block in blocks for part in find_blocks(block) or [block]]
-        if inner == blocks:
-            raise Undefined("fewer than two blocks of the network give feature maps or tokens")
-        blocks = inner
-        outputs, flops = _run(network, blocks, inputs, probe)
-    return outputs, flops
-
-
-def _run(
-    network: nn.Module, blocks: Sequence[nn.Module], inputs: torch.Tensor, probe: str
-) -> tuple[list[torch.Tensor], int]:
+def _block_outputs(network: nn.Module, inputs: torch.Tensor) -> list[torch.Tensor]:
     outputs: list[torch.Tensor] = []
 
     def keep(module: nn.Module, args: object, output: object) -> None:
         if isinstance(output, torch.Tensor) and output.ndim in (3, 4):
             outputs.append(output)
 
-    hooks = [block.register_forward_hook(keep) for block in blocks]
-    with FlopCounterMode(display=False) as counter:
-        run(network, inputs.clone(), probe)
-    for hook in hooks:
-        hook.remove()
-    return outputs, counter.get_total_flops()
+    blocks = find_blocks(network)
+    while True:
+        hooks = [block.register_forward_hook(keep) for block in blocks]
+        run(network, inputs.clone(), "az_nas")
+        for hook in hooks:
+            hook.remove()
+        if len(outputs) >= 2:
+            return outputs
+        # Such as a backbone and a head: the blocks are one level further down.
+        inner = [part for block in blocks for part in find_blocks(block) or [block]]
+        if inner == blocks:
+            raise Undefined("fewer than two blocks of the network give feature maps or tokens")
+        blocks = inner
+        outputs.clear()
 
 
 def _spectral_norms(
@@ -268,3 +221,47 @@ def _spectral_norms(
             return None
         norms.append(spectral_norm(gradient, signs))
     return norms
+
+
+_SOURCE = "Lee & Ham, CVPR 2024, arXiv 2403.19232"
+
+AZ_NAS = Probe(
+    "az_nas",
+    (
+        Metric(
+            "az_expressivity",
+            higher_is_better=True,
+            read=_read_expressivity,
+            source=f"{_SOURCE}, eq. 4",
+            unit="nats",
+            formula="sum over blocks of the entropy of their outputs' principal components",
+        ),
+        Metric(
+            "az_progressivity",
+            higher_is_better=True,
+            read=_read_progressivity,
+            source=f"{_SOURCE}, eq. 5",
+            unit="nats",
+            formula="smallest gain of that entropy from one block to the next",
+        ),
+        Metric(
+            "az_trainability",
+            higher_is_better=True,
+            read=_read_trainability,
+            source=f"{_SOURCE}, eq. 11",
+            needs=frozenset({"gradients"}),
+            formula="mean over blocks of 2 - s - 1 / s, s the largest singular value of the "
+            "Jacobian",
+        ),
+        Metric(
+            "az_complexity",
+            higher_is_better=True,
+            read=lambda record: float(read_flops(record)),
+            source=f"{_SOURCE}, section 3.1: FLOPs",
+            unit="FLOP of one image; a multiply-add is two",
+            formula="operations of one forward pass of the canonical network",
+        ),
+    ),
+    measure_az_nas,
+    version=2,
+)

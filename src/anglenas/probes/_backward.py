@@ -18,22 +18,18 @@ the gradient ``g`` of the mean cross entropy ``L`` of one batch, in training mod
 In all of them higher is better.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from operator import itemgetter
-from typing import Literal, NamedTuple
 
 import torch
 from torch import nn
 
-from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record
-from anglenas.probes._isolation import isolated
-from anglenas.probes._jacobian import finite, loss_gradients, weights_of
+from anglenas._torch import CONVOLUTIONS
+from anglenas.probes._base import Metric, Probe, Record
+from anglenas.probes._isolation import Specimen, on_copy
+from anglenas.probes._jacobian import loss_gradients, weights_of
 
-__all__ = ["BACKWARD", "BackwardProbe", "channel_saliency", "gradient_sums"]
+__all__ = ["BACKWARD", "channel_saliency", "gradient_sums"]
 
 
 def gradient_sums(
@@ -70,44 +66,34 @@ def channel_saliency(activation: torch.Tensor, gradient: torch.Tensor, dim: int)
     return product.reshape(*product.shape[:2], -1).sum(2).square().mean(0) / 2
 
 
-class _Saliency(NamedTuple):
-    total: float
-    per_weight: float
+def _compute(specimen: Specimen) -> Record:
+    fisher: list[float] = []
+    per_weight: list[float] = []
 
-
-@contextmanager
-def _watched(network: nn.Module) -> Iterator[list[_Saliency]]:
-    """Collect the saliencies of all convolutions and linear layers while the block runs."""
-    found: list[_Saliency] = []
-    hooks = [
-        module.register_forward_hook(_observer(found))
-        for module in network.modules()
-        if isinstance(module, (nn.modules.conv._ConvNd, nn.Linear))
-    ]
-    try:
-        yield found
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _observer(
-    found: list[_Saliency],
-) -> Callable[[nn.Module, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor]:
-    def observe(
-        module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
-    ) -> torch.Tensor:
+    def observe(module: nn.Module, inputs: object, output: torch.Tensor) -> torch.Tensor:
         dim = -1 if isinstance(module, nn.Linear) else 1
+        # Not the output itself: it would hold its hook, and its hook it.
         activation, kept = output.detach(), output.shape[dim]
 
         def collect(gradient: torch.Tensor) -> None:
             total = channel_saliency(activation, gradient, dim).sum().item()
-            found.append(_Saliency(total, total * module.weight.numel() / kept))  # type: ignore[operator]
+            fisher.append(total)
+            per_weight.append(total * module.weight.numel() / kept)  # type: ignore[operator]
 
         output.register_hook(collect)  # type: ignore[no-untyped-call]
         return output.clone()  # what follows may work in place, and would change the activation
 
-    return observe
+    # The network is a copy of the probe's own, so that hooks need not be removed.
+    for module in specimen.network.modules():
+        if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
+            module.register_forward_hook(observe)
+    weights = list(weights_of(specimen.network).values())
+    gradients = loss_gradients(specimen.network, specimen.images, specimen.labels, weights)
+    return {
+        **gradient_sums(weights, gradients),
+        "fisher": sum(fisher),
+        "fisher_per_weight": sum(per_weight),
+    }
 
 
 _ZERO_COST = "Abdelfattah et al., ICLR 2021, arXiv 2101.08134, section 3.2"
@@ -115,59 +101,31 @@ _ZERO_COST = "Abdelfattah et al., ICLR 2021, arXiv 2101.08134, section 3.2"
 
 def _metric(name: str, source: str, formula: str) -> Metric:
     needs = frozenset({"labels", "gradients"})
-    return Metric(name, "backward", True, itemgetter(name), source, needs=needs, formula=formula)
+    return Metric(name, True, itemgetter(name), source, needs=needs, formula=formula)
 
 
-_METRICS = (
-    _metric("grad_norm", _ZERO_COST, "sum over the weight tensors of the gradient's length"),
-    _metric(
-        "snip", f"Lee et al., ICLR 2019, arXiv 1810.02340; {_ZERO_COST}",
-        "sum over the weights of |gradient x weight|",
+BACKWARD = Probe(
+    "backward",
+    (
+        _metric("grad_norm", _ZERO_COST, "sum over the weight tensors of the gradient's length"),
+        _metric(
+            "snip",
+            f"Lee et al., ICLR 2019, arXiv 1810.02340; {_ZERO_COST}",
+            "sum over the weights of |gradient x weight|",
+        ),
+        _metric("plain", _ZERO_COST, "sum over the weights of gradient x weight"),
+        _metric(
+            "fisher",
+            "Turner et al., ICLR 2020, arXiv 1906.04113",
+            "sum over channels of half the mean square of activation x gradient, summed over "
+            "positions",
+        ),
+        _metric(
+            "fisher_per_weight",
+            f"{_ZERO_COST}, as in SamsungLabs/zero-cost-nas",
+            "the same, each channel counted once for each of its weights",
+        ),
     ),
-    _metric("plain", _ZERO_COST, "sum over the weights of gradient x weight"),
-    _metric(
-        "fisher", "Turner et al., ICLR 2020, arXiv 1906.04113",
-        "sum over channels of half the mean square of activation x gradient, summed over positions",
-    ),
-    _metric(
-        "fisher_per_weight", f"{_ZERO_COST}, as in SamsungLabs/zero-cost-nas",
-        "the same, each channel counted once for each of its weights",
-    ),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class BackwardProbe:
-    """The probe; its record holds the five values."""
-
-    name: str = "backward"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(
-        default_factory=lambda: {metric.name: metric for metric in _METRICS}
-    )
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """The five values of a freshly initialised copy, from one pass of all images.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: It has no weights, or its loss or a gradient is not finite.
-        """
-        with isolated(network, batch, seed, self.name) as specimen:
-            weights = list(weights_of(specimen.network).values())
-            with _watched(specimen.network) as saliencies:
-                gradients = loss_gradients(
-                    specimen.network, specimen.images, specimen.labels, weights
-                )
-            record = {
-                **gradient_sums(weights, gradients),
-                "fisher": sum(saliency.total for saliency in saliencies),
-                "fisher_per_weight": sum(saliency.per_weight for saliency in saliencies),
-            }
-        return {name: finite(value, name) for name, value in record.items()}
-
-
-BACKWARD = BackwardProbe()
-"""The probe, as ``anglenas.probes`` entry point ``backward``."""
+    on_copy("backward", _compute),
+)
+"""The record holds the five values, from one pass of all images."""

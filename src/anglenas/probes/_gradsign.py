@@ -10,20 +10,16 @@ with the cross entropy ``L_i`` of image ``i`` alone. As in the released code
 BatchNorm normalises it by its own statistics.
 """
 
-from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Literal
 
 import torch
 from torch import nn
 
-from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record
-from anglenas.probes._isolation import isolated
+from anglenas.probes._base import Metric, Probe
+from anglenas.probes._isolation import on_copy
 from anglenas.probes._jacobian import loss_gradients, weights_of
 
-__all__ = ["GRADSIGN", "GradSignProbe", "gradsign"]
+__all__ = ["GRADSIGN", "gradsign"]
 
 
 def gradsign(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> int:
@@ -46,36 +42,19 @@ def gradsign(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> 
     return sum(int(vote.abs().sum(dtype=torch.float64)) for vote in votes)
 
 
-_METRIC = Metric(
-    "gradsign", "gradsign", True, itemgetter("gradsign"),
-    "Zhang & Jia, ICLR 2022, arXiv 2110.08616, algorithm 1",
-    unit="agreeing signs",
-    needs=frozenset({"batch", "labels", "gradients"}),
-    formula="sum over the weights of |sum over images of the gradient's sign|",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class GradSignProbe:
-    """The probe; its record holds ``gradsign``."""
-
-    name: str = "gradsign"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(default_factory=lambda: {_METRIC.name: _METRIC})
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """The value of a freshly initialised copy, from every image.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: As for :func:`gradsign`, or one image alone gives BatchNorm a single value
-                a channel.
-        """
-        with isolated(network, batch, seed, self.name) as specimen:
-            return {"gradsign": gradsign(specimen.network, specimen.images, specimen.labels)}
-
-
-GRADSIGN = GradSignProbe()
-"""The probe, as ``anglenas.probes`` entry point ``gradsign``."""
+GRADSIGN = Probe(
+    "gradsign",
+    (
+        Metric(
+            "gradsign",
+            higher_is_better=True,
+            read=itemgetter("gradsign"),
+            source="Zhang & Jia, ICLR 2022, arXiv 2110.08616, algorithm 1",
+            unit="agreeing signs",
+            needs=frozenset({"batch", "labels", "gradients"}),
+            formula="sum over the weights of |sum over images of the gradient's sign|",
+        ),
+    ),
+    on_copy("gradsign", lambda it: {"gradsign": gradsign(it.network, it.images, it.labels)}),
+)
+"""The record holds ``gradsign``, from every image by itself."""

@@ -11,20 +11,16 @@ logits not divided by a temperature. Where BatchNorm follows a convolution, the 
 on the length of its weight, hence ``H w = -g`` and its part is ``|g|^2``.
 """
 
-from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Literal
 
 import torch
 from torch import nn
 
-from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record
-from anglenas.probes._isolation import isolated
-from anglenas.probes._jacobian import finite, loss_gradients, weights_of
+from anglenas.probes._base import Metric, Probe
+from anglenas.probes._isolation import on_copy
+from anglenas.probes._jacobian import loss_gradients, weights_of
 
-__all__ = ["GRASP", "GraspProbe", "grasp"]
+__all__ = ["GRASP", "grasp"]
 
 
 def grasp(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
@@ -48,35 +44,18 @@ def grasp(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> flo
     return -sum((w.detach().double() * hg.double()).sum().item() for w, hg in pairs)
 
 
-_METRIC = Metric(
-    "grasp", "grasp", True, itemgetter("grasp"),
-    "Wang et al., ICLR 2020, arXiv 2002.07376; Abdelfattah et al., ICLR 2021",
-    needs=frozenset({"labels", "gradients"}),
-    formula="minus weights x Hessian x gradient of the cross entropy",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class GraspProbe:
-    """The probe; its record holds ``grasp``."""
-
-    name: str = "grasp"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(default_factory=lambda: {_METRIC.name: _METRIC})
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """The value of a freshly initialised copy, from all images at once.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: It has no weights, or its loss or the value is not finite.
-        """
-        with isolated(network, batch, seed, self.name) as specimen:
-            value = grasp(specimen.network, specimen.images, specimen.labels)
-        return {"grasp": finite(value, "grasp")}
-
-
-GRASP = GraspProbe()
-"""The probe, as ``anglenas.probes`` entry point ``grasp``."""
+GRASP = Probe(
+    "grasp",
+    (
+        Metric(
+            "grasp",
+            higher_is_better=True,
+            read=itemgetter("grasp"),
+            source="Wang et al., ICLR 2020, arXiv 2002.07376; Abdelfattah et al., ICLR 2021",
+            needs=frozenset({"labels", "gradients"}),
+            formula="minus weights x Hessian x gradient of the cross entropy",
+        ),
+    ),
+    on_copy("grasp", lambda it: {"grasp": grasp(it.network, it.images, it.labels)}),
+)
+"""The record holds ``grasp``, from all images at once."""

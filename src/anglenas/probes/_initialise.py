@@ -7,14 +7,12 @@ import torch
 from torch import nn
 
 from anglenas._numerics import derive
+from anglenas._torch import CONVOLUTIONS, STATISTICAL_NORMS
 
-__all__ = ["Draw", "fan_in_normal", "fan_out_normal", "initialise", "torch_uniform"]
+__all__ = ["Initialiser", "fan_in_normal", "fan_out_normal", "initialise", "torch_uniform"]
 
-Draw = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
+Initialiser = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 """From a weight, whose values do not matter, and a generator to fresh values of its shape."""
-
-_WEIGHTED = (nn.modules.conv._ConvNd, nn.Linear)
-_NORMALISING = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
 def fan_in_normal(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -38,7 +36,7 @@ def _normal(weight: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, seed: int, draw: Draw = fan_in_normal) -> None:
+def initialise(network: nn.Module, seed: int, initialiser: Initialiser = fan_in_normal) -> None:
     """Give a network fresh weights, in place.
 
     Convolutions and linear layers are drawn, with biases 0; normalisation layers become the
@@ -49,14 +47,14 @@ def initialise(network: nn.Module, seed: int, draw: Draw = fan_in_normal) -> Non
     Args:
         network: Any module.
         seed: Where the streams come from.
-        draw: How weights are drawn.
+        initialiser: How weights are drawn.
     """
     for name, module in network.named_modules():
-        if isinstance(module, _WEIGHTED):
+        if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
             # On the CPU in the plain layout: the same numbers on every device and memory format.
             generator = torch.Generator().manual_seed(derive(seed, "weights", name))
-            module.weight.copy_(draw(module.weight, generator))
+            module.weight.copy_(initialiser(module.weight, generator))
             if module.bias is not None:
                 module.bias.zero_()
-        elif isinstance(module, _NORMALISING):
+        elif isinstance(module, (*STATISTICAL_NORMS, nn.GroupNorm, nn.LayerNorm)):
             module.reset_parameters()

@@ -1,25 +1,38 @@
 """A network that may be changed at will: a copy with fresh weights, measured without a trace."""
 
 import copy
+import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from anglenas._blocks.memory_format import memory_format_of
+from anglenas._blocks import memory_format_of
 from anglenas._numerics import derive
+from anglenas._recipe import Recipe
+from anglenas._torch import lacks_variance
 from anglenas.data import FewShot, normalised
 from anglenas.errors import AnglenasError, DataError, NetworkError
-from anglenas.probes._base import Undefined
-from anglenas.probes._initialise import Draw, fan_in_normal, initialise
+from anglenas.probes._base import Measure, Record, Undefined
+from anglenas.probes._initialise import Initialiser, fan_in_normal, initialise
 from anglenas.probes._outputs import find_classifier, logits_of
 
-__all__ = ["Specimen", "device_of", "explained", "fresh_copy", "isolated", "run", "spread"]
+__all__ = [
+    "Specimen",
+    "blank_image",
+    "copied",
+    "device_of",
+    "explained",
+    "fresh_copy",
+    "isolated",
+    "on_copy",
+    "run",
+    "spread",
+]
 
 
 @dataclass(frozen=True)
@@ -31,13 +44,13 @@ class Specimen:
             requiring gradients; nobody else holds its tensors.
         images: ``(N, C, H, W)`` float32, normalised.
         labels: ``(N,)`` int64.
-        layout: Memory layout that the network computes in; images of one channel do not show it.
+        memory_format: What the network computes in; images of one channel do not show it.
     """
 
     network: nn.Module
     images: torch.Tensor
     labels: torch.Tensor
-    layout: torch.memory_format
+    memory_format: torch.memory_format
 
 
 class Logits(nn.Module):
@@ -64,6 +77,32 @@ class Logits(nn.Module):
         return logits_of(_output(self.network, images), self.classes, self.width)
 
 
+def on_copy(
+    probe: str,
+    compute: Callable[[Specimen], Record],
+    initialiser: Initialiser = fan_in_normal,
+) -> Measure:
+    """A probe's ``measure``, from what it computes of a freshly initialised copy and the images.
+
+    Where a number of the record is infinite or NaN, the network has no value, and this is why.
+
+    Args:
+        probe: Name of the probe; what messages call it.
+        compute: From an :func:`isolated` copy to the record.
+        initialiser: How weights are drawn.
+    """
+
+    def measure(network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
+        with isolated(network, batch, seed, probe, initialiser=initialiser) as specimen:
+            record = compute(specimen)
+        for name, value in record.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise Undefined(f"{name} is not finite")
+        return record
+
+    return measure
+
+
 @contextmanager
 def fresh_copy(network: nn.Module, seed: int) -> Iterator[nn.Module]:
     """A freshly initialised copy in training mode; when the block ends nothing has changed.
@@ -80,7 +119,7 @@ def fresh_copy(network: nn.Module, seed: int) -> Iterator[nn.Module]:
         NetworkError: It cannot be copied.
     """
     with _untouched_state():
-        twin = _copy(network)
+        twin = _trainable(network)
         _refresh(twin, seed)
         yield twin
 
@@ -92,13 +131,13 @@ def isolated(
     seed: int,
     probe: str,
     classifier: str | None = None,
-    draw: Draw = fan_in_normal,
+    initialiser: Initialiser = fan_in_normal,
 ) -> Iterator[Specimen]:
     """A :func:`fresh_copy` that returns logits, and the images to run it on.
 
-    The copy computes in the ``channels_last`` layout where it can: on CPUs a backward pass of a
+    The copy computes in ``channels_last`` where it can: on CPUs a backward pass of a
     convolutional network is about 1.7 times as fast. A network that flattens feature maps by
-    ``view`` cannot, and keeps the plain layout.
+    ``view`` cannot, and keeps the usual memory format.
 
     Args:
         network: Any module that maps images to logits, alone or among other tensors.
@@ -107,21 +146,54 @@ def isolated(
         probe: Who measures; what messages call it.
         classifier: Name of the layer that yields the logits, where a network returns several
             tensors; by default the last linear layer that runs.
-        draw: How weights are drawn.
+        initialiser: How weights are drawn.
 
     Raises:
         DataError: A label is none of the classes.
         NetworkError: It cannot be copied, fails on such images, or has too few outputs.
         Undefined: So few images give a BatchNorm a single value a channel.
     """
-    _check(batch)
+    classes, labels = len(batch.class_names), batch.labels
+    if not len(labels) == len(batch.images) > 0:
+        raise DataError(
+            f"There are {len(batch.images)} images and {len(labels)} labels; give one each."
+        )
+    if labels.min() < 0 or labels.max() >= classes:
+        raise DataError(
+            f"Labels run from {labels.min()} to {labels.max()}, but there are {classes} classes; "
+            f"number them from 0 to {classes - 1}."
+        )
     with _untouched_state():
-        specimen = _prepare(_copy(network), batch, probe, classifier)
-        _refresh(specimen.network.get_submodule("network"), seed, draw)
-        yield specimen
+        twin = _trainable(network)
+        images = normalised(batch).to(device_of(twin))
+        channels_last = _runs_in_channels_last(twin, images[:2].clone())
+        memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        twin.to(memory_format=memory_format)  # type: ignore[call-overload]
+        images = images.contiguous(memory_format=memory_format)
+        width = _width(twin, images[:2].clone(), probe, classifier)
+        # After these first passes, which leave running statistics and may draw random numbers.
+        _refresh(twin, seed, initialiser)
+        yield Specimen(
+            Logits(twin, classes, width), images, labels.clone().to(images.device), memory_format
+        )
 
 
-def run(network: nn.Module, inputs: torch.Tensor, probe: str) -> Any:
+def copied(network: nn.Module) -> nn.Module:
+    """A copy of a network, whatever its mode and its data type.
+
+    Raises:
+        NetworkError: It cannot be copied.
+    """
+    try:
+        return copy.deepcopy(network)
+    except (RuntimeError, TypeError) as error:
+        raise NetworkError(
+            f"The network {type(network).__name__} cannot be copied ({error}); keep tensors that "
+            "were computed, and open files, out of its attributes."
+        ) from error
+
+
+def run(network: nn.Module, inputs: torch.Tensor, probe: str) -> object:
     """What a network returns.
 
     Args:
@@ -163,6 +235,12 @@ def device_of(network: nn.Module) -> torch.device:
     return next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
 
 
+def blank_image(network: nn.Module, shape: Sequence[int]) -> torch.Tensor:
+    """Zeros ``(1, C, H, W)`` where a network computes, in the data type that it computes in."""
+    dtypes = (p.dtype for p in network.parameters() if p.is_floating_point())
+    return torch.zeros(1, *shape, device=device_of(network), dtype=next(dtypes, torch.float32))
+
+
 def spread(count: int, total: int) -> torch.Tensor:
     """Up to ``count`` of the indices 0 to ``total - 1``, spread evenly.
 
@@ -185,6 +263,7 @@ def _untouched_state() -> Iterator[None]:
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - networks may use it
     precision = torch.get_float32_matmul_precision()
     try:
+        # On GPUs, TF32 would give other scores than the CPU's by far more than rounding.
         torch.set_float32_matmul_precision("highest")
         with (
             torch.random.fork_rng(devices),
@@ -200,50 +279,17 @@ def _untouched_state() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
-def _refresh(network: nn.Module, seed: int, draw: Draw = fan_in_normal) -> None:
+def _trainable(network: nn.Module) -> nn.Module:
+    return copied(network).to(torch.float32).train().requires_grad_(True)
+
+
+def _refresh(network: nn.Module, seed: int, initialiser: Initialiser = fan_in_normal) -> None:
     """Fresh weights, and global random streams of the seed for whatever else the network draws."""
-    initialise(network, seed, draw)
+    initialise(network, seed, initialiser)
     stream = derive(seed, "network")
     torch.manual_seed(stream)
     random.seed(stream)
     np.random.seed(stream % 2**32)  # noqa: NPY002
-
-
-def _copy(network: nn.Module) -> nn.Module:
-    try:
-        twin = copy.deepcopy(network)
-    except (RuntimeError, TypeError) as error:
-        raise NetworkError(
-            f"The network {type(network).__name__} cannot be copied ({error}); keep tensors that "
-            "were computed, and open files, out of its attributes."
-        ) from error
-    return twin.to(torch.float32).train().requires_grad_(True)
-
-
-def _check(batch: FewShot) -> None:
-    classes, labels = len(batch.class_names), batch.labels
-    if not len(labels) == len(batch.images) > 0:
-        raise DataError(
-            f"There are {len(batch.images)} images and {len(labels)} labels; give one each."
-        )
-    if labels.min() < 0 or labels.max() >= classes:
-        raise DataError(
-            f"Labels run from {labels.min()} to {labels.max()}, but there are {classes} classes; "
-            f"number them from 0 to {classes - 1}."
-        )
-
-
-def _prepare(network: nn.Module, batch: FewShot, probe: str, classifier: str | None) -> Specimen:
-    device = device_of(network)
-    images = normalised(batch).to(device)
-    layout = torch.channels_last if _runs_in_channels_last(network, images[:2].clone()) else None
-    layout = layout or torch.contiguous_format
-    network.to(memory_format=layout)  # type: ignore[call-overload]
-    images = images.contiguous(memory_format=layout)
-    width = _width(network, images[:2].clone(), probe, classifier)
-    classes = len(batch.class_names)
-    labels = batch.labels.clone().to(device)
-    return Specimen(Logits(network, classes, width), images, labels, layout)
 
 
 @torch.no_grad()
@@ -255,7 +301,7 @@ def _runs_in_channels_last(network: nn.Module, images: torch.Tensor) -> bool:
         network(images.contiguous(memory_format=torch.channels_last))
     except MemoryError:
         raise
-    except Exception:  # whatever it is, the plain layout is tried next, and tells it
+    except Exception:  # whatever it is, the usual format is tried next, and tells it
         return False
     return True
 
@@ -269,11 +315,11 @@ def _width(network: nn.Module, images: torch.Tensor, probe: str, name: str | Non
     return int(classifier.out_features)  # type: ignore[arg-type]
 
 
-def _output(network: nn.Module, images: torch.Tensor) -> Any:
+def _output(network: nn.Module, images: torch.Tensor) -> object:
     try:
         return network(images)
     except ValueError as error:
-        if "more than 1 value per channel" not in str(error):  # BatchNorm's own words
+        if not lacks_variance(error):
             raise
         raise Undefined(
             f"{len(images)} images alone cannot pass in training mode: {error}"

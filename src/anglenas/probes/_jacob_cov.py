@@ -17,19 +17,15 @@ of the whole batch in training mode.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import nn
 
-from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._isolation import isolated
+from anglenas.probes._base import Metric, Probe, Record, Undefined
+from anglenas.probes._isolation import Specimen, on_copy
 from anglenas.probes._jacobian import summed_logits
 
-__all__ = ["JACOB_COV", "JacobCovProbe", "class_scores", "epe_nas", "image_gradients", "jacob_cov"]
+__all__ = ["JACOB_COV", "class_scores", "epe_nas", "image_gradients", "jacob_cov"]
 
 _K = 1e-5
 _MANY_CLASSES = 100
@@ -92,57 +88,43 @@ def epe_nas(scores: Sequence[float]) -> float:
     """
     if len(scores) <= _MANY_CLASSES:
         return math.fsum(abs(score) for score in scores)
-    return math.fsum(abs(one - other) for one in scores for other in scores) / len(scores)
+    return math.fsum(abs(first - second) for first in scores for second in scores) / len(scores)
 
 
 def _correlation(rows: torch.Tensor) -> torch.Tensor:
     return torch.corrcoef(rows).reshape(len(rows), len(rows))
 
 
-_METRICS = (
-    Metric(
-        "jacob_cov", "jacob_cov", True, lambda record: jacob_cov(record["eigenvalues"]),
-        "Mellor et al., arXiv 2006.04647v1",
-        needs=frozenset({"batch", "gradients"}),
-        formula="minus sum of log(v + 1e-5) + 1 / (v + 1e-5), over the eigenvalues v of the "
-        "correlations between the images' input gradients",
+def _compute(specimen: Specimen) -> Record:
+    rows = image_gradients(specimen.network, specimen.images)
+    return {
+        "eigenvalues": torch.linalg.eigvalsh(_correlation(rows)).tolist(),
+        "class_scores": class_scores(rows, specimen.labels),
+    }
+
+
+JACOB_COV = Probe(
+    "jacob_cov",
+    (
+        Metric(
+            "jacob_cov",
+            higher_is_better=True,
+            read=lambda record: jacob_cov(record["eigenvalues"]),
+            source="Mellor et al., arXiv 2006.04647v1",
+            needs=frozenset({"batch", "gradients"}),
+            formula="minus sum of log(v + 1e-5) + 1 / (v + 1e-5), over the eigenvalues v of the "
+            "correlations between the images' input gradients",
+        ),
+        Metric(
+            "epe_nas",
+            higher_is_better=True,
+            read=lambda record: epe_nas(record["class_scores"]),
+            source="Lopes et al., ICANN 2021, arXiv 2102.08099",
+            needs=frozenset({"batch", "labels", "gradients"}),
+            formula="sum over classes of |sum of log(|correlation| + 1e-5)| between the input "
+            "gradients of the class's images",
+        ),
     ),
-    Metric(
-        "epe_nas", "jacob_cov", True, lambda record: epe_nas(record["class_scores"]),
-        "Lopes et al., ICANN 2021, arXiv 2102.08099",
-        needs=frozenset({"batch", "labels", "gradients"}),
-        formula="sum over classes of |sum of log(|correlation| + 1e-5)| between the input "
-        "gradients of the class's images",
-    ),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class JacobCovProbe:
-    """The probe; its record holds ``eigenvalues`` and ``class_scores``."""
-
-    name: str = "jacob_cov"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(
-        default_factory=lambda: {metric.name: metric for metric in _METRICS}
-    )
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """What both metrics are read from, of a freshly initialised copy.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: The gradient by an image is constant or not finite.
-        """
-        with isolated(network, batch, seed, self.name) as specimen:
-            rows = image_gradients(specimen.network, specimen.images)
-            return {
-                "eigenvalues": torch.linalg.eigvalsh(_correlation(rows)).tolist(),
-                "class_scores": class_scores(rows, specimen.labels),
-            }
-
-
-JACOB_COV = JacobCovProbe()
-"""The probe, as ``anglenas.probes`` entry point ``jacob_cov``."""
+    on_copy("jacob_cov", _compute),
+)
+"""The record holds ``eigenvalues`` and ``class_scores``."""

@@ -4,22 +4,19 @@ Times differ from machine to machine and from run to run, so what is measured is
 machine that measured it, with how many threads computed.
 """
 
-import copy
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import nn
 
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record
-from anglenas.probes._isolation import device_of, explained
+from anglenas.probes._base import Metric, Probe, Record
+from anglenas.probes._isolation import blank_image, copied, explained
 
-__all__ = ["LATENCY", "Latency", "time_forward"]
+__all__ = ["LATENCY", "time_forward"]
 
 _WARM_UP = 3
 _LEAST_RUNS = 15
@@ -59,43 +56,39 @@ def _waiter(device: torch.device) -> Callable[[], None]:
     return lambda: module.synchronize()
 
 
-_METRIC = Metric(
-    "latency", "latency", False, lambda record: record["milliseconds"],
-    "torch.utils.benchmark's protocol: warm-up, then the median of many runs",
-    unit="milliseconds of one image, on one thread or one GPU of this machine",
-    formula="median time of a forward pass of one image in evaluation mode",
-)  # fmt: skip
+def _measure(network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
+    shape = batch.images.shape[1:]
+    image = blank_image(network, shape)
+    with explained(network, shape, "latency"):
+        seconds = time_forward(copied(network), image)
+    return {
+        "milliseconds": 1000 * statistics.median(seconds),
+        "fastest": 1000 * min(seconds),
+        "runs": len(seconds),
+        "threads": torch.get_num_threads(),
+        "device": str(image.device),
+    }
 
 
-@dataclass(frozen=True)
-class Latency:
-    """The probe; times the network as written, on the shape of the images alone."""
+LATENCY = Probe(
+    "latency",
+    (
+        Metric(
+            "latency",
+            higher_is_better=False,
+            read=lambda record: float(record["milliseconds"]),
+            source="torch.utils.benchmark's protocol: warm-up, then the median of many runs",
+            unit="milliseconds of one image, on one thread or one GPU of this machine",
+            formula="median time of a forward pass of one image in evaluation mode",
+        ),
+    ),
+    _measure,
+    subject="network",
+    uses_images=False,
+    machine_bound=True,
+)
+"""It times the network as written, on the shape of the images alone.
 
-    name: str = "latency"
-    version: int = 1
-    subject: Literal["function", "network"] = "network"
-    uses_images: bool = False
-    machine_bound: bool = True
-    metrics: dict[str, Metric] = field(default_factory=lambda: {_METRIC.name: _METRIC})
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """``milliseconds`` of one image, how many ``runs`` they are the median of, ``threads``.
-
-        Raises:
-            NetworkError: The network does not take images of this shape.
-        """
-        shape = tuple(batch.images.shape[1:])
-        images = torch.zeros(1, *shape, device=device_of(network))
-        with explained(network, shape, self.name):
-            seconds = time_forward(copy.deepcopy(network), images)
-        return {
-            "milliseconds": 1000 * statistics.median(seconds),
-            "fastest": 1000 * min(seconds),
-            "runs": len(seconds),
-            "threads": torch.get_num_threads(),
-            "device": str(images.device),
-        }
-
-
-LATENCY = Latency()
-"""The probe, as ``anglenas.probes`` entry point ``latency``."""
+The record holds ``milliseconds`` of one image and the ``fastest``, of how many ``runs``, on how
+many ``threads`` and which ``device``.
+"""

@@ -14,22 +14,16 @@ the released code counts every module, and containers of modules again, and take
 from N(0, 1) for the image.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._isolation import isolated
+from anglenas.probes._base import Metric, Probe, Undefined
+from anglenas.probes._isolation import on_copy
 from anglenas.probes._jacobian import finite
 
-__all__ = ["MECO", "MecoProbe", "meco", "smallest_eigenvalue"]
+__all__ = ["MECO", "meco", "smallest_eigenvalue"]
 
 
 def smallest_eigenvalue(maps: torch.Tensor) -> float:
@@ -60,19 +54,9 @@ def meco(network: nn.Module, image: torch.Tensor) -> float:
     Raises:
         Undefined: No layer makes feature maps, or they are not finite.
     """
-    with _watched(network) as found:
-        network(image)
-    if not found:
-        raise Undefined("no layer of the network makes feature maps")
-    return sum(found)
-
-
-@contextmanager
-def _watched(network: nn.Module) -> Iterator[list[float]]:
-    """Collect the smallest eigenvalue of every layer while the block runs."""
     found: list[float] = []
 
-    def observe(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def observe(module: nn.Module, inputs: object, output: object) -> None:
         if isinstance(output, torch.Tensor) and output.ndim == 4:
             finite(output.sum().item(), "a feature map")
             found.append(smallest_eigenvalue(output[0]))
@@ -83,41 +67,27 @@ def _watched(network: nn.Module) -> Iterator[list[float]]:
         if any(True for _ in module.parameters(recurse=False))
     ]
     try:
-        yield found
+        network(image)
     finally:
         for hook in hooks:
             hook.remove()
+    if not found:
+        raise Undefined("no layer of the network makes feature maps")
+    return sum(found)
 
 
-_METRIC = Metric(
-    "meco", "meco", True, itemgetter("meco"),
-    "Jiang et al., NeurIPS 2023",
-    formula="sum over layers of the smallest eigenvalue of the correlations between one image's "
-    "feature maps",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class MecoProbe:
-    """The probe; its record holds ``meco``, of the first image."""
-
-    name: str = "meco"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(default_factory=lambda: {_METRIC.name: _METRIC})
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """The value of a freshly initialised copy, from the first image.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: As for :func:`meco`, or one image alone gives BatchNorm a single value a
-                channel.
-        """
-        with isolated(network, batch, seed, self.name) as specimen:
-            return {"meco": meco(specimen.network, specimen.images[:1])}
-
-
-MECO = MecoProbe()
-"""The probe, as ``anglenas.probes`` entry point ``meco``."""
+MECO = Probe(
+    "meco",
+    (
+        Metric(
+            "meco",
+            higher_is_better=True,
+            read=itemgetter("meco"),
+            source="Jiang et al., NeurIPS 2023",
+            formula="sum over layers of the smallest eigenvalue of the correlations between one "
+            "image's feature maps",
+        ),
+    ),
+    on_copy("meco", lambda specimen: {"meco": meco(specimen.network, specimen.images[:1])}),
+)
+"""The record holds ``meco``, of the first image."""

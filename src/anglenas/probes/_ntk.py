@@ -13,38 +13,40 @@
 * ``ntk_frozen_bn``: BatchNorm normalises by the statistics of the same batch, taken as constants
   (running statistics, so the variance is the unbiased one). The logits are all but the same, the
   images no longer coupled; each row costs a pass of one image instead of the batch.
+* ``ntk_fan_out``: weights are drawn by their fan-out, as TE-NAS means to; ``ntk`` draws them by
+  their fan-in, as every probe here does.
+* ``ntk_as_released``: with the weights that PyTorch gives to new modules. The launch script of the
+  released code passes a name of the initialisation that its own function does not know, so that
+  nothing happens. (There, repeats share their weights and differ in images alone; here they never
+  do.)
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import nn
 
-from anglenas._blocks.layers import compute_together
-from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._initialise import Draw, fan_in_normal
-from anglenas.probes._isolation import isolated, spread
+from anglenas._blocks import compute_together
+from anglenas._torch import BATCH_NORMS, STATISTICAL_NORMS
+from anglenas.probes._base import Metric, Probe, Record, Undefined
+from anglenas.probes._initialise import (
+    Initialiser,
+    fan_in_normal,
+    fan_out_normal,
+    torch_uniform,
+)
+from anglenas.probes._isolation import Specimen, on_copy, spread
 from anglenas.probes._jacobian import finite, gram, summed_logits
 
 __all__ = [
     "NTK",
+    "NTK_AS_RELEASED",
+    "NTK_FAN_OUT",
     "NTK_FROZEN_BN",
-    "TE_NAS_RANK",
-    "NtkProbe",
     "condition_number",
     "frozen_ntk",
     "ntk",
 ]
-
-TE_NAS_RANK = "ntk + regions"
-"""The metric of TE-NAS as a whole: the sum of the ranks of trainability and expressivity.
-
-Both have weights drawn by fan-in, like those of all other metrics; ``tenas`` draws those of the NTK
-by fan-out, as the authors' pruning means to."""
 
 _MOST_IMAGES = 72
 """The batch of TE-NAS on NAS-Bench-201; of more images, so many evenly spaced ones are taken."""
@@ -119,67 +121,63 @@ def _weights(network: nn.Module) -> list[nn.Parameter]:
 @torch.no_grad()
 def _freeze_statistics(network: nn.Module, images: torch.Tensor) -> None:
     for module in network.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.running_mean is None:
+        if isinstance(module, BATCH_NORMS) and module.running_mean is None:
             module.track_running_stats = True
             module.running_mean = images.new_zeros(module.num_features)
             module.running_var = images.new_ones(module.num_features)
-        if isinstance(module, nn.modules.batchnorm._NormBase):
+        if isinstance(module, STATISTICAL_NORMS):
             module.momentum = 1.0
     network.train()(images)
     network.eval()
 
 
-_SOURCE = "Chen et al. (TE-NAS), ICLR 2021, arXiv 2102.11535"
-
-
-def _read(record: Record) -> float:
-    return condition_number(record["eigenvalues"])
-
-
-@dataclass(frozen=True)
-class NtkProbe:
-    """The probe; its record holds the kernel's ``eigenvalues``, ascending.
+def _probe(
+    name: str,
+    remark: str = "",
+    kernel: Callable[[nn.Module, torch.Tensor], torch.Tensor] = ntk,
+    initialiser: Initialiser = fan_in_normal,
+    variant: bool = False,
+) -> Probe:
+    """A probe whose record holds the kernel's ``eigenvalues``, ascending.
 
     Args:
         name: Name of the probe and of its metric.
-        kernel: From the network, in training mode, and images to the kernel ``(N, N)``.
         remark: What the metric's formula in words ends with.
-        draw: How weights are drawn.
+        kernel: From the network, in training mode, and images to the kernel ``(N, N)``.
+        initialiser: How weights are drawn.
+        variant: As of any probe.
     """
 
-    name: str = "ntk"
-    kernel: Callable[[nn.Module, torch.Tensor], torch.Tensor] = ntk
-    remark: str = ""
-    draw: Draw = fan_in_normal
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(init=False)
+    def compute(specimen: Specimen) -> Record:
+        images = specimen.images[spread(_MOST_IMAGES, len(specimen.images))]
+        matrix = kernel(compute_together(specimen.network), images)
+        finite(matrix.sum().item(), "the neural tangent kernel")
+        return {"eigenvalues": torch.linalg.eigvalsh(matrix).tolist()}
 
-    def __post_init__(self) -> None:
-        needs = frozenset({"batch", "gradients"})
-        formula = "largest over smallest eigenvalue of the neural tangent kernel" + self.remark
-        metric = Metric(self.name, self.name, False, _read, _SOURCE, needs=needs, formula=formula)
-        object.__setattr__(self, "metrics", {self.name: metric})
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """The eigenvalues of the kernel of a freshly initialised copy.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: The logits or their gradients are not finite, or depend on no parameter.
-        """
-        with isolated(network, batch, seed, self.name, draw=self.draw) as specimen:
-            images = specimen.images[spread(_MOST_IMAGES, len(specimen.images))]
-            kernel = self.kernel(compute_together(specimen.network), images)
-        finite(kernel.sum().item(), "the neural tangent kernel")
-        return {"eigenvalues": torch.linalg.eigvalsh(kernel).tolist()}
+    metric = Metric(
+        name,
+        higher_is_better=False,
+        read=lambda record: condition_number(record["eigenvalues"]),
+        source="Chen et al. (TE-NAS), ICLR 2021, arXiv 2102.11535",
+        needs=frozenset({"batch", "gradients"}),
+        formula=f"largest over smallest eigenvalue of the neural tangent kernel{remark}",
+    )
+    return Probe(name, (metric,), on_copy(name, compute, initialiser), variant=variant)
 
 
-NTK = NtkProbe()
-"""The probe, as ``anglenas.probes`` entry point ``ntk``."""
-
-NTK_FROZEN_BN = NtkProbe(
-    "ntk_frozen_bn", frozen_ntk, ", with the statistics of BatchNorm taken as constants"
+NTK = _probe("ntk")
+NTK_FROZEN_BN = _probe(
+    "ntk_frozen_bn", ", with the statistics of BatchNorm taken as constants", frozen_ntk
 )
-"""The probe, as ``anglenas.probes`` entry point ``ntk_frozen_bn``."""
+NTK_FAN_OUT = _probe(
+    "ntk_fan_out",
+    ", with weights drawn by their fan-out",
+    initialiser=fan_out_normal,
+    variant=True,
+)
+NTK_AS_RELEASED = _probe(
+    "ntk_as_released",
+    ", with the weights that PyTorch gives to new modules",
+    initialiser=torch_uniform,
+    variant=True,
+)

@@ -4,12 +4,12 @@
 Theoretically Inspired Perspective" (TE-NAS, Chen et al., ICLR 2021, arXiv 2102.11535, section
 3.2), with the sizes of its released code: 3000 samples of 3x3 pixels in batches of 1000. A linear
 region is known by the signs of all rectifiers, dead ones included, so the metric depends on the
-network as written.
+network as written. ``regions_as_released`` counts them with the weights that PyTorch gives to new
+modules, which the released code ends up with (see ``ntk_as_released``).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
 
 import torch
 from torch import nn
@@ -19,12 +19,19 @@ from anglenas._numerics import derive
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot, normalised
 from anglenas.probes._activation_mode import Rectifiers
-from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._initialise import Draw, fan_in_normal, initialise
+from anglenas.probes._base import Metric, Probe, Record, Undefined
+from anglenas.probes._initialise import Initialiser, fan_in_normal, initialise, torch_uniform
 from anglenas.probes._isolation import device_of, fresh_copy, run
 from anglenas.probes._relu_codes import by_sample, row_codes
 
-__all__ = ["REGIONS", "Regions", "count_regions", "crops", "random_channels"]
+__all__ = [
+    "REGIONS",
+    "REGIONS_AS_RELEASED",
+    "count_regions",
+    "crops",
+    "measure_regions",
+    "random_channels",
+]
 
 
 @torch.no_grad()
@@ -86,72 +93,86 @@ def random_channels(images: torch.Tensor, generator: torch.Generator) -> torch.T
     return images[torch.arange(number), channel].unsqueeze(1)
 
 
-@dataclass(frozen=True)
-class Regions:
-    """The probe; its record holds ``regions`` and ``samples``.
+def measure_regions(
+    network: nn.Module,
+    batch: FewShot,
+    recipe: Recipe,
+    seed: int,
+    *,
+    batches: int = 3,
+    batch_size: int = 1000,
+    side: int = 3,
+    initialiser: Initialiser = fan_in_normal,
+    probe: str = "regions",
+) -> Record:
+    """Count the regions of a freshly initialised copy of the network.
 
-    A :class:`~anglenas.probes.Thinnable` network is measured in its thin form, on one
-    channel of the patches. Any other is measured as it is, on all channels, if it takes inputs of
-    ``side`` pixels.
+    A :class:`Thinnable` network is measured in its thin form, on one channel of the patches. Any
+    other is measured as it is, on all channels, if it takes inputs of ``side`` pixels.
 
     Args:
-        batches: How many batches of samples.
-        batch_size: Samples in each; BatchNorm uses the batch's own statistics.
-        side: Side of the samples in pixels.
-        draw: How weights are drawn.
+        network: Any module.
+        batch: The images.
+        recipe: Not used.
+        seed: Where the weights and the patches come from.
+        batches: How many batches of patches.
+        batch_size: Patches in each; BatchNorm uses the batch's own statistics.
+        side: Side of the patches in pixels.
+        initialiser: How weights are drawn.
+        probe: What messages call the probe.
+
+    Returns:
+        ``regions`` and ``samples``, how many patches there were.
+
+    Raises:
+        Undefined: No rectifier runs, or the network takes no inputs so small.
+        NetworkError: The network cannot be copied, or fails on the images themselves.
     """
+    images = normalised(batch)
+    generator = torch.Generator().manual_seed(derive(seed, "crops"))
 
-    batches: int = 3
-    batch_size: int = 1000
-    side: int = 3
-    draw: Draw = fan_in_normal
-    name: str = "regions"
-    version: int = 1
-    subject: Literal["function", "network"] = "network"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(
-        default_factory=lambda: {
-            "regions": Metric(
-                "regions", "regions", True, lambda record: float(record["regions"]),
-                "Chen et al., ICLR 2021, arXiv 2102.11535, section 3.2", "linear regions",
-                frozenset({"relu"}),
-                formula="number of different on-off patterns of all rectifiers over 3000 patches "
-                "of 3 x 3 pixels, in the network's thin form",
-            )
-        }
-    )  # fmt: skip
+    def patches(device: torch.device, one_channel: bool) -> Iterator[torch.Tensor]:
+        for _ in range(batches):
+            parts = crops(images, side, batch_size, generator)
+            yield (random_channels(parts, generator) if one_channel else parts).to(device)
 
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """Count the regions of a freshly initialised copy of the network.
-
-        Raises:
-            Undefined: No rectifier runs, or the network takes no inputs so small.
-            NetworkError: The network cannot be copied, or fails on the images themselves.
-        """
+    with fresh_copy(network, seed) as copy:
         thin = isinstance(network, Thinnable)
-        with fresh_copy(network, seed) as copied:
-            if isinstance(copied, Thinnable):
-                copied = copied.thin().train().requires_grad_(False)
-            initialise(copied, seed, self.draw)
-            inputs = self._inputs(batch, thin, seed)
-            if not thin:  # what fails on whole images does not fail for their size
-                run(copied, normalised(batch)[:2].to(device_of(copied)), self.name)
-            try:
-                regions = count_regions(copied, (part.to(device_of(copied)) for part in inputs))
-            except (RuntimeError, ValueError, AssertionError) as error:
-                raise Undefined(
-                    f"the network fails on patches of {self.side} x {self.side} pixels ({error}); "
-                    "make it a Thinnable, whose thin form does not"
-                ) from error
-        return {"regions": regions, "samples": self.batches * self.batch_size}
-
-    def _inputs(self, batch: FewShot, one_channel: bool, seed: int) -> Iterator[torch.Tensor]:
-        images = normalised(batch)
-        generator = torch.Generator().manual_seed(derive(seed, "crops"))
-        for _ in range(self.batches):
-            parts = crops(images, self.side, self.batch_size, generator)
-            yield random_channels(parts, generator) if one_channel else parts
+        measured = copy
+        if isinstance(copy, Thinnable):
+            measured = copy.thin().train().requires_grad_(False)
+        initialise(measured, seed, initialiser)
+        device = device_of(measured)
+        if not thin:  # what fails on whole images does not fail for their size
+            run(measured, images[:2].to(device), probe)
+        try:
+            regions = count_regions(measured, patches(device, one_channel=thin))
+        except (RuntimeError, ValueError, AssertionError) as error:
+            raise Undefined(
+                f"the network fails on patches of {side} x {side} pixels ({error}); "
+                "a method thin() may give a form of it that does not"
+            ) from error
+    return {"regions": regions, "samples": batches * batch_size}
 
 
-REGIONS = Regions()
-"""The probe, as ``anglenas.probes`` entry point ``regions``."""
+def _metric(name: str, remark: str = "") -> Metric:
+    return Metric(
+        name,
+        higher_is_better=True,
+        read=lambda record: float(record["regions"]),
+        source="Chen et al., ICLR 2021, arXiv 2102.11535, section 3.2",
+        unit="linear regions",
+        needs=frozenset({"relu"}),
+        formula="number of different on-off patterns of all rectifiers over 3000 patches of 3 x 3 "
+        f"pixels, in the network's thin form{remark}",
+    )
+
+
+REGIONS = Probe("regions", (_metric("regions"),), measure_regions, subject="network")
+REGIONS_AS_RELEASED = Probe(
+    "regions_as_released",
+    (_metric("regions_as_released", ", with the weights that PyTorch gives to new modules"),),
+    partial(measure_regions, initialiser=torch_uniform, probe="regions_as_released"),
+    subject="network",
+    variant=True,
+)

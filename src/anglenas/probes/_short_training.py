@@ -13,23 +13,21 @@ batch. One training yields
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from anglenas._blocks.layers import compute_together
+from anglenas._blocks import compute_together
 from anglenas._numerics import derive
 from anglenas._recipe import Recipe
 from anglenas.data import Augmenter, FewShot, standard_padding
-from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import Specimen, isolated
 from anglenas.probes._outputs import find_classifier
 
-__all__ = ["SHORT_TRAINING", "ShortTraining", "cosine"]
+__all__ = ["SHORT_TRAINING", "cosine", "short_training"]
 
 
 def cosine(before: torch.Tensor, after: torch.Tensor) -> float:
@@ -86,75 +84,79 @@ def _read_tse_e(record: Record, iteration: int | None = None) -> float:
     return math.fsum(losses[-math.ceil(len(losses) / 5) :])
 
 
-_PAPER = "Yang et al., WACV 2023, arXiv 2211.08666, supplement, section 1"
-_TSE = "Ru et al., NeurIPS 2021, arXiv 2006.04492, eq. 1"
-
-
-def _metric(
-    name: str, read: Callable[..., float], higher: bool, source: str, unit: str, formula: str
-) -> Metric:
-    needs = frozenset({"labels", "gradients"})
-    return Metric(
-        name, "short_training", higher, read, source, unit, needs,
-        at=lambda iteration: partial(read, iteration=iteration), formula=formula,
-    )  # fmt: skip
-
-
-_METRICS = (
-    _metric(
-        "angle", _read_angle, True, _PAPER, "cosine",
-        "cosine between the classifier's weights before and after a short training",
-    ),
-    _metric(
-        "loss", _read_loss, False, _PAPER, "nats",
-        "cross entropy of the training's last batch, before its update",
-    ),
-    _metric("tse", _read_tse, False, _TSE, "nats", "sum of all training losses"),
-    _metric(
-        "tse_e", _read_tse_e, False, f"{_TSE} (TSE-E)", "nats",
-        "sum of the training losses over the last fifth of the iterations",
-    ),
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ShortTraining:
-    """The probe; :data:`SHORT_TRAINING` finds the classifier by itself.
+def short_training(classifier: str | None = None) -> Probe:
+    """The probe of short trainings.
 
     Its record holds ``iterations`` (asked for) and the trajectories ``loss`` and ``cosine``, one
     value an iteration, cut off where they are no longer finite. ``cosine`` is ``None`` for a
     network that has no linear layer: its losses are told all the same.
 
+    Measuring raises :class:`anglenas.errors.NetworkError` for a network that has no layer of the
+    given name, of which no linear layer runs, or that has fewer outputs than classes.
+
     Args:
         classifier: Name of the prediction layer; by default the last linear layer that runs.
     """
 
-    classifier: str | None = None
-    name: str = "short_training"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(
-        default_factory=lambda: {metric.name: metric for metric in _METRICS}
-    )
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """Train a freshly initialised copy of the network and keep the trajectories.
-
-        Raises:
-            NetworkError: It has no layer of the given name, none of its linear layers runs, or it
-                has fewer outputs than classes.
-        """
-        with isolated(network, batch, seed, self.name, self.classifier) as specimen:
-            classifier = _classifier(specimen, self.classifier)
+    def measure(network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
+        with isolated(network, batch, seed, "short_training", classifier) as specimen:
+            turning = _classifier(specimen, classifier)
             compute_together(specimen.network)
-            losses, cosines = _train(specimen, classifier, batch, recipe, seed)
-        turning = None if classifier is None else cosines
-        return {"iterations": recipe.iterations, "loss": losses, "cosine": turning}
+            losses, cosines = _train(specimen, turning, batch, recipe, seed)
+        return {
+            "iterations": recipe.iterations,
+            "loss": losses,
+            "cosine": None if turning is None else cosines,
+        }
+
+    paper = "Yang et al., WACV 2023, arXiv 2211.08666, supplement, section 1"
+    tse = "Ru et al., NeurIPS 2021, arXiv 2006.04492, eq. 1"
+    metrics = (
+        _metric(
+            "angle",
+            _read_angle,
+            paper,
+            "cosine",
+            "cosine between the classifier's weights before and after a short training",
+            higher_is_better=True,
+        ),
+        _metric(
+            "loss",
+            _read_loss,
+            paper,
+            "nats",
+            "cross entropy of the training's last batch, before its update",
+        ),
+        _metric("tse", _read_tse, tse, "nats", "sum of all training losses"),
+        _metric(
+            "tse_e",
+            _read_tse_e,
+            f"{tse} (TSE-E)",
+            "nats",
+            "sum of the training losses over the last fifth of the iterations",
+        ),
+    )
+    return Probe("short_training", metrics, measure)
 
 
-SHORT_TRAINING = ShortTraining()
-"""The probe, as ``anglenas.probes`` entry point ``short_training``."""
+def _metric(
+    name: str,
+    read: Callable[..., float],
+    source: str,
+    unit: str,
+    formula: str,
+    higher_is_better: bool = False,
+) -> Metric:
+    return Metric(
+        name,
+        higher_is_better,
+        read,
+        source,
+        unit,
+        needs=frozenset({"labels", "gradients"}),
+        formula=formula,
+        at=lambda iteration: partial(read, iteration=iteration),
+    )
 
 
 def _classifier(specimen: Specimen, name: str | None) -> nn.Linear | None:
@@ -174,7 +176,7 @@ def _views(batch: FewShot, specimen: Specimen, recipe: Recipe, seed: int) -> Ite
     for iteration in range(recipe.iterations):
         generator = torch.Generator().manual_seed(derive(seed, "augmentation", iteration))
         yield (
-            augmenter(generator).to(images.device, memory_format=specimen.layout)
+            augmenter(generator).to(images.device, memory_format=specimen.memory_format)
             if recipe.augment
             else images.clone()
         )
@@ -189,7 +191,7 @@ def _train(
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
         weight_decay=recipe.weight_decay,
-        fused=True,
+        fused=True,  # one call for all weights; otherwise starting small steps takes longer
     )
     start = None if classifier is None else classifier.weight.detach().clone()
     losses: list[float] = []
@@ -208,3 +210,6 @@ def _train(
             break
         cosines.append(turned)
     return losses, cosines
+
+
+SHORT_TRAINING = short_training()

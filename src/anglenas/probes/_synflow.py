@@ -13,23 +13,20 @@ returned: the sum grows by orders of magnitude with each layer.
 """
 
 import math
-from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._isolation import isolated
+from anglenas._torch import STATISTICAL_NORMS
+from anglenas.probes._base import Metric, Probe, Record, Undefined
+from anglenas.probes._isolation import Specimen, on_copy
 from anglenas.probes._jacobian import finite, weights_of
 
-__all__ = ["SYNFLOW", "SynflowProbe", "linearise", "log_synflow"]
+__all__ = ["SYNFLOW", "linearise", "log_synflow"]
 
 _NORMALISING = (
-    nn.modules.batchnorm._NormBase,
+    *STATISTICAL_NORMS,
     nn.GroupNorm,
     nn.LayerNorm,
     nn.LocalResponseNorm,
@@ -47,11 +44,7 @@ def linearise(network: nn.Module) -> None:
         parameter.abs_()
     for module in network.modules():
         if isinstance(module, _NORMALISING):
-            module.register_forward_hook(_left_out)
-
-
-def _left_out(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-    return inputs[0]
+            module.register_forward_hook(lambda module, inputs, output: inputs[0])
 
 
 def log_synflow(network: nn.Module, image: torch.Tensor) -> float:
@@ -97,41 +90,29 @@ def _faint_flow(network: nn.Module, image: torch.Tensor) -> torch.Tensor:
     return flow
 
 
-_METRIC = Metric(
-    "synflow", "synflow", True, itemgetter("log_synflow"),
-    "Tanaka et al., NeurIPS 2020, arXiv 2006.05467; Abdelfattah et al., ICLR 2021",
-    unit="natural logarithm",
-    needs=frozenset({"gradients"}),
-    formula="logarithm of the sum over the weights of weight x gradient of the outputs' sum, for "
-    "absolute weights and an image of ones, without normalisation",
-)  # fmt: skip
+def _compute(specimen: Specimen) -> Record:
+    linearise(specimen.network)
+    image = torch.ones_like(specimen.images[:1], dtype=torch.float64)
+    try:
+        return {"log_synflow": log_synflow(specimen.network, image)}
+    except RuntimeError as error:  # it has run in float32 before
+        raise Undefined(f"the network does not compute in float64 ({error})") from error
 
 
-@dataclass(frozen=True)
-class SynflowProbe:
-    """The probe; its record holds ``log_synflow``. Of the images it takes the shape alone."""
-
-    name: str = "synflow"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(default_factory=lambda: {_METRIC.name: _METRIC})
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """The logarithm of the synaptic flow of a freshly initialised copy.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: As for :func:`log_synflow`, or the network does not compute in float64.
-        """
-        with isolated(network, batch, seed, self.name) as specimen:
-            linearise(specimen.network)
-            image = torch.ones_like(specimen.images[:1], dtype=torch.float64)
-            try:
-                return {"log_synflow": log_synflow(specimen.network, image)}
-            except RuntimeError as error:  # it has run in float32 before
-                raise Undefined(f"the network does not compute in float64 ({error})") from error
-
-
-SYNFLOW = SynflowProbe()
-"""The probe, as ``anglenas.probes`` entry point ``synflow``."""
+SYNFLOW = Probe(
+    "synflow",
+    (
+        Metric(
+            "synflow",
+            higher_is_better=True,
+            read=itemgetter("log_synflow"),
+            source="Tanaka et al., NeurIPS 2020, arXiv 2006.05467; Abdelfattah et al., ICLR 2021",
+            unit="natural logarithm",
+            needs=frozenset({"gradients"}),
+            formula="logarithm of the sum over the weights of weight x gradient of the outputs' "
+            "sum, for absolute weights and an image of ones, without normalisation",
+        ),
+    ),
+    on_copy("synflow", _compute),
+)
+"""The record holds ``log_synflow``. Of the images it takes the shape alone."""

@@ -8,8 +8,6 @@ layers, of each the first entry stands for all, and softmax is smoothed by 0.05.
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import nn
@@ -17,10 +15,10 @@ from torch.func import functional_call, jacrev, vmap
 
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import isolated, spread
 
-__all__ = ["VKDNW", "Vkdnw", "decile_entropy", "fisher_information"]
+__all__ = ["VKDNW", "decile_entropy", "fisher_information", "measure_vkdnw"]
 
 
 def fisher_information(
@@ -63,58 +61,44 @@ def _read_vkdnw(record: Record) -> float:
     return float(record["tensors"] + record["entropy"])
 
 
-@dataclass(frozen=True)
-class Vkdnw:
-    """The probe; its record holds ``tensors`` and ``entropy``, ``None`` where there is none.
+def measure_vkdnw(
+    network: nn.Module,
+    batch: FewShot,
+    recipe: Recipe,
+    seed: int,
+    *,
+    images: int = 32,
+    chunk: int = 4,
+) -> Record:
+    """Take the Fisher information of a freshly initialised copy of the network.
 
     The network runs in eval mode with fresh statistics, so that BatchNorm is the identity and
     samples do not mix.
 
     Args:
+        network: Any module.
+        batch: The images.
+        recipe: Not used.
+        seed: Where the weights come from.
         images: How many images, spread evenly over all, the information is averaged over.
         chunk: How many of them are computed at once; bounds the memory.
+
+    Returns:
+        ``tensors``, how many parameter tensors there are, and ``entropy``, ``None`` where there is
+        none.
+
+    Raises:
+        NetworkError: The network cannot be measured.
+        Undefined: Its forward pass depends on the values in a way that ``vmap`` cannot trace.
     """
-
-    images: int = 32
-    chunk: int = 4
-    name: str = "vkdnw"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(
-        default_factory=lambda: {
-            "vkdnw": Metric(
-                "vkdnw", "vkdnw", True, _read_vkdnw,
-                "Tybl & Neumann, CVPR 2025, arXiv 2502.04975v1, eq. 11 and 12",
-                needs=frozenset({"gradients"}),
-                formula="number of parameter tensors plus the entropy of the deciles of the Fisher "
-                "information's eigenvalues",
-            )
-        }
-    )  # fmt: skip
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """Take the Fisher information of a freshly initialised copy of the network.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: Its forward pass depends on the values in a way that ``vmap`` cannot trace.
-        """
-        with isolated(network, batch, seed, self.name) as specimen:
-            frozen = specimen.network.eval().requires_grad_(False)
-            images = specimen.images[spread(self.images, len(specimen.images))]
-            jacobian, logits = _jacobian(frozen, images, self.chunk)
-        fisher = fisher_information(jacobian, logits)
-        finite = bool(fisher.isfinite().all())
-        entropy = decile_entropy(torch.linalg.eigvalsh(fisher)) if finite else math.nan
-        return {
-            "tensors": jacobian.shape[2],
-            "entropy": entropy if math.isfinite(entropy) else None,
-        }
-
-
-VKDNW = Vkdnw()
-"""The probe, as ``anglenas.probes`` entry point ``vkdnw``."""
+    with isolated(network, batch, seed, "vkdnw") as specimen:
+        frozen = specimen.network.eval().requires_grad_(False)
+        chosen = specimen.images[spread(images, len(specimen.images))]
+        jacobian, logits = _jacobian(frozen, chosen, chunk)
+    fisher = fisher_information(jacobian, logits)
+    finite = bool(fisher.isfinite().all())
+    entropy = decile_entropy(torch.linalg.eigvalsh(fisher)) if finite else math.nan
+    return {"tensors": jacobian.shape[2], "entropy": entropy if math.isfinite(entropy) else None}
 
 
 def _jacobian(
@@ -138,3 +122,20 @@ def _jacobian(
     except RuntimeError as error:  # of vmap: the network has run as it is before
         raise Undefined(f"the network cannot be differentiated image by image ({error})") from error
     return jacobian, values
+
+
+VKDNW = Probe(
+    "vkdnw",
+    (
+        Metric(
+            "vkdnw",
+            higher_is_better=True,
+            read=_read_vkdnw,
+            source="Tybl & Neumann, CVPR 2025, arXiv 2502.04975v1, eq. 11 and 12",
+            needs=frozenset({"gradients"}),
+            formula="number of parameter tensors plus the entropy of the deciles of the Fisher "
+            "information's eigenvalues",
+        ),
+    ),
+    measure_vkdnw,
+)

@@ -10,8 +10,7 @@ variances are taken; of 64 inputs once, where the code takes 16 inputs 32 times.
 """
 
 import math
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,12 +18,13 @@ from torch.overrides import TorchFunctionMode
 
 from anglenas._numerics import derive
 from anglenas._recipe import Recipe
+from anglenas._torch import CONVOLUTIONS
 from anglenas.data import FewShot
 from anglenas.probes._activation_mode import name_of
-from anglenas.probes._base import Metric, Record, Undefined
+from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import device_of, fresh_copy, run
 
-__all__ = ["ZEN", "Zen", "zen_score"]
+__all__ = ["ZEN", "measure_zen", "zen_score"]
 
 
 def zen_score(
@@ -77,56 +77,53 @@ class _Features(TorchFunctionMode):
         return is_vector and (given.shape[2:].numel() > 1 or name_of(func) in self._POOLS)
 
 
-@dataclass(frozen=True)
-class Zen:
-    """The probe; its record holds ``zen``, ``None`` where it is not finite, and ``batchnorms``.
+def measure_zen(
+    network: nn.Module,
+    batch: FewShot,
+    recipe: Recipe,
+    seed: int,
+    *,
+    batch_size: int = 64,
+    strength: float = 0.01,
+) -> Record:
+    """Compare the features of Gaussian inputs and of perturbed ones.
 
     Weights and inputs are drawn from N(0, 1), of the images only the shape counts.
 
     Args:
+        network: Any module.
+        batch: The images.
+        recipe: Not used.
+        seed: Where weights and inputs come from.
         batch_size: Inputs.
         strength: How much of a second input is added to each.
+
+    Returns:
+        ``zen``, ``None`` where it is not finite, and ``batchnorms``, how many ran.
+
+    Raises:
+        Undefined: No feature map is turned into a vector (the score is for convolutional networks).
+        NetworkError: The network does not take images of this shape.
     """
+    generator = torch.Generator().manual_seed(derive(seed, "inputs"))
+    with fresh_copy(network, seed) as copy, torch.no_grad():
+        for module in copy.modules():  # from fresh weights of N(0, 2 / fan_in) to those of N(0, 1)
+            if isinstance(module, (*CONVOLUTIONS, nn.Linear)):
+                module.weight.mul_(math.sqrt(module.weight[0].numel() / 2))
+        shape = (2, batch_size, *batch.images.shape[1:])
+        inputs, noise = torch.randn(shape, generator=generator).to(device_of(copy))
+        first, variances = _features(copy, inputs)
+        second, _ = _features(copy, inputs + strength * noise)
+    value = zen_score(first, second, variances)
+    return {"zen": value if math.isfinite(value) else None, "batchnorms": len(variances)}
 
-    batch_size: int = 64
-    strength: float = 0.01
-    name: str = "zen"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(
-        default_factory=lambda: {
-            "zen": Metric(
-                "zen", "zen", True, _read_zen,
-                "Lin et al., ICCV 2021, arXiv 2102.01063, algorithm 1", "nats",
-                formula="logarithm of how far the last feature map moves when Gaussian inputs do, "
-                "plus that of each BatchNorm's scale",
-            )
-        }
-    )  # fmt: skip
 
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """Compare the features of Gaussian inputs and of perturbed ones.
-
-        Raises:
-            Undefined: No feature map is turned into a vector (the score is for convolutional
-                networks).
-            NetworkError: The network does not take images of this shape.
-        """
-        with fresh_copy(network, seed) as copied:
-            _widen(copied)
-            inputs = self._inputs(batch, seed, device_of(copied))
-            (first, variances), (second, _) = (_features(copied, x, self.name) for x in inputs)
-        value = zen_score(first, second, variances)
-        return {"zen": value if math.isfinite(value) else None, "batchnorms": len(variances)}
-
-    def _inputs(
-        self, batch: FewShot, seed: int, device: torch.device
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        generator = torch.Generator().manual_seed(derive(seed, "inputs"))
-        shape = (2, self.batch_size, *batch.images.shape[1:])
-        inputs, noise = torch.randn(shape, generator=generator).to(device)
-        return inputs, inputs + self.strength * noise
+def _features(network: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    with _Features() as seen:
+        run(network, inputs, "zen")
+    if seen.last is None:
+        raise Undefined("the network turns no feature map (N, C, H, W) into a vector")
+    return seen.last, seen.variances
 
 
 def _read_zen(record: Record) -> float:
@@ -136,24 +133,18 @@ def _read_zen(record: Record) -> float:
     return float(record["zen"])
 
 
-@torch.no_grad()
-def _widen(network: nn.Module) -> None:
-    """From fresh weights of N(0, 2 / fan_in) to those of N(0, 1)."""
-    for module in network.modules():
-        if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
-            module.weight.mul_(math.sqrt(module.weight[0].numel() / 2))
-
-
-@torch.no_grad()
-def _features(
-    network: nn.Module, inputs: torch.Tensor, probe: str
-) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    with _Features() as seen:
-        run(network, inputs, probe)
-    if seen.last is None:
-        raise Undefined("the network turns no feature map (N, C, H, W) into a vector")
-    return seen.last, seen.variances
-
-
-ZEN = Zen()
-"""The probe, as ``anglenas.probes`` entry point ``zen``."""
+ZEN = Probe(
+    "zen",
+    (
+        Metric(
+            "zen",
+            higher_is_better=True,
+            read=_read_zen,
+            source="Lin et al., ICCV 2021, arXiv 2102.01063, algorithm 1",
+            unit="nats",
+            formula="logarithm of how far the last feature map moves when Gaussian inputs do, plus "
+            "that of each BatchNorm's scale",
+        ),
+    ),
+    measure_zen,
+)

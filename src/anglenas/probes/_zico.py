@@ -12,20 +12,15 @@ gradients to the one's before, which the formula does not; here they are separat
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Literal
 
 import torch
-from torch import nn
 
-from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.probes._base import Metric, Record, Undefined
-from anglenas.probes._isolation import isolated
-from anglenas.probes._jacobian import finite, loss_gradients, weights_of
+from anglenas.probes._base import Metric, Probe, Record, Undefined
+from anglenas.probes._isolation import Specimen, on_copy
+from anglenas.probes._jacobian import loss_gradients, weights_of
 
-__all__ = ["ZICO", "ZicoProbe", "zico"]
+__all__ = ["ZICO", "zico"]
 
 _MINI_BATCHES = 2
 """The fewest that the paper allows; each gets every second image, which mixes sorted classes."""
@@ -55,49 +50,31 @@ def _flow(gradients: torch.Tensor) -> float:
     return (gradients.abs().mean(0)[varies] / deviation[varies]).sum().item()
 
 
-_METRIC = Metric(
-    "zico", "zico", True, itemgetter("zico"),
-    "Li et al., ICLR 2023, arXiv 2301.11300",
-    needs=frozenset({"batch", "labels", "gradients"}),
-    formula="sum over layers of the logarithm of the sum over weights of mean |gradient| over its "
-    "standard deviation, between mini-batches",
-)  # fmt: skip
+def _compute(specimen: Specimen) -> Record:
+    if len(specimen.images) < _MINI_BATCHES:
+        raise Undefined("one image alone does not make two mini-batches")
+    weights = list(weights_of(specimen.network).values())
+    parts = [slice(start, None, _MINI_BATCHES) for start in range(_MINI_BATCHES)]
+    gradients = [
+        loss_gradients(specimen.network, specimen.images[part], specimen.labels[part], weights)
+        for part in parts
+    ]
+    return {"zico": zico([torch.stack(rows).flatten(1) for rows in zip(*gradients, strict=True)])}
 
 
-@dataclass(frozen=True)
-class ZicoProbe:
-    """The probe; its record holds ``zico``."""
-
-    name: str = "zico"
-    version: int = 1
-    subject: Literal["function", "network"] = "function"
-    uses_images: bool = True
-    metrics: dict[str, Metric] = field(default_factory=lambda: {_METRIC.name: _METRIC})
-
-    def measure(self, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
-        """The value of a freshly initialised copy, from the images in two halves.
-
-        Raises:
-            NetworkError: The network cannot be measured.
-            Undefined: It has no weights, its loss or a gradient is not finite or does not vary, or
-                there is a single image.
-        """
-        if len(batch.images) < _MINI_BATCHES:
-            raise Undefined("one image alone does not make two mini-batches")
-        with isolated(network, batch, seed, self.name) as specimen:
-            weights = list(weights_of(specimen.network).values())
-            halves = [
-                loss_gradients(
-                    specimen.network,
-                    specimen.images[start::_MINI_BATCHES],
-                    specimen.labels[start::_MINI_BATCHES],
-                    weights,
-                )
-                for start in range(_MINI_BATCHES)
-            ]
-        layers = [torch.stack(rows).flatten(1) for rows in zip(*halves, strict=True)]
-        return {"zico": finite(zico(layers), "zico")}
-
-
-ZICO = ZicoProbe()
-"""The probe, as ``anglenas.probes`` entry point ``zico``."""
+ZICO = Probe(
+    "zico",
+    (
+        Metric(
+            "zico",
+            higher_is_better=True,
+            read=itemgetter("zico"),
+            source="Li et al., ICLR 2023, arXiv 2301.11300",
+            needs=frozenset({"batch", "labels", "gradients"}),
+            formula="sum over layers of the logarithm of the sum over weights of mean |gradient| "
+            "over its standard deviation, between mini-batches",
+        ),
+    ),
+    on_copy("zico", _compute),
+)
+"""The record holds ``zico``, from the images in two halves."""

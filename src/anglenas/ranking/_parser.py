@@ -15,7 +15,7 @@ def _sum_of(*metrics: str) -> Ranked:
 
 _ALIASES = {
     "angle_loss": _sum_of("angle", "loss"),
-    "tenas": _sum_of("anglenas.probes._tenas:NTK", "regions"),
+    "tenas": _sum_of("ntk_fan_out", "regions"),
 }
 _FUNCTIONS = ("log", "logrank", "z")
 _LARGEST_WEIGHT = 1e9

@@ -5,9 +5,8 @@ import json
 import math
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from anglenas._recipe import Recipe
+from anglenas._torch import hooks_of, version_of
 from anglenas.data import FewShot
 from anglenas.errors import DataError, NetworkError
 from anglenas.probes import Metric, Probe, Record, Undefined
@@ -77,10 +77,7 @@ class ProbeConformance:
 
     def test_its_metrics_say_what_they_are(self) -> None:
         """Name, probe, direction, source and needs of each."""
-        for name, metric in self.probe.metrics.items():
-            assert name == metric.name
-            assert _NAME.fullmatch(name), "rank expressions could not name it"
-            assert metric.probe == self.probe.name
+        for metric in self.probe.metrics:
             assert isinstance(metric.higher_is_better, bool)
             assert metric.source.strip(), "say which paper and formula it is, or whose own"
             assert metric.needs <= _NEEDS
@@ -140,7 +137,7 @@ class ProbeConformance:
 
     def test_labels_that_are_no_class_are_refused(self) -> None:
         """By a probe that looks at labels."""
-        if not any("labels" in metric.needs for metric in self.probe.metrics.values()):
+        if not any("labels" in metric.needs for metric in self.probe.metrics):
             pytest.skip("the probe does not look at labels")
         images = images_of()
         for wrong in (images.labels + 1, images.labels - 1):
@@ -159,7 +156,7 @@ class ProbeConformance:
         assert _traces(network) == before
 
     def _skip_if_machine_bound(self) -> None:
-        if getattr(self.probe, "machine_bound", False):
+        if self.probe.machine_bound:
             pytest.skip("what the probe measures depends on the moment")
 
     def _outcome(self, network: nn.Module, images: FewShot) -> Record | str:
@@ -171,11 +168,11 @@ class ProbeConformance:
         return dict(json.loads(json.dumps(record, allow_nan=False)))
 
 
-def _readings(metrics: Any, outcome: Record | str) -> Values:
+def _readings(metrics: Sequence[Metric], outcome: Record | str) -> Values:
     """The value of each metric, or the reason why it has none."""
     if isinstance(outcome, str):
-        return dict.fromkeys(metrics, outcome)
-    return {name: _reading(metric, outcome) for name, metric in metrics.items()}
+        return dict.fromkeys([metric.name for metric in metrics], outcome)
+    return {metric.name: _reading(metric, outcome) for metric in metrics}
 
 
 def _reading(metric: Metric, record: Record) -> float | str:
@@ -229,16 +226,12 @@ def _traces(network: nn.Module) -> list[object]:
     return [
         {name: value.numpy().tobytes() for name, value in network.state_dict().items()},
         [None if p.grad is None else p.grad.numpy().tobytes() for p in network.parameters()],
-        [(id(p), p.requires_grad, p._version, p.stride()) for p in network.parameters()],
+        [(id(p), p.requires_grad, version_of(p), p.stride()) for p in network.parameters()],
         [(module.training, sorted(vars(module))) for module in network.modules()],
-        [len(hooks) for module in network.modules() for hooks in _hooks(module)],
+        [hooks_of(module) for module in network.modules()],
         torch.get_rng_state().numpy().tobytes(),
         random.getstate(),
         repr(np.random.get_state()),  # noqa: NPY002 - the global state is what is watched
         (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype()),
         (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()),
     ]
-
-
-def _hooks(module: nn.Module) -> tuple[Any, ...]:
-    return module._forward_hooks, module._forward_pre_hooks, module._backward_hooks
