@@ -128,15 +128,15 @@ def measure_regions(
         Undefined: No rectifier runs, or the network takes no inputs so small.
         NetworkError: The network cannot be copied, or fails on the images themselves.
     """
-    images = normalised(batch)
-    generator = torch.Generator().manual_seed(derive(seed, "crops"))
-
-    def patches(device: torch.device, one_channel: bool) -> Iterator[torch.Tensor]:
-        for _ in range(batches):
-            parts = crops(images, side, batch_size, generator)
-            yield (random_channels(parts, generator) if one_channel else parts).to(device)
-
     with fresh_copy(network, seed) as copy:
+        images = normalised(batch)
+        generator = torch.Generator().manual_seed(derive(seed, "crops"))
+
+        def patches(device: torch.device, one_channel: bool) -> Iterator[torch.Tensor]:
+            for _ in range(batches):
+                parts = crops(images, side, batch_size, generator)
+                yield (random_channels(parts, generator) if one_channel else parts).to(device)
+
         thin = isinstance(network, Thinnable)
         measured = copy
         if isinstance(copy, Thinnable):
