@@ -1,14 +1,12 @@
 """Scatter charts of one run, as figures and as data."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from anglenas._report.canvas import KINDS, PAPER, blank, dress, font, settings, short_number
+from anglenas._report.canvas import INK, KINDS, PAPER, blank, dress, font, settings, short_number
 from anglenas._report.model import Row, RunReport
 from anglenas.ranking import pareto_front
 
@@ -150,46 +148,24 @@ def rank_figure(chart: Scatter) -> Figure:
             axis.set_major_locator(FixedLocator(ticks))
             axis.set_minor_locator(NullLocator())
             axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+        others = [mark for mark in chart.marks if not mark.best]
+        axes.plot(
+            [mark.x for mark in others], [mark.y for mark in others], "o", markersize=4.5,
+            markeredgecolor="none", color=_USUAL, alpha=0.5, gid=MARKS,
+        )  # fmt: skip
         if len(chart.front) > 1:
-            _draw_front(axes, chart.front)
-        _draw_marks(axes, [mark for mark in chart.marks if not mark.best])
-        for mark in (mark for mark in chart.marks if mark.best):
-            _draw_best(axes, mark)
+            axes.plot(
+                [mark.x for mark in chart.front], [mark.y for mark in chart.front], color=_FRONT,
+                drawstyle="steps-post", lw=1.3, gid="front", label="nothing better at this cost",
+            )  # fmt: skip
+        best = [mark for mark in chart.marks if mark.best]
+        axes.plot(
+            [mark.x for mark in best], [mark.y for mark in best], "o", markersize=9,
+            markeredgecolor=PAPER, color=_BEST, gid=BEST, label="best", zorder=3,
+        )  # fmt: skip
+        # Above the axes, because marks can be anywhere inside of them.
+        axes.legend(
+            loc="lower right", bbox_to_anchor=(1.01, 0.98), ncols=2, prop=font(7.5), frameon=False,
+            labelcolor=INK, handletextpad=0.3, columnspacing=1,
+        )  # fmt: skip
     return figure
-
-
-def _draw_front(axes: Axes, front: Sequence[Mark]) -> None:
-    x, y = [mark.x for mark in front], [mark.y for mark in front]
-    axes.plot(x, y, drawstyle="steps-post", color=_FRONT, lw=1.3, gid="front")
-    axes.annotate(
-        "nothing better at this cost",
-        (x[0], y[0]),
-        xytext=(4, 5),
-        textcoords="offset points",
-        color=_FRONT,
-        fontproperties=font(7.5),
-    )
-
-
-def _draw_marks(axes: Axes, marks: Sequence[Mark]) -> None:
-    axes.plot(
-        [mark.x for mark in marks], [mark.y for mark in marks], linestyle="none", marker="o",
-        markersize=4.5, markeredgecolor="none", color=_USUAL, alpha=0.5, gid=MARKS,
-    )  # fmt: skip
-
-
-def _draw_best(axes: Axes, mark: Mark) -> None:
-    axes.plot(
-        [mark.x], [mark.y], linestyle="none", marker="o", markersize=9, markeredgecolor=PAPER,
-        color=_BEST, zorder=3, gid=BEST,
-    )  # fmt: skip
-    axes.autoscale_view()
-    # Its name stands where there is more room, on a ground that hides the marks under it.
-    at = axes.transAxes.inverted().transform(axes.transData.transform((mark.x, mark.y)))
-    right = at[0] > 0.5
-    axes.annotate(
-        "best", (mark.x, mark.y), xytext=(-9 if right else 9, 0), textcoords="offset points",
-        ha="right" if right else "left", va="center", color=_BEST,
-        fontproperties=font(9, bold=True),
-        bbox={"boxstyle": "round,pad=0.15", "fc": PAPER, "ec": "none", "alpha": 0.8},
-    )  # fmt: skip
