@@ -11,7 +11,7 @@ INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constr
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help venv search extras test test-all pages bench clean
+.PHONY: help venv search extras test test-all pages bench evidence clean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.12] [ARGS='--budget 20']"
@@ -41,6 +41,10 @@ pages: .venv/installed-dev ## write the pages that are made from the code: its p
 
 bench: .venv/installed ## run the benchmarks that need no data of yours
 	@set -e; for name in forms throughput metrics_together; do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+
+# Accuracies of the benchmark are needed besides: docs/study.md tells how to write nasbench201.csv.
+evidence: .venv/installed ## make the tables of docs/evidence from their scores (ANGLENAS_DEV_DATA=folder)
+	$(BIN)/python benchmarks/evidence.py $(ARGS)
 
 clean: ## remove .venv, build results and caches
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,23 +4,19 @@
         --out docs/evidence/metrics_scores.csv
     python benchmarks/published_proxies.py time --data cifar10.npz --published proxies.csv \
         --out docs/evidence/metrics_seconds.csv
-    python benchmarks/published_proxies.py table --scores docs/evidence/metrics_scores.csv \
-        --seconds docs/evidence/metrics_seconds.csv --published proxies.csv \
-        --accuracies nasbench201.csv
 
 The published table (zero-cost proxies of NASLib and NAS-Bench-Suite-Zero on CIFAR-10) holds the
 9 445 networks without unreachable operations; ``random.Random(0)`` draws the sample. ``measure``
-keeps every outcome in a store, so that a run that was stopped goes on where it was.
+keeps every outcome in a store, so that a run that was stopped goes on where it was; `evidence.py`
+makes the table.
 """
 
 import argparse
 import csv
 import os
 import random
-import statistics
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +31,7 @@ from anglenas._measuring.task import Outcome, Task
 from anglenas._numerics import single_thread
 from anglenas._recipe import Recipe, preset
 from anglenas.data import open_source
-from anglenas.probes import find_metric, find_probe
-from anglenas.ranking import kendall_tau, parse, spearman
+from anglenas.probes import find_probe
 from anglenas.spaces import NetworkConfig
 from anglenas.spaces._nasbench201.values import NASBENCH201
 
@@ -69,18 +64,6 @@ JOBS = (
 )  # fmt: skip
 METRICS = tuple(
     metric.name for job in JOBS for probe in job.probes for metric in find_probe(probe).metrics
-)
-# Our name, and the column of the published table.
-PUBLISHED = {
-    "params": "params", "flops": "flops", "synflow": "synflow", "l2_norm": "l2_norm",
-    "naswot": "nwot", "jacob_cov": "jacov", "epe_nas": "epe_nas", "snip": "snip",
-    "grad_norm": "grad_norm", "plain": "plain", "fisher": "fisher",
-    "fisher_per_weight": "fisher", "grasp": "grasp", "zen": "zen",
-}  # fmt: skip
-COMBINED = (
-    "ntk+regions",
-    "logrank(az_expressivity)+logrank(az_progressivity)"
-    "+logrank(az_trainability)+logrank(az_complexity)",
 )
 
 
@@ -184,67 +167,6 @@ def time_probes(data: str, published: Path, out: Path) -> None:
     write(out, list(rows[0]), rows)
 
 
-def table(scores: Path, seconds: Path, published: Path, accuracies: Path) -> Iterator[str]:
-    """Lines of a Markdown table, a metric a line."""
-    rows = read_csv(scores)
-    theirs = {int(row["index"]): row for row in read_csv(published)}
-    accuracy = {int(row["index"]): float(row["cifar10_test"]) for row in read_csv(accuracies)}
-    truth = np.array([accuracy[int(row["index"])] for row in rows])
-    times = mean_seconds(seconds)
-    ours = {name: np.array([float(row[name] or "nan") for row in rows]) for name in METRICS}
-    yield "| metric | n | Spearman with published | tau | tau published | tau `params` | CPU s |"
-    yield "|---|---|---|---|---|---|---|"
-    for name in sorted(METRICS):
-        column = PUBLISHED.get(name)
-        other = np.array([number(theirs[int(row["index"])][column]) if column else np.nan
-                          for row in rows])  # fmt: skip
-        yield line(name, ours[name], other, ours["params"], truth, times)
-    directions = {name: find_metric(name).higher_is_better for name in METRICS}
-    for expression in COMBINED:
-        score = parse(expression).evaluate(ours, directions)
-        score[np.isinf(score)] = np.nan
-        yield combined_line(expression, score, ours["params"], truth)
-
-
-def line(
-    name: str,
-    ours: np.ndarray,
-    theirs: np.ndarray,
-    params: np.ndarray,
-    truth: np.ndarray,
-    times: Mapping[str, float],
-) -> str:
-    """One metric: agreement with the published score, and of both with accuracy."""
-    metric = find_metric(name)
-    sign = 1 if metric.higher_is_better else -1
-    here = np.isfinite(ours)
-    both = here & np.isfinite(theirs)
-    agreement = f"{spearman(ours[both], theirs[both]):.3f}" if both.any() else ""
-    published = f"{kendall_tau(theirs[both], truth[both]):.3f}" if both.any() else ""
-    tau = kendall_tau(sign * ours[here], truth[here])
-    baseline = kendall_tau(params[here], truth[here])
-    cost = times.get(metric.probe, times.get(f"{metric.probe} (TE-NAS size)", np.nan))
-    count = f"{here.sum()}" if not both.any() or both.sum() == here.sum() else (
-        f"{here.sum()} ({both.sum()})")  # fmt: skip
-    return (
-        f"| `{name}` | {count} | {agreement} | {tau:.3f} | {published} | {baseline:.3f} "
-        f"| {cost:.2f} |"
-    )
-
-
-def combined_line(name: str, score: np.ndarray, params: np.ndarray, truth: np.ndarray) -> str:
-    """One rank expression."""
-    here = np.isfinite(score)
-    tau, baseline = (kendall_tau(x[here], truth[here]) for x in (score, params))
-    return f"| `{name}` | {here.sum()} | | {tau:.3f} | | {baseline:.3f} | |"
-
-
-def mean_seconds(path: Path) -> dict[str, float]:
-    """Mean seconds of each probe."""
-    rows = read_csv(path)
-    return {name: statistics.fmean(float(r[name]) for r in rows) for name in rows[0]}
-
-
 def main() -> None:
     """Run one of the commands."""
     parser = argparse.ArgumentParser(
@@ -259,15 +181,8 @@ def main() -> None:
         command.add_argument("--out", type=Path, required=True)
     first.add_argument("--store", type=Path)
     first.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
-    third = commands.add_parser("table")
-    for name in ("scores", "seconds", "published", "accuracies"):
-        third.add_argument(f"--{name}", type=Path, required=True)
     arguments = vars(parser.parse_args())
-    command = arguments.pop("command")
-    if command == "table":
-        sys.stdout.writelines(row + "\n" for row in table(**arguments))
-    else:
-        {"measure": measure, "time": time_probes}[command](**arguments)
+    {"measure": measure, "time": time_probes}[arguments.pop("command")](**arguments)
 
 
 if __name__ == "__main__":

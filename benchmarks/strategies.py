@@ -1,15 +1,13 @@
 """Random search and evolution where the truth is known: NAS-Bench-201 with its accuracies.
 
-    python benchmarks/strategies.py --accuracies nasbench201.csv
-
-A candidate's score is its accuracy on validation images after full training; what a search finds
-is judged by the test accuracy of its best candidate. So this compares strategies, not metrics.
-Prints a table; takes half a minute on one core, and every machine prints the same.
+The table of docs/evidence/strategies.md, which `evidence.py` makes. A candidate's score is its
+accuracy on validation images after full training; what a search finds is judged by the test
+accuracy of its best candidate. So this compares strategies, not metrics. It takes half a minute on
+one core, and is the same on every machine.
 """
 
-import argparse
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -61,22 +59,17 @@ def accuracies(path: Path, column: str) -> Callable[[NasBench201Architecture], f
     return lambda cell: known[str(cell)]
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--accuracies", type=Path, required=True)
-    path = parser.parse_args().accuracies
-    print("| images | strategy | " + " | ".join(f"{n} candidates" for n in BUDGETS) + " |")
-    print("|---" * (2 + len(BUDGETS)) + "|")
+def table(data: Path) -> Iterator[str]:
+    """A line for each set of images and strategy."""
+    yield "| images | strategy | " + " | ".join(f"{n} candidates" for n in BUDGETS) + " |"
+    yield "|---" * (2 + len(BUDGETS)) + "|"
     for images, column in SETS.items():
-        valid, test = (accuracies(path, f"{column}_{part}") for part in ("valid", "test"))
+        valid, test = (
+            accuracies(data / "nasbench201.csv", f"{column}_{part}") for part in ("valid", "test")
+        )
         for name, strategy in STRATEGIES.items():
             runs = [search(strategy, valid, max(BUDGETS), seed) for seed in range(SEEDS)]
             # A smaller budget finds the beginning of what a larger one finds.
             picks = [[test(max(run[:budget], key=valid)) for run in runs] for budget in BUDGETS]
             cells = [f"{np.mean(one):.2f} ({np.std(one, ddof=1):.2f})" for one in picks]
-            print(f"| {images} | {name} | " + " | ".join(cells) + " |", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+            yield f"| {images} | {name} | " + " | ".join(cells) + " |"

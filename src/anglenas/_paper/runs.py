@@ -1,7 +1,7 @@
 """The random searches of the released code of Yang et al. (WACV 2023), and figures 1 and 2."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,13 +85,6 @@ def _scores(scores: Scores, rows: NDArray[np.intp], metric: str) -> NDArray[np.f
     return expression.evaluate(columns, directions_of(columns))
 
 
-def _among(scores: Scores, rows: NDArray[np.intp]) -> Scores:
-    """The scores of some networks alone: the guard puts behind the worst of those it sees."""
-    chosen = np.isin(np.arange(len(next(iter(scores.columns.values())))), rows)
-    columns = {name: np.where(chosen, values, np.nan) for name, values in scores.columns.items()}
-    return replace(scores, columns=columns)
-
-
 PICKED = ("params", "angle", "loss", "angle_loss", "angle_loss+params")
 """What the random search of the released code ranks by, and #Param alone."""
 
@@ -149,7 +142,8 @@ def picks(
     for guard in guards:
         for seed in seeds:
             rows = run_of(seed, benchmark)
-            guarded = apply_guard(_among(scores, rows), benchmark, guard)
+            here = np.isin(np.arange(len(benchmark)), rows)
+            guarded = apply_guard(scores.among(here), benchmark, guard)
             reached = benchmark.accuracy[rows]
             for metric in metrics:
                 row = rows[order(_scores(guarded, rows, metric))[0]]

@@ -53,6 +53,16 @@ class Scores:
     seed: int = 1
     iterations: int = PUBLISHED_ITERATIONS
 
+    def among(self, chosen: NDArray[np.bool_]) -> "Scores":
+        """The scores of some networks alone, ``(N,)`` booleans; the others were not measured.
+
+        A guard puts trivial networks behind the worst of those it sees, so it has to be applied to
+        those that are ranked together.
+        """
+        columns = {name: np.where(chosen, one, np.nan) for name, one in self.columns.items()}
+        measured = {name: known & chosen for name, known in self.measured.items()}
+        return replace(self, columns=columns, measured=measured)
+
 
 def directions_of(names: Iterable[str]) -> dict[str, bool]:
     """Whether higher is better, by name; it is for what is no metric of ours."""
