@@ -75,6 +75,15 @@ def test_layers_name_every_module() -> None:
     assert contract["exhaustive_ignores"] == []
 
 
+def test_the_page_on_architecture_shows_the_layers_as_they_are() -> None:
+    contract = SETTINGS["tool"]["importlinter"]["contracts"][0]
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    [table] = re.findall(r"^\| layer, from the top .*?\n(?=\n)", page, re.DOTALL | re.MULTILINE)
+    shown = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in table.splitlines()[2:]]
+    layers = [re.split("[:|]", line.replace(" ", "")) for line in contract["layers"]]
+    assert shown == layers
+
+
 def test_one_version_everywhere() -> None:
     stated = SETTINGS["project"]["version"]
     newest = re.search(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
