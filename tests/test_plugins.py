@@ -4,6 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from anglenas import _plugins as plugins
 from anglenas._searching import search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
+from anglenas.probes import Metric, Probe, _registry, find_metric, find_probe, metric_names
 from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201
 
 FAKES = Path(__file__).parent / "search_fakes"
@@ -143,3 +145,79 @@ def test_nothing_is_imported_before_it_is_asked_for(modules: Path) -> None:
     assert "unasked" not in sys.modules
     thing: Any = plugins.load("space", "unasked:THING")
     assert sys.modules["unasked"].THING is thing
+
+
+PLUGIN = """
+from anglenas.probes import Metric, Probe
+PARAMS = Probe("mine", (Metric("params", True, lambda record: 1.0, "mine"),), lambda *_: {})
+SPACE = OTHER = object()
+"""
+
+
+@pytest.fixture
+def installed(modules: Path) -> Iterator[Callable[[str], None]]:
+    """Installs a package with some entry points, beside anglenas."""
+
+    def install(entries: str) -> None:
+        (modules / "rival.py").write_text(PLUGIN)
+        folder = modules / "rival-1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: rival\nVersion: 1\n")
+        (folder / "entry_points.txt").write_text(entries)
+        forget()
+
+    yield install
+    sys.modules.pop("rival", None)
+    forget()
+
+
+def forget() -> None:
+    plugins._registered.cache_clear()
+    _registry._registered_metrics.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("space", "darts"), ("probe", "counting"), ("dataset", "digits"), ("strategy", "random")],
+)
+def test_a_name_that_two_packages_register_is_refused(
+    kind: plugins.Kind, name: str, installed: Callable[[str], None]
+) -> None:
+    ours = plugins.origin(kind, name)
+    installed(f"[{GROUPS[kind]}]\n{name} = rival:OTHER\n")
+    with pytest.raises(UsageError, match=f"Two packages register a {kind} '{name}'") as raised:
+        plugins.names(kind)
+    assert ours in str(raised.value)
+    assert "rival (rival:OTHER)" in str(raised.value)
+
+
+def test_a_metric_that_two_probes_have_is_refused(installed: Callable[[str], None]) -> None:
+    installed("[anglenas.probes]\nmine = rival:PARAMS\n")
+    for find in (lambda: find_metric("params"), lambda: find_metric("angle"), metric_names):
+        with pytest.raises(UsageError, match="Two probes have a metric 'params'") as raised:
+            find()
+        assert "'mine' of rival (rival:PARAMS)" in str(raised.value)
+        assert "'counting' of anglenas (anglenas.probes._counting:COUNTING)" in str(raised.value)
+
+
+def test_what_is_registered_twice_alike_is_one(installed: Callable[[str], None]) -> None:
+    installed("[anglenas.probes]\ncounting = anglenas.probes._counting:COUNTING\n")
+    assert find_metric("params").probe == "counting"
+
+
+def test_what_is_no_probe_is_told() -> None:
+    with pytest.raises(UsageError, match="'search_fakes:CLIMB' is a Climb, not a probe; make it"):
+        find_probe("search_fakes:CLIMB")
+
+
+@pytest.mark.parametrize("name", ["a+b", "log(x)", "", "2nd", "angle@20", "my metric", "a.b"])
+def test_names_that_expressions_cannot_hold_are_refused(name: str) -> None:
+    metric = Metric(name, True, lambda record: 1.0, "mine")
+    with pytest.raises(SettingError, match="rank expressions would not read it"):
+        Probe("mine", (metric,), lambda *_: {})
+
+
+def test_two_metrics_of_one_name_are_refused() -> None:
+    metric = Metric("mine", True, lambda record: 1.0, "mine")
+    with pytest.raises(SettingError, match="'probe' has two metrics 'mine'"):
+        Probe("probe", (metric, metric), lambda *_: {})

@@ -13,7 +13,7 @@ from anglenas._blocks.layers import compute_together
 from anglenas._recipe import PRESETS, Recipe
 from anglenas._torch import storage_id
 from anglenas.errors import AnglenasError, SettingError
-from anglenas.probes import NUMBERS_AT_ONCE
+from anglenas.probes._jacobian import NUMBERS_AT_ONCE
 from anglenas.spaces import NetworkConfig, SearchSpace
 from anglenas.spaces._build import build_network
 

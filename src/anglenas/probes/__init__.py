@@ -3,12 +3,10 @@
 from anglenas._blocks import Thinnable
 from anglenas.probes._base import Measure, Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import Specimen, fresh_copy, isolated, on_copy
-from anglenas.probes._jacobian import NUMBERS_AT_ONCE
 from anglenas.probes._registry import find_metric, find_probe, metric_names
 from anglenas.probes._short_training import short_training
 
 __all__ = [
-    "NUMBERS_AT_ONCE",
     "Measure",
     "Metric",
     "Probe",
