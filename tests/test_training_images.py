@@ -12,10 +12,10 @@ from PIL import Image
 from anglenas._evaluation import TrainingRecipe
 from anglenas._evaluation.augment import cutout
 from anglenas._evaluation.images import (
-    Draw,
     EpochSampler,
     HeldOutSet,
     PartSampler,
+    Step,
     TrainingSet,
     open_images,
 )
@@ -50,7 +50,7 @@ def test_an_epoch_is_every_image_once(count: int, batch: int, epoch: int, world:
 
 
 def test_the_order_comes_from_seed_and_epoch_alone() -> None:
-    def orders(seed: int) -> list[list[Draw]]:
+    def orders(seed: int) -> list[list[Step]]:
         sampler = EpochSampler(30, 8, seed)
         found = []
         for epoch in (0, 1, 0):
@@ -80,7 +80,7 @@ def test_validation_is_every_image_once_in_equally_many_steps(
 def test_a_batch_is_the_published_augmentation_of_its_images() -> None:
     images = open_images(coloured(), 8)
     recipe = TrainingRecipe(side=8, cutout=4)
-    pixels, labels = TrainingSet(images, recipe, seed=5)[Draw(2, 1, (4, 0, 7))]
+    pixels, labels = TrainingSet(images, recipe, seed=5)[Step(2, 1, (4, 0, 7))]
     generator = torch.Generator().manual_seed(derive(5, "augmentation", 2, 1, 0))
     expected = augment(images.read([4, 0, 7]), padding=1, flip=True, generator=generator)
     normal = normalise(expected, images.mean, images.std)
@@ -92,7 +92,7 @@ def test_a_batch_depends_on_epoch_step_seed_and_process() -> None:
     images = open_images(coloured(), 8)
     numbers = tuple(range(12))
     batches = [
-        TrainingSet(images, TrainingRecipe(side=8), seed, rank)[Draw(epoch, step, numbers)][0]
+        TrainingSet(images, TrainingRecipe(side=8), seed, rank)[Step(epoch, step, numbers)][0]
         for seed, rank, epoch, step in [(1, 0, 0, 0), (2, 0, 0, 0), (1, 1, 0, 0), (1, 0, 1, 0),
                                         (1, 0, 0, 1), (1, 0, 0, 0)]
     ]  # fmt: skip
@@ -103,7 +103,7 @@ def test_a_batch_depends_on_epoch_step_seed_and_process() -> None:
 def test_no_crop_and_no_mirror_leave_the_images() -> None:
     source = open_source("digits")
     images = open_images(source, 8)
-    batch, _ = TrainingSet(images, TrainingRecipe(crop="none"), 1)[Draw(0, 0, (0, 5))]
+    batch, _ = TrainingSet(images, TrainingRecipe(crop="none"), 1)[Step(0, 0, (0, 5))]
     assert torch.equal(batch, normalise(source.read([0, 5], 8), images.mean, images.std))
 
 
@@ -111,7 +111,7 @@ def test_jitter_and_parts_make_images_of_the_wanted_side() -> None:
     images = open_images(coloured(side=10), 24, enlarge=True, most=0)
     assert images.kept is None
     recipe = TrainingRecipe(side=16, crop="resized", brightness=0.4, hue=0.2)
-    batch, _ = TrainingSet(images, recipe, 1)[Draw(0, 0, (0, 1))]
+    batch, _ = TrainingSet(images, recipe, 1)[Step(0, 0, (0, 1))]
     assert batch.shape == (2, 3, 16, 16)
     assert images.shape == (3, 24, 24)
 

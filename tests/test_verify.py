@@ -92,7 +92,7 @@ def chosen(rows: tuple[Ranked, ...], each: int, monkeypatch: pytest.MonkeyPatch)
 def test_networks_are_taken_from_three_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = ranked(20, guarded=(2, 11), unscored=3)
     result = chosen(rows, 3, monkeypatch)
-    assert [(one.place, one.ranked.rank) for one in result.checked] == [
+    assert [(one.part, one.ranked.rank) for one in result.checked] == [
         ("top", 1), ("top", 3), ("top", 4),
         ("middle", 8), ("middle", 9), ("middle", 10),
         ("bottom", 15), ("bottom", 16), ("bottom", 17),
@@ -118,17 +118,17 @@ def test_agreements_are_those_of_scipy() -> None:
     params = [one.ranked.values["params"] for one in result.checked]
     tau, baseline, gain = result.agreements.values()
     assert list(result.agreements) == ["angle+loss", "params", "gain"]
-    assert tau.tau == pytest.approx(stats.kendalltau(scores, accuracies).statistic)
-    assert baseline.tau == pytest.approx(stats.kendalltau(params, accuracies).statistic)
-    assert gain.tau == pytest.approx(tau.tau - baseline.tau)
+    assert tau.value == pytest.approx(stats.kendalltau(scores, accuracies).statistic)
+    assert baseline.value == pytest.approx(stats.kendalltau(params, accuracies).statistic)
+    assert gain.value == pytest.approx(tau.value - baseline.value)
     for one in (tau, baseline, gain):
-        assert one.low <= one.tau <= one.high
+        assert one.low <= one.value <= one.high
     assert result.means == pytest.approx({"top": 2.55 / 3, "middle": 2.2 / 3, "bottom": 0.4})
 
 
 def test_what_could_not_be_trained_is_worst() -> None:
     broken, low = verification([0.9, 0.8, None]), verification([0.9, 0.8, 0.0])
-    assert broken.agreements["angle+loss"].tau == low.agreements["angle+loss"].tau == 1
+    assert broken.agreements["angle+loss"].value == low.agreements["angle+loss"].value == 1
     assert np.isnan(broken.means["bottom"])
     assert "| bottom | 3 | failed: loss |" in verification_table(broken)
 

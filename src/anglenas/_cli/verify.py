@@ -105,10 +105,10 @@ def _print(verification: "Verification", figure: Path) -> None:
     for one in verification.checked:
         accuracy = escape(one.status) if one.accuracy is None else f"{one.accuracy:.2%}"
         params = f"{one.ranked.values['params']:,.0f}"
-        table.add_row(one.place, str(one.ranked.rank), accuracy, params)
+        table.add_row(one.part, str(one.ranked.rank), accuracy, params)
     console.print(table)
     for name, agreement in verification.agreements.items():
         label = "gain over params" if name == "gain" else f"tau of {name}"
         bounds = f"95 % interval {agreement.low:.2f} to {agreement.high:.2f}"
-        console.print(f"{escape(label)}: {agreement.tau:.2f} ({bounds})", highlight=False)
+        console.print(f"{escape(label)}: {agreement.value:.2f} ({bounds})", highlight=False)
     console.print(f"Figure: {escape(str(figure))}", highlight=False, soft_wrap=True)

@@ -1,24 +1,26 @@
 """Evaluation: found networks trained from scratch. Training needs the extra ``train``."""
 
-from anglenas._evaluation.history import Confusion, Epoch, TrainingProgress
-from anglenas._evaluation.machine import Machine
-from anglenas._evaluation.recipe import TRAINING_PRESETS, TrainingRecipe, read_training_recipe
+from anglenas._evaluation.network import Subject, Weights, read_weights
+from anglenas._evaluation.recipe import (
+    TRAINING_PRESETS,
+    Machine,
+    TrainingRecipe,
+    drop_path_rate,
+    learning_rate,
+    read_training_recipe,
+)
+from anglenas._evaluation.result import Confusion, Epoch, Trained, TrainingProgress
 from anglenas._evaluation.runs import Ranked, Run, read_run
-from anglenas._evaluation.schedule import drop_path_rate, learning_rate
-from anglenas._evaluation.subject import Subject
-from anglenas._evaluation.trained import Trained
 from anglenas._evaluation.training import train
-from anglenas._evaluation.verification import Agreement, Checked, Place, Verification, verify
-from anglenas._evaluation.weights import Weights, read_weights
+from anglenas._evaluation.verification import Checked, Part, Verification, verify
 
 __all__ = [
     "TRAINING_PRESETS",
-    "Agreement",
     "Checked",
     "Confusion",
     "Epoch",
     "Machine",
-    "Place",
+    "Part",
     "Ranked",
     "Run",
     "Subject",

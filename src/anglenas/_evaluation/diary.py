@@ -1,23 +1,28 @@
 """What is kept of a training while it runs: history, weights, checkpoints. Needs Lightning."""
 
+import re
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from anglenas._evaluation.checkpoints import checkpoint_path, drop_old
 from anglenas._evaluation.heads import without_auxiliary
-from anglenas._evaluation.history import Epoch, TrainingProgress, best_epoch, history_csv
 from anglenas._evaluation.module import Training
-from anglenas._evaluation.schedule import drop_path_rate
-from anglenas._evaluation.weights import BEST, LAST, Weights
+from anglenas._evaluation.network import BEST, LAST, Weights
+from anglenas._evaluation.recipe import drop_path_rate
+from anglenas._evaluation.result import Epoch, TrainingProgress, best_epoch, history_csv
 
-__all__ = ["Diary"]
+__all__ = ["Diary", "newest"]
 
 _HISTORY = "history.csv"
+_NAME = re.compile(r"epoch-(\d+)\.ckpt")
+_KEPT = 2  # the last one, and the one before in case it is broken
 
 
 class Diary(Callback):
@@ -105,12 +110,13 @@ class Diary(Callback):
         temporary.replace(self.folder / _HISTORY)
 
     def _checkpoint(self, trainer: Trainer) -> None:
-        path = checkpoint_path(self.folder, trainer.current_epoch)
+        path = self.folder / f"epoch-{trainer.current_epoch:04d}.ckpt"
         temporary = path.with_suffix(".part")
         trainer.save_checkpoint(temporary)
         if trainer.is_global_zero:
             temporary.replace(path)
-            drop_old(self.folder)
+            for old in _checkpoints(self.folder)[_KEPT:]:
+                old.unlink(missing_ok=True)
         trainer.strategy.barrier()
 
     def _tell(self, trainer: Trainer, step: int) -> None:
@@ -135,3 +141,41 @@ def _logged(epoch: Epoch) -> dict[str, float]:
         for name, value in asdict(epoch).items()
         if name != "number"
     }
+
+
+# Checkpoints: written whole, checked before they are used.
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """All checkpoints of a folder, the newest first."""
+    numbered = [(int(match[1]), path) for path in folder.glob("*.ckpt")
+                if (match := _NAME.fullmatch(path.name))]  # fmt: skip
+    return [path for _, path in sorted(numbered, reverse=True)]
+
+
+def newest(folder: Path) -> tuple[Path | None, Any, tuple[str, ...]]:
+    """The newest checkpoint that can be read, and the settings of the training that wrote it.
+
+    With a sentence on each newer one that cannot be read.
+    """
+    notices: list[str] = []
+    paths = _checkpoints(folder)
+    for path, before in zip_longest(paths, paths[1:]):
+        try:
+            diary = _read(path)["callbacks"]["Diary"]
+            return path, diary.get("settings"), tuple(notices)
+        except Exception as error:  # a broken file can make the decoders raise nearly anything
+            first = (str(error).strip().splitlines() or [""])[0]
+            way = "goes on from the one before it" if before else "starts anew"
+            notices.append(f"The checkpoint {str(path)!r} is broken ({first}). The training {way}.")
+    return None, None, tuple(notices)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds: tensors and plain values, for nothing else is unpickled."""
+    with zipfile.ZipFile(path) as archive:
+        if broken := archive.testzip():  # torch itself does not notice a bit that is flipped
+            raise ValueError(f"in {broken}")
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    _ = content["callbacks"]["Diary"]["history"]  # or it is none of ours
+    return content

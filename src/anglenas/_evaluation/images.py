@@ -24,11 +24,11 @@ from anglenas.errors import DataError
 
 __all__ = [
     "Batch",
-    "Draw",
     "EpochSampler",
     "HeldOutSet",
     "Images",
     "PartSampler",
+    "Step",
     "TrainingSet",
     "open_images",
 ]
@@ -176,7 +176,7 @@ def _notice(source: ImageSource, skipped: Sequence[UnreadableImageError]) -> tup
     )
 
 
-class Draw(NamedTuple):
+class Step(NamedTuple):
     """The images of one step.
 
     Attributes:
@@ -190,7 +190,7 @@ class Draw(NamedTuple):
     numbers: tuple[int, ...]
 
 
-class EpochSampler(Sampler[Draw]):
+class EpochSampler(Sampler[Step]):
     """The steps of an epoch, in an order that comes from the seed and the epoch's number alone.
 
     A last step with fewer than two images for each process is left out: BatchNorm cannot train on
@@ -216,12 +216,12 @@ class EpochSampler(Sampler[Draw]):
         whole, rest = divmod(self.count, self.batch)
         return whole + (rest >= 2 * self.world or not whole)
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[Step]:
         generator = torch.Generator().manual_seed(derive(self.seed, "order", self.epoch))
         order: list[int] = torch.randperm(self.count, generator=generator).tolist()
         for step in range(len(self)):
             numbers = order[step * self.batch :][: self.batch]
-            yield Draw(self.epoch, step, tuple(numbers[self.rank :: self.world]))
+            yield Step(self.epoch, step, tuple(numbers[self.rank :: self.world]))
 
 
 class PartSampler(Sampler[tuple[int, ...]]):
@@ -258,16 +258,16 @@ class TrainingSet(Dataset[Batch]):
     def __init__(self, images: Images, recipe: TrainingRecipe, seed: int, rank: int = 0) -> None:
         self.images, self.recipe, self.seed, self.rank = images, recipe, seed, rank
 
-    def __getitem__(self, draw: Draw) -> Batch:
-        stream = derive(self.seed, "augmentation", draw.epoch, draw.step, self.rank)
+    def __getitem__(self, step: Step) -> Batch:
+        stream = derive(self.seed, "augmentation", step.epoch, step.step, self.rank)
         generator = torch.Generator().manual_seed(stream)
-        pixels = _cropped(self.images, draw.numbers, self.recipe, generator)
+        pixels = _cropped(self.images, step.numbers, self.recipe, generator)
         if any(self.recipe.jitter):
             pixels = 255 * colour_jitter(pixels / 255, self.recipe.jitter, generator)
         images = normalise(pixels, self.images.mean, self.images.std)
         if self.recipe.cutout:
             images = cutout(images, self.recipe.cutout, generator)
-        return images, self.images.labels[list(draw.numbers)]
+        return images, self.images.labels[list(step.numbers)]
 
 
 def _cropped(

@@ -22,7 +22,6 @@ from torch import nn
 from anglenas._evaluation.diary import Diary
 from anglenas._evaluation.heads import logits_and_auxiliary
 from anglenas._evaluation.images import Images
-from anglenas._evaluation.machine import Machine
 from anglenas._evaluation.memory import (
     available_bytes,
     is_out_of_memory,
@@ -31,7 +30,7 @@ from anglenas._evaluation.memory import (
     too_little,
 )
 from anglenas._evaluation.module import Batches, Training
-from anglenas._evaluation.recipe import TrainingRecipe
+from anglenas._evaluation.recipe import Machine, TrainingRecipe
 from anglenas._measuring.workers import Workers, check_device
 from anglenas.errors import SettingError
 

@@ -20,8 +20,7 @@ from anglenas._evaluation.images import (
     PartSampler,
     TrainingSet,
 )
-from anglenas._evaluation.recipe import TrainingRecipe
-from anglenas._evaluation.schedule import drop_path_rate, learning_rate
+from anglenas._evaluation.recipe import TrainingRecipe, drop_path_rate, learning_rate
 from anglenas._numerics import derive
 from anglenas.errors import TrainingError
 

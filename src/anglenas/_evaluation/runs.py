@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
-from anglenas._evaluation.subject import Subject
-from anglenas._evaluation.weights import Weights
+from anglenas._evaluation.network import Subject, Weights
 from anglenas._plugins import refuse_code
 from anglenas.data import relocate
 from anglenas.errors import SettingError

@@ -9,15 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from anglenas._evaluation.checkpoints import newest, read_checkpoint
 from anglenas._evaluation.heads import equip
-from anglenas._evaluation.history import Confusion, TrainingProgress
 from anglenas._evaluation.images import HeldOutSet, Images, PartSampler, open_images
-from anglenas._evaluation.machine import Machine
-from anglenas._evaluation.recipe import TrainingRecipe, read_training_recipe
-from anglenas._evaluation.subject import Subject
-from anglenas._evaluation.trained import Trained
-from anglenas._evaluation.weights import BEST, Weights, read_weights
+from anglenas._evaluation.network import BEST, Subject, Weights, read_weights
+from anglenas._evaluation.recipe import Machine, TrainingRecipe, read_training_recipe
+from anglenas._evaluation.result import Confusion, Trained, TrainingProgress
 from anglenas._measuring.result import Candidate
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import platform
@@ -74,7 +70,7 @@ def train(
         TrainingError: The loss is not finite.
     """
     with needs_extra("train"):
-        from anglenas._evaluation.diary import Diary
+        from anglenas._evaluation.diary import Diary, newest
         from anglenas._evaluation.lightning import fit
 
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
@@ -83,9 +79,9 @@ def train(
     machine, workers = machine or Machine(), Workers.of(workers)
     settings = _settings(chosen, recipe, seed, machine, *images)
     folder = _prepared(Path(folder), settings)
-    checkpoint, fallbacks = newest(folder)
+    checkpoint, theirs, fallbacks = newest(folder)
     if checkpoint:
-        _check_same(checkpoint, settings)
+        _check_same(checkpoint, theirs, settings)
     notices = (*images[0].notices, *images[1].notices, *fallbacks)
     network = chosen.network(seed)
     equip(network, recipe, seed)
@@ -218,11 +214,10 @@ def _prepared(folder: Path, settings: Mapping[str, Any]) -> Path:
     return folder
 
 
-def _check_same(checkpoint: Path, settings: Mapping[str, Any]) -> None:
+def _check_same(checkpoint: Path, theirs: Any, settings: Mapping[str, Any]) -> None:
     """Refuse a checkpoint that was put into the folder of another training."""
-    diary = read_checkpoint(checkpoint)["callbacks"]["Diary"]
     try:
-        differences = list(_differences(diary["settings"], settings))
+        differences = list(_differences(theirs, settings))
     except (KeyError, TypeError):
         differences = ["settings that it does not tell"]
     if differences:

@@ -21,14 +21,13 @@ from anglenas._evaluation.training import train
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive, single_thread
 from anglenas.errors import SettingError, TrainingError, needs_extra
-from anglenas.ranking import kendall_tau
+from anglenas.ranking import Interval, bootstrap, kendall_tau
 
-__all__ = ["Agreement", "Checked", "Place", "Verification", "verify"]
+__all__ = ["Checked", "Part", "Verification", "verify"]
 
-Place = Literal["top", "middle", "bottom"]
+Part = Literal["top", "middle", "bottom"]
 
 _BASELINE = "params"
-_REPLICATES = 1000
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Checked:
 
     Attributes:
         ranked: What the search said of it.
-        place: From which part of the ranking it is.
+        part: From which part of the ranking it is.
         accuracy: Share of the images held out that it classifies rightly after the last epoch;
             ``None`` if it could not be trained.
         status: ``"ok"``, or why it could not be trained.
@@ -45,25 +44,10 @@ class Checked:
     """
 
     ranked: Ranked
-    place: Place
+    part: Part
     accuracy: float | None
     status: str
     seconds: float
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How well an order agrees with accuracies.
-
-    Attributes:
-        tau: Kendall's tau-b; NaN if all are equal.
-        low: Lower end of its 95 % interval, by the bootstrap over networks.
-        high: Upper end.
-    """
-
-    tau: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -85,53 +69,41 @@ class Verification:
     left_out: int
 
     @cached_property
-    def agreements(self) -> Mapping[str, Agreement]:
-        """How well the ranking orders the networks, how well their parameters do, and the gain.
+    def agreements(self) -> Mapping[str, Interval]:
+        """Kendall's tau of the ranking with the accuracies, that of their parameters, and the gain.
 
-        What could not be trained counts as worse than all that could. Networks from both ends of a
-        ranking are easier to order than networks at random, so all three are larger than they would
-        be over all candidates.
+        With intervals by the bootstrap over networks. What could not be trained counts as worse
+        than all that could. Networks from both ends of a ranking are easier to order than networks
+        at random, so all three are larger than they would be over all candidates.
         """
-        accuracy = self._column(lambda one: one.accuracy)
-        scores = self._column(lambda one: one.ranked.score)
-        params = self._column(lambda one: one.ranked.values.get(_BASELINE))
+        accuracy = self._column(lambda checked: checked.accuracy)
+        scores = self._column(lambda checked: checked.ranked.score)
+        params = self._column(lambda checked: checked.ranked.values.get(_BASELINE))
 
         def taus(chosen: NDArray[np.intp]) -> tuple[float, float, float]:
             pair = [kendall_tau(order[chosen], accuracy[chosen]) for order in (scores, params)]
             return pair[0], pair[1], pair[0] - pair[1]
 
-        count = len(accuracy)
         rng = np.random.default_rng(derive(self.seed, "bootstrap"))
-        replicates = np.array([taus(rng.integers(count, size=count)) for _ in range(_REPLICATES)]).T
         names = (self.run.expression, _BASELINE, "gain")
-        values = taus(np.arange(count))
-        return {
-            name: Agreement(value, *_interval(column))
-            for name, value, column in zip(names, values, replicates, strict=True)
-        }
+        return dict(zip(names, bootstrap(taus, len(accuracy), rng), strict=True))
 
     @cached_property
-    def means(self) -> Mapping[Place, float]:
+    def means(self) -> Mapping[Part, float]:
         """Mean accuracy of the networks of each part of the ranking that could be trained."""
         means = {}
-        for place in dict.fromkeys(one.place for one in self.checked):
+        for part in dict.fromkeys(checked.part for checked in self.checked):
             known = [
-                c.accuracy for c in self.checked if c.place == place and c.accuracy is not None
+                checked.accuracy
+                for checked in self.checked
+                if checked.part == part and checked.accuracy is not None
             ]
-            means[place] = float(np.mean(known)) if known else float("nan")
+            means[part] = float(np.mean(known)) if known else float("nan")
         return means
 
     def _column(self, read: Callable[[Checked], float | None]) -> NDArray[np.float64]:
-        values = [read(one) for one in self.checked]
+        values = [read(checked) for checked in self.checked]
         return np.array([np.nan if value is None else value for value in values])
-
-
-def _interval(replicates: NDArray[np.float64]) -> tuple[float, float]:
-    known = replicates[~np.isnan(replicates)]
-    if not len(known):
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def verify(
@@ -176,7 +148,9 @@ def verify(
     searched = run if isinstance(run, Run) else read_run(run, space)
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
     images = searched.images(data)
-    worth = [one for one in searched.ranked if one.score is not None and not one.guarded]
+    worth = [
+        ranked for ranked in searched.ranked if ranked.score is not None and not ranked.guarded
+    ]
     chosen = _choose(worth, each)
     base = Path(folder) if folder else searched.folder / "verify"
     job = partial(
@@ -184,14 +158,14 @@ def verify(
         seed=seed, validation=validation, device=workers.device, folder=base,
     )  # fmt: skip
     done: dict[int, Checked] = {}
-    for one in _trained(job, chosen, workers):
-        done[one.ranked.rank] = one
+    for trained in _trained(job, chosen, workers):
+        done[trained.ranked.rank] = trained
         on_progress(len(done), len(chosen))
-    checked = tuple(done[one.rank] for _, one in chosen)
+    checked = tuple(done[ranked.rank] for _, ranked in chosen)
     return Verification(searched, recipe, seed, checked, len(searched.ranked) - len(worth))
 
 
-def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Place, Ranked]]:
+def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Part, Ranked]]:
     """The first, the middle and the last of a ranking, best first."""
     if each < 1:
         raise SettingError(f"{each} networks from each part prove nothing; train 1 at least.")
@@ -201,17 +175,17 @@ def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Place, Ranked]]:
             f"take {each} from each of its three parts; take {len(worth) // 3}, or search more."
         )
     start = (len(worth) - each) // 2
-    parts: tuple[tuple[Place, Sequence[Ranked]], ...] = (
+    parts: tuple[tuple[Part, Sequence[Ranked]], ...] = (
         ("top", worth[:each]),
         ("middle", worth[start : start + each]),
         ("bottom", worth[-each:]),
     )
-    return [(place, one) for place, part in parts for one in part]
+    return [(name, ranked) for name, part in parts for ranked in part]
 
 
 def _trained(
-    job: Callable[[tuple[Place, Ranked]], Checked],
-    chosen: Sequence[tuple[Place, Ranked]],
+    job: Callable[[tuple[Part, Ranked]], Checked],
+    chosen: Sequence[tuple[Part, Ranked]],
     workers: Workers,
 ) -> Iterator[Checked]:
     """The networks as they are trained, by processes of one thread each."""
@@ -221,7 +195,7 @@ def _trained(
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, context, _end_with_parent) as pool:
-        futures = [pool.submit(job, one) for one in chosen]
+        futures = [pool.submit(job, network) for network in chosen]
         try:
             yield from (future.result() for future in as_completed(futures))
         finally:
@@ -245,7 +219,7 @@ def _end_with_parent() -> None:
 
 
 def _train(
-    chosen: tuple[Place, Ranked],
+    chosen: tuple[Part, Ranked],
     *,
     images: str | Path,
     flip: bool | None,
@@ -256,15 +230,15 @@ def _train(
     folder: Path,
 ) -> Checked:
     """Train one network; what goes wrong with it alone is its status."""
-    place, one = chosen
-    digest = hashlib.sha256(one.subject.architecture.encode()).hexdigest()[:8]
+    part, ranked = chosen
+    digest = hashlib.sha256(ranked.subject.architecture.encode()).hexdigest()[:8]
     try:
         with single_thread():
             trained = train(
-                one.subject, images, folder / f"rank{one.rank:04d}-{digest}", recipe=recipe,
+                ranked.subject, images, folder / f"rank{ranked.rank:04d}-{digest}", recipe=recipe,
                 seed=seed, flip=flip, validation=validation, workers=Workers(0, device=device),
             )  # fmt: skip
     except TrainingError as error:
-        return Checked(one, place, None, f"failed: {error}", 0.0)
+        return Checked(ranked, part, None, f"failed: {error}", 0.0)
     seconds = sum(epoch.seconds for epoch in trained.history)
-    return Checked(one, place, trained.last.valid_accuracy, "ok", seconds)
+    return Checked(ranked, part, trained.last.valid_accuracy, "ok", seconds)

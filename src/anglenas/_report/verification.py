@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullLocator
 
-from anglenas._evaluation import Agreement, Checked, Place, Verification
+from anglenas._evaluation import Checked, Part, Verification
 from anglenas._report.canvas import (
     INK,
     KINDS,
@@ -20,10 +20,11 @@ from anglenas._report.canvas import (
     write_pictures,
 )
 from anglenas._report.files import csv_bytes, json_bytes, text_bytes, write_bytes
+from anglenas.ranking import Interval
 
 __all__ = ["verification_figure", "verification_table", "write_verification"]
 
-_MARKS: dict[Place, tuple[str, str]] = {
+_MARKS: dict[Part, tuple[str, str]] = {
     "top": (KINDS[3].light, "o"),
     "middle": (KINDS[2].light, "s"),
     "bottom": (KINDS[1].light, "D"),
@@ -56,7 +57,7 @@ def verification_figure(verification: Verification) -> Figure:
 
 def _draw(axes: Axes, trained: list[Checked], x: Callable[[Checked], float]) -> None:
     for place, (colour, marker) in _MARKS.items():
-        part = [checked for checked in trained if checked.place == place]
+        part = [checked for checked in trained if checked.part == place]
         axes.plot(
             [x(checked) for checked in part], [100 * (checked.accuracy or 0) for checked in part],
             linestyle="none", marker=marker, markersize=6, markeredgecolor="white",
@@ -71,8 +72,8 @@ def _locator(values: list[float]) -> Locator:
     return MaxNLocator(4, steps=[1, 2, 5, 10])
 
 
-def _text(agreement: Agreement) -> str:
-    return f"tau {agreement.tau:.2f} ({agreement.low:.2f} to {agreement.high:.2f})"
+def _text(agreement: Interval) -> str:
+    return f"tau {agreement.value:.2f} ({agreement.low:.2f} to {agreement.high:.2f})"
 
 
 def verification_table(verification: Verification) -> str:
@@ -90,14 +91,14 @@ def verification_table(verification: Verification) -> str:
         # A bar would end the cell of the table, in code too.
         text = ranked.subject.architecture.replace("|", "\\|")
         lines.append(
-            f"| {checked.place} | {ranked.rank} | {accuracy} | {ranked.score:.4g} | "
+            f"| {checked.part} | {ranked.rank} | {accuracy} | {ranked.score:.4g} | "
             f"{ranked.values['params']:,.0f} | `{text}` |"
         )
     lines += ["", "| order by | Kendall's tau | 95 % interval |", "|---|---:|---:|"]
     for name, agreement in verification.agreements.items():
         label = "what the ranking gains" if name == "gain" else f"`{name}`"
         lines.append(
-            f"| {label} | {agreement.tau:.2f} | {agreement.low:.2f} to {agreement.high:.2f} |"
+            f"| {label} | {agreement.value:.2f} | {agreement.low:.2f} to {agreement.high:.2f} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -123,7 +124,7 @@ def write_verification(verification: Verification, folder: Path | str, command: 
     write_bytes(folder / "table.md", text_bytes(verification_table(verification)))
     head = ("part", "rank", "accuracy", "score", "params", "seconds", "status", "architecture")
     rows = (
-        (checked.place, checked.ranked.rank,
+        (checked.part, checked.ranked.rank,
          "" if checked.accuracy is None else repr(checked.accuracy), repr(checked.ranked.score),
          repr(checked.ranked.values["params"]), f"{checked.seconds:.0f}", checked.status,
          checked.ranked.subject.architecture)

@@ -1,13 +1,19 @@
-"""What a training went through, epoch by epoch, and how its network does in the end."""
+"""What a training went through, epoch by epoch, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
-__all__ = ["Confusion", "Epoch", "TrainingProgress", "best_epoch", "history_csv"]
+from anglenas._evaluation.network import BEST, LAST, Subject, Weights, read_weights
+from anglenas._evaluation.recipe import TrainingRecipe
+
+__all__ = ["Confusion", "Epoch", "Trained", "TrainingProgress", "best_epoch", "history_csv"]
 
 
 @dataclass(frozen=True)
@@ -106,3 +112,54 @@ class Confusion:
         with np.errstate(invalid="ignore"):
             shares = np.diagonal(self.matrix) / self.matrix.sum(1)
         return dict(zip(self.class_names, shares.tolist(), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A training that is finished.
+
+    Attributes:
+        folder: Where its weights are.
+        subject: The network.
+        recipe: How it was trained.
+        seed: Where all randomness came from.
+        data: What is known of the images, by name.
+        history: All epochs.
+        confusion: Which classes the best weights take for which, on the images held out.
+        notices: What a user should know, a sentence each.
+    """
+
+    folder: Path
+    subject: Subject
+    recipe: TrainingRecipe
+    seed: int
+    data: Mapping[str, Any]
+    history: tuple[Epoch, ...]
+    confusion: Confusion
+    notices: tuple[str, ...]
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch with the highest accuracy on the images held out, whose weights are kept."""
+        return best_epoch(self.history)
+
+    @property
+    def last(self) -> Epoch:
+        """The last epoch, whose weights are kept too; published accuracies are its."""
+        return self.history[-1]
+
+    def weights(self, epoch: Literal["best", "last"] = "best") -> Weights:
+        """The weights of an epoch, with what is needed to use them.
+
+        Args:
+            epoch: Which epoch.
+        """
+        return read_weights(self.folder / {"best": BEST, "last": LAST}[epoch], self.subject.space)
+
+    def network(self, epoch: Literal["best", "last"] = "best") -> nn.Module:
+        """The trained network as an ordinary module, in evaluation mode.
+
+        Args:
+            epoch: Which epoch's weights it has.
+        """
+        return self.weights(epoch).network()
