@@ -12,7 +12,7 @@ from anglenas._paper.table import TABLE_1, table_1, table_1_sheets
 from anglenas._report import save_figure
 from anglenas._sheet import markdown
 from anglenas._study import GUARDS, Benchmark, Scores, correlate, read_scores, run_of
-from anglenas.ranking import GUARDED, kendall_tau, kendall_tau_broken, order, parse
+from anglenas.ranking import GUARDED, kendall_tau, order, parse, ranks
 from anglenas.spaces._nasbench201.values import NASBENCH201
 from evidence_recipes import EVIDENCE, benchmark_of
 
@@ -143,7 +143,9 @@ def _taus(benchmark: Benchmark, count: int) -> np.ndarray:
     for _ in range(WHOLE if count == len(benchmark) else ORDERS):
         chosen = np.lexsort((rng.permutation(len(benchmark)), -benchmark.accuracy))[:count]
         params, truth = benchmark.columns["params"][chosen], benchmark.accuracy[chosen]
-        found.append((kendall_tau_broken(params, truth, rng), kendall_tau(params, truth)))
+        broken = (ranks(one, higher_is_better=True, ties="broken", rng=rng)
+                  for one in (params, truth))  # fmt: skip
+        found.append((kendall_tau(*broken), kendall_tau(params, truth)))
     return np.array(found)
 
 

@@ -14,9 +14,8 @@ from scipy import stats
 import anglenas.ranking
 from anglenas.errors import UsageError
 from anglenas.ranking import (
-    guard,
+    guard_columns,
     kendall_tau,
-    kendall_tau_broken,
     order,
     parse,
     ranks,
@@ -131,31 +130,28 @@ def test_order_is_best_first_and_stable(scores):
     assert order(scores).tolist() == sorted(key, key=key.get)
 
 
-def test_guard_equals_the_released_rule_written_as_a_loop():
-    nan = float("nan")
-    angle, loss = [0.3, 0.95, 0.9499999, nan, -0.1, 1.0], [1.0, 2.0, 3.0, nan, 5.0, 6.0]
-    trivial = [True, False, False, False, False, False]
-    expected = [
-        (0.0, 100.0) if skip or not cosine < 0.95 else (cosine, entropy)
+def test_guard_ranks_as_the_released_rule_written_as_a_loop():
+    angle, loss = [0.3, 0.95, 0.9499999, 0.1, 1.0], [1.0, 2.0, 3.0, 5.0, 6.0]
+    trivial = [True, False, False, False, False]
+    released = [
+        (0.0, -100.0) if skip or not cosine < 0.95 else (cosine, -entropy)
         for cosine, entropy, skip in zip(angle, loss, trivial, strict=True)
     ]
-    found = guard(angle, loss, trivial=trivial)
-    assert list(zip(*(array.tolist() for array in found), strict=True)) == expected
+    columns = {"angle": np.array(angle), "loss": np.array(loss)}
+    found, caught = guard_columns(columns, trivial)
+    assert caught.tolist() == [True, True, False, False, True]
+    for name, theirs in zip(("angle", "loss"), zip(*released, strict=True), strict=True):
+        ours = ranks(found[name], higher_is_better=name == "angle")
+        assert ours.tolist() == ranks(theirs, higher_is_better=True).tolist()
 
 
 def test_guard_moves_trivial_networks_from_first_to_last():
-    angle, loss = np.array([0.7, 0.999, np.nan, 0.8]), np.array([1.0, 2.3, np.nan, 0.9])
-    best_first = order(ranks(angle, higher_is_better=True))
-    assert best_first[0] == 1
-    guarded = ranks(guard(angle, loss)[0], higher_is_better=True)
-    assert guarded.tolist() == [2.0, 0.5, 0.5, 3.0]
+    angle = np.array([0.7, 0.999, np.nan, 0.8])
+    columns = {"angle": angle, "loss": np.array([1.0, 2.3, np.nan, 0.9])}
+    assert order(ranks(angle, higher_is_better=True))[0] == 1
+    guarded, _ = guard_columns(columns, [False] * 4)
+    assert ranks(guarded["angle"], higher_is_better=True).tolist() == [2.0, 1.0, 0.0, 3.0]
     np.testing.assert_array_equal(angle, [0.7, 0.999, np.nan, 0.8])
-
-
-def test_guard_takes_another_threshold_and_keeps_undefined_losses():
-    angles, losses = guard([0.7, 0.5], [1.0, np.nan], threshold=0.6)
-    np.testing.assert_array_equal(angles, [0.0, 0.5])
-    np.testing.assert_array_equal(losses, [100.0, np.nan])
 
 
 pairs = st.integers(2, 12).flatmap(
@@ -182,11 +178,17 @@ def test_correlations_equal_their_definitions(pair):
     assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
 
 
+def broken_tau(x, y, rng):
+    """As the released code does: ties of both are broken at random, and then ranked."""
+    return kendall_tau(*(ranks(one, higher_is_better=True, ties="broken", rng=rng)
+                         for one in (x, y)))  # fmt: skip
+
+
 def test_broken_tau_is_tau_a_on_average():
     x, y = np.array([0, 0, 1, 1, 1, 2, 2, 3.0]), np.array([1, 0, 0, 2, 2, 2, 1, 3.0])
     signs_x, signs_y = concordance(x, y)
     rng = np.random.default_rng(0)
-    draws = [kendall_tau_broken(x, y, rng) for _ in range(2000)]
+    draws = [broken_tau(x, y, rng) for _ in range(2000)]
     error = stats.sem(draws)
     assert np.mean(draws) == pytest.approx(np.mean(signs_x * signs_y), abs=4 * error)
 
@@ -195,7 +197,7 @@ def test_correlations_count_undefined_scores_as_lowest():
     x, y = [np.nan, 3.0, 1.0, 2.0], [0.0, 3.0, 1.0, 2.0]
     assert kendall_tau(x, y) == pytest.approx(1)
     assert spearman(x, y) == pytest.approx(1)
-    assert kendall_tau_broken(x, y, np.random.default_rng(0)) == pytest.approx(1)
+    assert broken_tau(x, y, np.random.default_rng(0)) == pytest.approx(1)
 
 
 def test_correlations_need_pairs():
@@ -207,7 +209,7 @@ def test_correlations_need_pairs():
 
 def test_tau_of_params_on_nasbench201_is_the_published_one(benchmark):
     params, accuracy = benchmark["params"], benchmark["accuracy"]
-    broken = kendall_tau_broken(params, accuracy, np.random.default_rng(0))
+    broken = broken_tau(params, accuracy, np.random.default_rng(0))
     assert kendall_tau(params, accuracy) == pytest.approx(0.578, abs=0.0005)
     assert round(broken, 2) == 0.55  # Yang et al., supplement, table 1
 
@@ -215,7 +217,7 @@ def test_tau_of_params_on_nasbench201_is_the_published_one(benchmark):
 def test_tau_of_params_vanishes_among_the_best_of_nasbench201(benchmark):
     top = order(benchmark["accuracy"])[:1000]
     params, accuracy = benchmark["params"][top], benchmark["accuracy"][top]
-    draws = [kendall_tau_broken(params, accuracy, np.random.default_rng(s)) for s in range(20)]
+    draws = [broken_tau(params, accuracy, np.random.default_rng(s)) for s in range(20)]
     assert np.mean(draws) == pytest.approx(0.055, abs=0.002)
     assert kendall_tau(params, accuracy) == pytest.approx(0.059, abs=0.002)
 

@@ -14,15 +14,12 @@ from anglenas.ranking import (
     GUARDED,
     Sample,
     count_pairs,
-    guard,
     guard_columns,
     kendall_tau,
     parse,
     precision_at,
     ranks,
     spearman,
-    spearman_each,
-    top_shares,
 )
 
 few = st.sampled_from([-np.inf, 0.0, 1.0, 2.0, 3.0, np.nan])
@@ -228,7 +225,7 @@ def test_spearman_counts_a_weight_like_as_many_equal_candidates(table):
     found = spearman(x, y, weights)
     x, y = (np.where(np.isnan(one), -np.inf, one) for one in (x, y))
     found_of = [spearman(x, y, weights), spearman(x, y), spearman(-x, y, weights)]
-    each = spearman_each(np.stack([x, x, -x]), y, np.stack([weights, np.ones(len(x)), weights]))
+    each = spearman(np.stack([x, x, -x]), y, np.stack([weights, np.ones(len(x)), weights]))
     np.testing.assert_allclose(each, found_of, atol=1e-9)
     if len(x) > 1:
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
@@ -245,9 +242,10 @@ def test_shares_of_the_top_are_means_over_all_orders_of_ties(table, data):
         1.0 if value > cut else (count - inside) / level if value == cut else 0.0
         for value in np.where(np.isnan(scores), -np.inf, scores)
     ]
-    found = top_shares(scores, count, weights)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
-    np.testing.assert_allclose(found @ weights, count)
+    for place, value in enumerate(expected):
+        only = np.arange(len(scores)) == place
+        share = precision_at(scores, only, count, weights) * count / weights[place]
+        assert share == pytest.approx(value, abs=1e-12)
 
 
 def test_precision_is_the_part_of_the_chosen_that_is_best():
@@ -273,8 +271,11 @@ def test_guarded_columns_are_the_guard_s_pair_by_pair():
     for name in ("angle@5", "params"):
         assert guarded[name] is columns[name]
     known = np.array([True, True, False, True])
-    angle, loss = guard(columns["angle"][known], columns["loss"][known], trivial=trivial[known])
-    for name, published in (("angle", angle), ("loss", -loss)):
+    caught = trivial | ~(columns["angle"] < 0.95)  # the released rule
+    released = (("angle", np.where(caught, 0.0, columns["angle"])),
+                ("loss", -np.where(caught, 100.0, columns["loss"])))  # fmt: skip
+    for name, all_of_it in released:
+        published = all_of_it[known]
         ours = guarded[name][known] * (-1 if name == "loss" else 1)
         np.testing.assert_array_equal(
             ranks(ours, higher_is_better=True), ranks(published, higher_is_better=True)

@@ -17,7 +17,7 @@ from anglenas.ranking import (
     count_pairs,
     parse,
     precision_at,
-    spearman_each,
+    spearman,
 )
 
 __all__ = ["Estimate", "Ranking", "Sampled", "estimate"]
@@ -188,7 +188,7 @@ class Ranking:
         """Spearman's rho among some networks, the mean over seeds."""
         value, varied = (
             np.mean([
-                spearman_each(one[:, members], self.sampled.truth[members], weights[:, members])
+                spearman(one[:, members], self.sampled.truth[members], weights[:, members])
                 for one in scores
             ], axis=0)
             for scores, weights in (

@@ -4,16 +4,11 @@ Pure functions on arrays with one value a candidate. A higher rank or score is a
 Candidates may be a sample of a population, in which each stands for several.
 """
 
-from anglenas.ranking._choice import precision_at, top_shares
-from anglenas.ranking._correlation import (
-    kendall_tau,
-    kendall_tau_broken,
-    spearman,
-    spearman_each,
-)
+from anglenas.ranking._choice import precision_at
+from anglenas.ranking._correlation import kendall_tau, spearman
 from anglenas.ranking._expression import Expression, check_metrics
 from anglenas.ranking._front import pareto_front
-from anglenas.ranking._guard import GUARDED, guard, guard_columns
+from anglenas.ranking._guard import GUARDED, guard_columns
 from anglenas.ranking._interval import Interval, bootstrap
 from anglenas.ranking._pairs import Pairs, count_pairs
 from anglenas.ranking._parser import parse
@@ -30,16 +25,12 @@ __all__ = [
     "bootstrap",
     "check_metrics",
     "count_pairs",
-    "guard",
     "guard_columns",
     "kendall_tau",
-    "kendall_tau_broken",
     "order",
     "pareto_front",
     "parse",
     "precision_at",
     "ranks",
     "spearman",
-    "spearman_each",
-    "top_shares",
 ]

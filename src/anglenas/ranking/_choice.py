@@ -6,38 +6,7 @@ from numpy.typing import ArrayLike
 from anglenas.errors import UsageError
 from anglenas.ranking._ranks import Floats, counts_of
 
-__all__ = ["precision_at", "top_shares"]
-
-
-def top_shares(scores: ArrayLike, count: float, weights: ArrayLike | None = None) -> Floats:
-    """How much of each candidate belongs to the best ``count`` of a population.
-
-    Args:
-        scores: ``(n,)``, higher is better; NaN is the worst.
-        count: How many candidates of the population are the best ones.
-        weights: ``(n,)``, how many candidates of the population each one stands for.
-
-    Returns:
-        ``(n,)``, 1 for those inside and 0 for those outside. Equal scores share what is left for
-        them, so that the weights times these sum to ``count``.
-
-    Raises:
-        UsageError: The population is smaller than ``count``.
-
-    Example:
-        >>> top_shares([0.9, 0.5, 0.5, 0.1], 2).tolist()
-        [1.0, 0.5, 0.5, 0.0]
-    """
-    values = np.asarray(scores, dtype=np.float64)
-    counts = counts_of(weights, len(values))
-    if not 0 < count <= counts.sum() * (1 + 1e-9):
-        raise UsageError(
-            f"The best {count:g} of {counts.sum():g} candidates cannot be chosen; ask for fewer."
-        )
-    _, place = np.unique(np.where(np.isnan(values), -np.inf, values), return_inverse=True)
-    equal = np.bincount(place, counts)
-    better = equal[::-1].cumsum()[::-1] - equal
-    return np.clip((count - better) / equal, 0.0, 1.0)[place]
+__all__ = ["precision_at"]
 
 
 def precision_at(
@@ -61,5 +30,22 @@ def precision_at(
         >>> precision_at([3, 2, 1, 0], [True, False, True, False], 2)
         0.5
     """
-    shares = top_shares(scores, count, weights) * counts_of(weights, len(np.asarray(scores)))
+    counts = counts_of(weights, len(np.asarray(scores)))
+    shares = _top_shares(scores, count, counts) * counts
     return float(shares[np.asarray(best, dtype=bool)].sum() / shares.sum())
+
+
+def _top_shares(scores: ArrayLike, count: float, counts: Floats) -> Floats:
+    """``(n,)`` how much of each candidate belongs to the best ``count`` of the population.
+
+    1 for those inside and 0 for those outside; equal scores share what is left for them.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if not 0 < count <= counts.sum() * (1 + 1e-9):
+        raise UsageError(
+            f"The best {count:g} of {counts.sum():g} candidates cannot be chosen; ask for fewer."
+        )
+    _, level = np.unique(np.where(np.isnan(values), -np.inf, values), return_inverse=True)
+    equal = np.bincount(level, counts)
+    better = equal[::-1].cumsum()[::-1] - equal
+    return np.clip((count - better) / equal, 0.0, 1.0)[level]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anglenas.errors import UnknownNameError, UsageError
-from anglenas.ranking._ranks import Floats, Ties, place, populations_of
+from anglenas.ranking._ranks import Floats, Ties, populations_of, rank_along
 
 __all__ = ["Expression", "check_metrics"]
 
@@ -30,7 +30,7 @@ class Candidates:
 
     def ranks(self, scores: Floats) -> Floats:
         """Ranks of scores that are better when higher."""
-        return place(scores, self.weights, self.ties, self.rng)
+        return rank_along(scores, self.weights, self.ties, self.rng)
 
     def oriented(self, metric: str, values: Floats) -> Floats:
         """Values of a metric with the sign that makes higher better."""
@@ -133,8 +133,8 @@ class LogRank(Ranked):
 
     def score(self, candidates: Candidates) -> Floats:
         """The logarithms, 0 for the best and -log(N) for the worst."""
-        placed = super().score(candidates)
-        return np.asarray(np.log((placed + 1) / candidates.weights.sum(axis=-1, keepdims=True)))
+        ranked = super().score(candidates)
+        return np.asarray(np.log((ranked + 1) / candidates.weights.sum(axis=-1, keepdims=True)))
 
 
 @dataclass(frozen=True)

@@ -5,55 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["GUARDED", "guard", "guard_columns"]
+__all__ = ["GUARDED", "guard_columns"]
 
 GUARDED = ("angle", "loss", "tse", "tse_e")
 """Metrics that a trivial network is put behind in; ``angle`` and ``loss`` tell which it is."""
 
 
-_GUARDED_ANGLE, _GUARDED_LOSS = 0.0, 100.0
 _PUBLISHED_ITERATIONS = 50
-
-
-def guard(
-    angle: ArrayLike,
-    loss: ArrayLike,
-    *,
-    threshold: float = 0.95,
-    trivial: ArrayLike | None = None,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Angles and losses in which networks that hardly moved have angle 0 and loss 100.
-
-    The prediction layer of a trivial network almost does not change, so that its cosine, and with
-    it its place, is as high as can be. The guard holds where the cosine is *not below* the
-    threshold. NaN is not below it either: a network whose training failed gets the guard's values
-    instead of being undefined.
-
-    The numbers are those of the released code of Yang et al. (WACV 2023, ``evaluate_anglefc.py``),
-    whose loss score is minus the cross entropy; the paper describes no guard. They are worse than
-    those of any network that trains, but a negative cosine or a loss above 100 is worse still.
-
-    Args:
-        angle: ``(N,)`` cosines between the prediction layer before and after training, higher is
-            better.
-        loss: ``(N,)`` cross entropies, lower is better.
-        threshold: Cosine from which a network counts as trivial.
-        trivial: ``(N,)`` booleans, true for networks known to be trivial from their architecture.
-
-    Returns:
-        New arrays ``(N,)``: the angles and the losses.
-
-    Example:
-        >>> angles, losses = guard([0.8, 0.99, float("nan")], [1.5, 2.3, float("nan")])
-        >>> angles.tolist(), losses.tolist()
-        ([0.8, 0.0, 0.0], [1.5, 100.0, 100.0])
-    """
-    angles = np.asarray(angle, dtype=np.float64)
-    caught = ~(angles < threshold)
-    if trivial is not None:
-        caught |= np.asarray(trivial, dtype=bool)
-    losses = np.asarray(loss, dtype=np.float64)
-    return np.where(caught, _GUARDED_ANGLE, angles), np.where(caught, _GUARDED_LOSS, losses)
 
 
 def guard_columns(
@@ -65,13 +23,18 @@ def guard_columns(
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
     """The columns in which trivial networks have the worst angle and loss, and which these are.
 
-    A network is caught as by :func:`guard`, whose pairs are also those of earlier iterations
-    (``angle@60`` with ``loss@60``). Its angle and loss, and the sums of losses ``tse`` and
-    ``tse_e`` where they are there, become the next number behind the worst of the networks that are
-    not caught: ranks are those that the values of :func:`guard` give, and means and deviations,
-    which ``z()`` divides by, hardly change. (Angles of 0 among angles near 0.9 would leave
-    ``z(angle)`` nothing to say about all others.) An undefined value stays undefined: it is behind
-    already.
+    The prediction layer of a trivial network almost does not change, so that its cosine, and with
+    it its rank, is as high as can be. A network is caught where its cosine is at least the
+    threshold, or where its architecture tells; pairs are also those of earlier iterations
+    (``angle@60`` with ``loss@60``). This is the rule of the released code of Yang et al. (WACV
+    2023, ``evaluate_anglefc.py``), which gives those caught the angle 0 and the loss 100; the paper
+    describes no guard.
+
+    Here angle and loss of those caught, and the sums of losses ``tse`` and ``tse_e`` where they are
+    there, become the next number behind the worst of the others: ranks are those of the released
+    rule, and means and deviations, which ``z()`` divides by, hardly change. (Angles of 0 among
+    angles near 0.9 would leave ``z(angle)`` nothing to say about all others.) An undefined value
+    stays undefined: it is behind already.
 
     The threshold speaks of 50 iterations, for which it was published, and more. Before that good
     networks have not turned that far yet either (after 10 iterations of the recipe ``fast`` 38 of
@@ -81,7 +44,8 @@ def guard_columns(
     Args:
         columns: ``(N,)`` values of each metric, by name.
         trivial: ``(N,)`` booleans, true for networks known to be trivial from their architecture.
-        threshold: As in :func:`guard`; infinity leaves it to ``trivial`` alone.
+        threshold: Cosine from which a network counts as trivial; infinity leaves it to ``trivial``
+            alone.
         iterations: How many the trainings had.
 
     Returns:

@@ -15,6 +15,8 @@ from anglenas.ranking._sample import Sample
 __all__ = ["Pairs", "count_pairs"]
 
 Numbers = NDArray[np.int64]
+Part = slice | NDArray[np.bool_]
+"""Which of the candidates: all of them, or those of a stratum."""
 
 _MANY = 2000
 """From here on n log n steps are faster than n ** 2."""
@@ -167,7 +169,7 @@ class _Chosen:
             return self._agreement_sorted(ranked)
         return self._agreement_one_by_one(ranked)
 
-    def _sums(self, of: Callable[[Floats, Any], Floats]) -> Floats:
+    def _sums(self, of: Callable[[Floats, Part], Floats]) -> Floats:
         """Sums over pairs, of which those inside a stratum count by its factor."""
         total = of(self.weights, slice(None))
         for number in np.flatnonzero(self.factors != 1):
@@ -211,7 +213,7 @@ class _Chosen:
         count = max(len(ranked), len(self.weights))
         rows = np.broadcast_to(ranked, (count, len(self.truth)))
 
-        def of(weights: Floats, part: Any) -> Floats:
+        def of(weights: Floats, part: Part) -> Floats:
             counts = np.broadcast_to(weights, (count, weights.shape[1]))
             return np.array([
                 _sorted(row[part], self.truth[part], one)

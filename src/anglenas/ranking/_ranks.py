@@ -25,7 +25,7 @@ def ranks(
     rng: np.random.Generator | None = None,
     weights: ArrayLike | None = None,
 ) -> Floats:
-    """The place of each value: 0 for the worst of N, N - 1 for the best.
+    """The rank of each value: 0 for the worst of N, N - 1 for the best.
 
     An undefined value (NaN) has rank 0, whatever the ties rule; k of them leave the ranks k to
     N - 1 for the others. Infinities are ordinary values.
@@ -66,9 +66,11 @@ def ranks(
     scores = scores if higher_is_better else -scores
     counts = counts_of(weights, len(scores))
     defined = ~np.isnan(scores)
-    placed = np.zeros(len(scores))
-    placed[defined] = place(scores[defined], counts[defined], ties, rng) + counts[~defined].sum()
-    return placed
+    ranked = np.zeros(len(scores))
+    ranked[defined] = (
+        rank_along(scores[defined], counts[defined], ties, rng) + counts[~defined].sum()
+    )
+    return ranked
 
 
 def counts_of(weights: ArrayLike | None, count: int) -> Floats:
@@ -89,7 +91,9 @@ def populations_of(weights: ArrayLike | None, count: int) -> Floats:
     return counts
 
 
-def place(scores: Floats, counts: Floats, ties: Ties, rng: np.random.Generator | None) -> Floats:
+def rank_along(
+    scores: Floats, counts: Floats, ties: Ties, rng: np.random.Generator | None
+) -> Floats:
     """Ranks along the last axis, of scores that are all defined and better when higher.
 
     Scores, ``(..., N)``, and counts, ``(..., N)``, may differ in the axes before.
@@ -98,15 +102,15 @@ def place(scores: Floats, counts: Floats, ties: Ties, rng: np.random.Generator |
     match ties:
         case "average" | "dense":
             worst_first = np.argsort(scores, axis=-1, kind="stable")
-            placing = _average if ties == "average" else _dense
+            ranking = _average if ties == "average" else _dense
         case "broken":
-            worst_first, placing = _break(scores, rng), _in_turn
+            worst_first, ranking = _break(scores, rng), _in_turn
         case _:
             raise UsageError(f"ties is 'average', 'broken' or 'dense', not {ties!r}.")
     ordered = (np.take_along_axis(one, worst_first, axis=-1) for one in (scores, counts))
-    placed = np.empty(scores.shape)
-    np.put_along_axis(placed, worst_first, placing(*ordered), axis=-1)
-    return placed
+    ranked = np.empty(scores.shape)
+    np.put_along_axis(ranked, worst_first, ranking(*ordered), axis=-1)
+    return ranked
 
 
 def _break(scores: Floats, rng: np.random.Generator | None) -> NDArray[np.intp]:
@@ -145,13 +149,13 @@ def _is_new(scores: Floats) -> NDArray[np.bool_]:
 
 
 def _ends(scores: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places of the first and the last of the scores equal to each, of sorted ones."""
-    places = np.arange(scores.shape[-1])
+    """Positions of the first and the last of the scores equal to each, of sorted ones."""
+    positions = np.arange(scores.shape[-1])
     new = _is_new(scores)
     is_last = np.roll(new, -1, axis=-1)
     is_last[..., -1:] = True
-    first = np.maximum.accumulate(np.where(new, places, 0), axis=-1)
-    backwards = np.where(is_last, places, len(places) - 1)[..., ::-1]
+    first = np.maximum.accumulate(np.where(new, positions, 0), axis=-1)
+    backwards = np.where(is_last, positions, len(positions) - 1)[..., ::-1]
     return first, np.minimum.accumulate(backwards, axis=-1)[..., ::-1]
 
 
