@@ -27,6 +27,7 @@ _GROUPS: dict[Kind, str] = {
 
 @cache
 def _registered(kind: Kind) -> dict[str, EntryPoint]:
+    # The last of two would replace the first without a word, and its scores with it.
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=_GROUPS[kind]):
         other = found.setdefault(point.name, point)

@@ -34,6 +34,7 @@ def gradsign(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> 
         Undefined: The network has no weights, or the loss of an image is not finite.
     """
     weights = list(weights_of(network).values())
+    # Added up image by image: all gradients at once would be as large as so many networks.
     votes = [torch.zeros_like(weight) for weight in weights]
     for image, label in zip(torch.split(images, 1), torch.split(labels, 1), strict=True):
         gradients = loss_gradients(network, image, label, weights)

@@ -36,6 +36,7 @@ def grasp(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> flo
     """
     weights = list(weights_of(network).values())
     gradients = loss_gradients(network, images, labels, weights, create_graph=True)
+    # One factor is taken as constant: the derivative of the product is then H g, not 2 H g.
     flow = torch.stack([(g.detach() * g).sum() for g in gradients]).sum()
     if not flow.requires_grad:
         return 0.0  # the loss is linear in the weights

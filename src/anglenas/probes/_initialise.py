@@ -56,5 +56,6 @@ def initialise(network: nn.Module, seed: int, initialiser: Initialiser = fan_in_
             module.weight.copy_(initialiser(module.weight, generator))
             if module.bias is not None:
                 module.bias.zero_()
+        # Running statistics too: those of a trained network would tell what it was trained on.
         elif isinstance(module, (*STATISTICAL_NORMS, nn.GroupNorm, nn.LayerNorm)):
             module.reset_parameters()

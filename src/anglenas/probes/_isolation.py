@@ -166,6 +166,8 @@ def isolated(
     with _untouched_state():
         twin = _trainable(network)
         images = normalised(batch).to(device_of(twin))
+        # A first pass of two images: one alone cannot pass through BatchNorm, and all take longer.
+        # Of a copy of them, since a network may write on its input.
         channels_last = _runs_in_channels_last(twin, images[:2].clone())
         memory_format = torch.channels_last if channels_last else torch.contiguous_format
         twin.to(memory_format=memory_format)  # type: ignore[call-overload]
@@ -259,6 +261,7 @@ def _untouched_state() -> Iterator[None]:
 
     Afterwards all global state is as it was.
     """
+    # Forking the streams of every GPU of a machine would start a context on each.
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - networks may use it
     precision = torch.get_float32_matmul_precision()
@@ -280,6 +283,7 @@ def _untouched_state() -> Iterator[None]:
 
 
 def _trainable(network: nn.Module) -> nn.Module:
+    # Whatever a network is stored in and whichever of its layers are frozen, it is measured alike.
     return copied(network).to(torch.float32).train().requires_grad_(True)
 
 

@@ -115,6 +115,8 @@ def gram(
                 output(index), group, retain_graph=True, allow_unused=True, materialize_grads=True
             )
             torch.cat([gradient.flatten() for gradient in gradients], out=row)
+        # In float64, since the smallest eigenvalues, by which condition numbers divide, would be
+        # rounding otherwise; and in parts, so that the copy stays small.
         for block in torch.split(rows, 2**16, dim=1):
             exact = block.double()
             total += exact @ exact.T

@@ -18,8 +18,11 @@ from anglenas.probes._isolation import blank_image, copied, explained
 
 __all__ = ["LATENCY", "time_forward"]
 
+# The first passes choose kernels and fill caches.
 _WARM_UP = 3
+# A median of fewer jumps with whatever else the machine does.
 _LEAST_RUNS = 15
+# Quick networks are run more often: a pass of theirs is as short as what disturbs it.
 _LEAST_SECONDS = 0.2
 
 

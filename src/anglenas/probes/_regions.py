@@ -8,7 +8,7 @@ network as written. ``regions_as_released`` counts them with the weights that Py
 modules, which the released code ends up with (see ``ntk_as_released``).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -128,25 +128,22 @@ def measure_regions(
         Undefined: No rectifier runs, or the network takes no inputs so small.
         NetworkError: The network cannot be copied, or fails on the images themselves.
     """
-    with fresh_copy(network, seed) as copy:
+    with fresh_copy(network, seed) as measured:
         images = normalised(batch)
-        generator = torch.Generator().manual_seed(derive(seed, "crops"))
-
-        def patches(device: torch.device, one_channel: bool) -> Iterator[torch.Tensor]:
-            for _ in range(batches):
-                parts = crops(images, side, batch_size, generator)
-                yield (random_channels(parts, generator) if one_channel else parts).to(device)
-
-        thin = isinstance(network, Thinnable)
-        measured = copy
-        if isinstance(copy, Thinnable):
-            measured = copy.thin().train().requires_grad_(False)
+        thin = isinstance(measured, Thinnable)
+        if isinstance(measured, Thinnable):
+            measured = measured.thin().train().requires_grad_(False)
+        # Again: names of layers, by which weights are drawn, are others in the thin form.
         initialise(measured, seed, initialiser)
         device = device_of(measured)
         if not thin:  # what fails on whole images does not fail for their size
             run(measured, images[:2].to(device), probe)
+        generator = torch.Generator().manual_seed(derive(seed, "crops"))
+        parts = (crops(images, side, batch_size, generator) for _ in range(batches))
+        if thin:
+            parts = (random_channels(part, generator) for part in parts)
         try:
-            regions = count_regions(measured, patches(device, one_channel=thin))
+            regions = count_regions(measured, (part.to(device) for part in parts))
         except (RuntimeError, ValueError, AssertionError) as error:
             raise Undefined(
                 f"the network fails on patches of {side} x {side} pixels ({error}); "

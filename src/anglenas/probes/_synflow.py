@@ -36,6 +36,7 @@ _FAINT = 2.0**-1000
 """An image so faint that what overflows for one of ones does not: float64 ends at 2^1024."""
 
 
+# In float64, since the sum grows by orders of magnitude with each layer.
 @torch.no_grad()
 def linearise(network: nn.Module) -> None:
     """In place: float64, absolute values of all parameters, no normalisation, no Dropout."""

@@ -105,6 +105,7 @@ def _jacobian(
     network: nn.Module, images: torch.Tensor, chunk: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``(N, K, P)`` derivatives by the first entry of each parameter tensor, and ``(N, K)``."""
+    # One entry stands for its tensor: of all parameters, the information would have 10^12 numbers.
     parameters = dict(network.named_parameters())
     entries = torch.stack([p.flatten()[0] for p in parameters.values()])
 

@@ -48,6 +48,7 @@ def zen_score(
     return math.log(float(difference)) + scale if difference > 0 else -math.inf
 
 
+# A mode of functions, not hooks of modules: networks pool and flatten by functions too.
 class _Features(TorchFunctionMode):
     """Sees the last feature map that is turned into a vector, and what BatchNorm is given."""
 
