@@ -135,8 +135,8 @@ def arrange(
     lefts, middles = [0.0], []
     for k, width in enumerate(widths[:-1]):
         room = max((edge.width for edge in edges if edge.zone == k), default=0.0)
-        # Where no label stands between two gutters, they can be one.
-        room = room or -min(behind[k], before[k + 1])
+        # Where no label stands between two gutters, they can share the half.
+        room = room or -min(behind[k], before[k + 1]) / 2
         middles.append(lefts[k] + width + behind[k] + room / 2)
         lefts.append(lefts[k] + width + behind[k] + room + before[k + 1])
 
