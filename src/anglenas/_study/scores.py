@@ -1,6 +1,7 @@
 """What was measured of the networks of a table."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from anglenas._study.benchmark import Benchmark
 from anglenas._study.columns import Columns, architectures_of, read_columns
 from anglenas.errors import DataError, UnknownNameError
-from anglenas.probes import Metric, Undefined, find_metric
+from anglenas.probes import Undefined, find_metric
 
 __all__ = [
     "Scores",
@@ -113,13 +114,38 @@ def read_scores(
         DataError: A file does not fit the table, or two give one metric of one network.
     """
     files = [_File.read(Path(path), benchmark, tuple(metrics)) for path in paths]
-    seeds = sorted({int(seed) for file in files for seed in np.unique(file.seeds)}) or [1]
-    return tuple(_joined(files, benchmark, seed) for seed in seeds)
+    told = {file.iterations: file.name for file in files if file.iterations is not None}
+    if len(told) > 1:
+        (one, first), (other, second), *_ = told.items()
+        raise DataError(
+            f"{first!r} holds trainings of {one} iterations and {second!r} of {other}; give files "
+            "of one recipe."
+        )
+    iterations = next(iter(told), PUBLISHED_ITERATIONS)
+    seconds = {name: value for file in files for name, value in file.seconds.items()}
+    found = []
+    for seed in sorted({int(seed) for file in files for seed in np.unique(file.seeds)}) or [1]:
+        scores = Scores({}, {}, seconds, {}, seed, iterations)
+        for file in files:
+            scores = file.added_to(scores, benchmark)
+        found.append(with_benchmark(scores, benchmark))
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
 class _File:
-    """One file: its rows in the benchmark, and what stands there."""
+    """One file, a network and seed a row.
+
+    Attributes:
+        name: Its name.
+        rows: ``(n,)`` rows of the benchmark.
+        seeds: ``(n,)`` seeds of the measurements.
+        columns: By metric, ``(n,)`` values.
+        given: By metric, ``(n,)`` whether it was measured, also where it came out undefined.
+        seconds: By metric, what it costs.
+        samples: By name, ``(n,)`` who was drawn for it.
+        iterations: How long the short trainings were; ``None`` for a file that holds none.
+    """
 
     name: str
     rows: NDArray[np.int64]
@@ -133,45 +159,67 @@ class _File:
     @classmethod
     def read(cls, path: Path, benchmark: Benchmark, metrics: Sequence[str]) -> "_File":
         columns = read_columns(path)
-        rows = _rows_of(architectures_of(columns, benchmark.space), benchmark, columns.name)
-        seeds = columns.numbers("seed") if "seed" in columns.texts else np.ones(len(rows))
+        texts, name = columns.texts, columns.name
+        architectures = architectures_of(columns, benchmark.space)
+        missing = [text for text in architectures if text not in benchmark.rows]
+        if missing:
+            raise DataError(
+                f"{len(missing)} networks of {name!r} are not in the table {benchmark.source!r}, "
+                f"such as {missing[0]}; leave them out, or give the table that has them."
+            )
+        rows = np.array([benchmark.rows[text] for text in architectures])
+        seeds = columns.numbers("seed") if "seed" in texts else np.ones(len(rows))
         if np.isnan(seeds).any():
             raise DataError(
-                f"Row {np.flatnonzero(np.isnan(seeds))[0] + 1} of {columns.name!r} has no seed; "
-                "fill it in, or leave the column out."
+                f"Row {np.flatnonzero(np.isnan(seeds))[0] + 1} of {name!r} has no seed; fill it "
+                "in, or leave the column out."
             )
-        values = _values(columns, metrics)
+        trajectories = _from_trajectories(columns, metrics)
+        own = {one: columns.numbers(one) for one in texts if one not in _NOT_METRICS}
+        values = trajectories | own
         if not values:
-            raise DataError(f"{columns.name!r} has no column with a metric; name one, like angle.")
+            raise DataError(f"{name!r} has no column with a metric; name one, like angle.")
+        status = texts.get("status", [""] * len(columns))
+        undefined = np.array([text.startswith("undefined") for text in status])
+        failed = np.array([text.startswith("failed") for text in status])  # can be measured again
+        given = {
+            one: ~failed & (undefined | (np.array(texts[one]) != "")) if one in texts else ~failed
+            for one in values
+        }
+        drawn = [set(text.split()) for text in texts.get("samples", [])]
+        samples = {one: np.array([one in some for some in drawn])
+                   for one in sorted(set().union(*drawn))}  # fmt: skip
         return cls(
-            columns.name, rows, seeds.astype(np.int64), values,
-            _given(columns, values), _seconds(columns, values), _samples(columns),
+            name, rows, seeds.astype(np.int64), values, given, _seconds(columns, values), samples,
             _iterations(columns, values),
         )  # fmt: skip
 
-
-def _rows_of(architectures: Sequence[str], benchmark: Benchmark, file: str) -> NDArray[np.int64]:
-    missing = [text for text in architectures if text not in benchmark.rows]
-    if missing:
-        raise DataError(
-            f"{len(missing)} networks of {file!r} are not in the table {benchmark.source!r}, such "
-            f"as {missing[0]}; leave them out, or give the table that has them."
-        )
-    return np.array([benchmark.rows[text] for text in architectures])
-
-
-def _given(columns: Columns, metrics: Iterable[str]) -> dict[str, NDArray[np.bool_]]:
-    """Which cells are measurements, be they undefined; what failed can be measured again."""
-    status = columns.texts.get("status", ["ok"] * len(columns))
-    undefined = np.array([one.startswith("undefined") for one in status])
-    failed = np.array([one.startswith("failed") for one in status])
-    given = {
-        name: undefined | np.array([text != "" for text in columns.texts[name]])
-        if name in columns.texts
-        else ~failed
-        for name in metrics
-    }
-    return {name: known & ~failed for name, known in given.items()}
+    def added_to(self, scores: Scores, benchmark: Benchmark) -> Scores:
+        """The scores with this file's rows of their seed; what both have must agree."""
+        size, here = len(benchmark), self.seeds == scores.seed
+        unique, counts = np.unique(self.rows[here], return_counts=True)
+        if (counts > 1).any():
+            twice = benchmark.architectures[unique[counts > 1][0]]
+            raise DataError(f"{self.name!r} has two rows for the network {twice}; leave one out.")
+        columns, measured = dict(scores.columns), dict(scores.measured)
+        samples = dict(scores.samples)
+        for name, values in self.columns.items():
+            chosen = here & self.given[name]
+            rows, values = self.rows[chosen], values[chosen]
+            column = columns.setdefault(name, np.full(size, np.nan))
+            known = measured.setdefault(name, np.zeros(size, dtype=bool))
+            differ = known[rows] & ~_alike(column[rows], values)
+            if differ.any():
+                raise DataError(
+                    f"{self.name!r} and another file give two values of {name} for the network "
+                    f"{benchmark.architectures[rows[differ][0]]}; give files of one measurement, "
+                    "or of several with a column 'seed'."
+                )
+            column[rows], known[rows] = values, True
+        for name, drawn in self.samples.items():
+            mask = samples.setdefault(name, np.zeros(size, dtype=bool))
+            mask[self.rows[drawn & here]] = True
+        return replace(scores, columns=columns, measured=measured, samples=samples)
 
 
 def _seconds(columns: Columns, metrics: Iterable[str]) -> dict[str, float]:
@@ -187,16 +235,6 @@ def _seconds(columns: Columns, metrics: Iterable[str]) -> dict[str, float]:
     return {name: mean for name in metrics if is_of_training(name)} | told
 
 
-def _number(text: str, file: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise DataError(
-            f"{file!r} tells {text!r} where a number is expected; correct the lines before its "
-            "names."
-        ) from error
-
-
 def _iterations(columns: Columns, metrics: Iterable[str]) -> int | None:
     """How long the short trainings were; ``None`` for a file that holds none."""
     if "iterations" in columns.facts:
@@ -207,85 +245,35 @@ def _iterations(columns: Columns, metrics: Iterable[str]) -> int | None:
     return PUBLISHED_ITERATIONS if any(map(is_of_training, metrics)) else None
 
 
-def _samples(columns: Columns) -> dict[str, NDArray[np.bool_]]:
-    texts = [set(text.split()) for text in columns.texts.get("samples", [])]
-    names = sorted({name for some in texts for name in some})
-    return {name: np.array([name in some for some in texts]) for name in names}
-
-
-def _values(columns: Columns, metrics: Sequence[str]) -> dict[str, Floats]:
-    names = [name for name in columns.texts if name not in _NOT_METRICS]
-    found = {name: columns.numbers(name) for name in names}
-    if not _TRAJECTORIES.keys() <= columns.texts.keys():
-        return found
-    return {**_from_trajectories(columns, metrics), **found}
+def _number(text: str, file: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise DataError(
+            f"{file!r} tells {text!r} where a number is expected; correct the lines before its "
+            "names."
+        ) from error
 
 
 def _from_trajectories(columns: Columns, metrics: Sequence[str]) -> dict[str, Floats]:
     """Metrics of short trainings, read from the records that the trajectories are."""
+    if not columns.texts.keys() >= _TRAJECTORIES.keys():
+        return {}
     records = [
-        {name: [float(value) for value in text.split()] for name, text in zip(
-            _TRAJECTORIES.values(), texts, strict=True)}
+        {name: [float(value) for value in text.split()]
+         for name, text in zip(_TRAJECTORIES.values(), texts, strict=True)}
         for texts in zip(*(columns.texts[name] for name in _TRAJECTORIES), strict=True)
     ]  # fmt: skip
+    # Of a training that broke off before the end, what is read at the end is undefined.
     iterations = max(len(record["loss"]) for record in records)
-    wanted = [name for name in metrics if is_of_training(name)]
-    found = {}
-    for name in dict.fromkeys([*_OF_TRAJECTORIES, *wanted]):
+    found: dict[str, Floats] = {}
+    for name in dict.fromkeys([*_OF_TRAJECTORIES, *filter(is_of_training, metrics)]):
         metric = find_metric(name)
-        read = [_read(metric, record | {"iterations": iterations}) for record in records]
-        found[name] = np.array(read)
+        found[name] = np.full(len(records), np.nan)
+        for row, record in enumerate(records):
+            with suppress(Undefined):
+                found[name][row] = metric.read(record | {"iterations": iterations})
     return found
-
-
-def _read(metric: Metric, record: Mapping[str, object]) -> float:
-    try:
-        return metric.read(record)
-    except Undefined:
-        return np.nan
-
-
-@dataclass(frozen=True, eq=False)
-class _Piece:
-    """Values of one metric in one file."""
-
-    file: str
-    rows: NDArray[np.int64]
-    values: Floats
-
-
-def _joined(files: Sequence[_File], benchmark: Benchmark, seed: int) -> Scores:
-    """What all files hold of one seed."""
-    pieces: dict[str, list[_Piece]] = {}
-    samples: dict[str, NDArray[np.bool_]] = {}
-    for file in files:
-        here = file.seeds == seed
-        rows = file.rows[here]
-        _check_once(rows, benchmark, file.name)
-        for name, values in file.columns.items():
-            known = file.given[name][here]
-            piece = _Piece(file.name, rows[known], values[here][known])
-            pieces.setdefault(name, []).append(piece)
-        for name, chosen in file.samples.items():
-            mask = samples.setdefault(name, np.zeros(len(benchmark), dtype=bool))
-            mask[rows[chosen[here]]] = True
-    laid = {name: _laid(name, some, benchmark) for name, some in pieces.items()}
-    seconds = {name: value for file in files for name, value in file.seconds.items()}
-    columns = {name: values for name, (values, _) in laid.items()}
-    measured = {name: known for name, (_, known) in laid.items()}
-    iterations = _common(files)
-    return with_benchmark(Scores(columns, measured, seconds, samples, seed, iterations), benchmark)
-
-
-def _common(files: Sequence[_File]) -> int:
-    told = {file.iterations: file.name for file in files if file.iterations is not None}
-    if len(told) > 1:
-        (one, first), (other, second), *_ = told.items()
-        raise DataError(
-            f"{first!r} holds trainings of {one} iterations and {second!r} of {other}; give files "
-            "of one recipe."
-        )
-    return next(iter(told), PUBLISHED_ITERATIONS)
 
 
 def with_benchmark(scores: Scores, benchmark: Benchmark) -> Scores:
@@ -305,33 +293,6 @@ def with_benchmark(scores: Scores, benchmark: Benchmark) -> Scores:
         columns={**scores.columns, **added},
         measured={**scores.measured, **dict.fromkeys(added, everywhere)},
     )
-
-
-def _check_once(rows: NDArray[np.int64], benchmark: Benchmark, file: str) -> None:
-    unique, counts = np.unique(rows, return_counts=True)
-    if len(unique) < len(rows):
-        twice = benchmark.architectures[unique[counts > 1][0]]
-        raise DataError(f"{file!r} has two rows for the network {twice}; leave one out.")
-
-
-_Column = tuple[Floats, NDArray[np.bool_]]
-"""Values in the benchmark's rows, and where there are any."""
-
-
-def _laid(name: str, pieces: Sequence[_Piece], benchmark: Benchmark) -> _Column:
-    """The values of all files in the benchmark's rows; where two have one, they must agree."""
-    column, known = np.full(len(benchmark), np.nan), np.zeros(len(benchmark), dtype=bool)
-    for piece in pieces:
-        rows, values = piece.rows, piece.values
-        differ = known[rows] & ~_alike(column[rows], values)
-        if differ.any():
-            network = benchmark.architectures[rows[differ][0]]
-            raise DataError(
-                f"{piece.file!r} and another file give two values of {name} for the network "
-                f"{network}; give files of one measurement, or of several with a column 'seed'."
-            )
-        column[rows], known[rows] = values, True
-    return column, known
 
 
 def _alike(first: Floats, second: Floats) -> NDArray[np.bool_]:
