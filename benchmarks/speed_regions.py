@@ -42,7 +42,7 @@ def main() -> None:
         in_turns(lambda t=text: plain_regions(t, batches), lambda t=text: ours(t))
         for text in chosen
     ]
-    print(row("`regions`, 3 000 samples", Pairs(*zip(*times, strict=True)), "5"))
+    print(row("`regions`, 3 000 samples", Pairs(*zip(*times, strict=True))))
 
 
 if __name__ == "__main__":

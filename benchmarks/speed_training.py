@@ -133,7 +133,7 @@ def profiled(count: int) -> None:
 def random_networks(count: int) -> None:
     """Random networks."""
     chosen = random.Random(SEED).sample(list(map(str, NASBENCH201.enumerate())), count)
-    print(row("short training, random networks", compared(chosen), "2"))
+    print(row("short training, random networks", compared(chosen)))
 
 
 def light_networks(count: int) -> None:
@@ -141,7 +141,7 @@ def light_networks(count: int) -> None:
     chosen = random.Random(SEED).sample(
         [text for text in map(str, NASBENCH201.enumerate()) if light(text)], count
     )
-    print(row("short training, at most one convolution", compared(chosen), "3"))
+    print(row("short training, at most one convolution", compared(chosen)))
 
 
 def space(count: int) -> None:
@@ -156,7 +156,7 @@ def space(count: int) -> None:
         [len(forms) * value for value in functions],
     )
     scale = 50 / ITERATIONS / 3600
-    print(row(f"all {len(texts)} networks; {ITERATIONS} iterations", projected, "5"))
+    print(row(f"all {len(texts)} networks; {ITERATIONS} iterations", projected))
     for name, values in (("plain", projected.plain), ("ours", projected.ours)):
         print(f"projected to 50 iterations, {name}: {statistics.mean(values) * scale:.1f} h",
               file=sys.stderr)  # fmt: skip
@@ -171,7 +171,7 @@ def fast(count: int) -> None:
     ]
     paper, quick = zip(*times, strict=True)
     scaled = [value * preset("paper").iterations / ITERATIONS for value in paper]
-    print(row("recipe `paper` / recipe `fast`", Pairs(scaled, quick), "10"))
+    print(row("recipe `paper` / recipe `fast`", Pairs(scaled, quick)))
 
 
 PARTS = {

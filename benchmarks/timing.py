@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from anglenas.ranking import bootstrap
+
 __all__ = ["Pairs", "headline", "in_turns", "row", "seconds"]
 
 HEAD = """\
-| work | n | plain, s | anglenas, s | ratio | 95 % interval | goal |
-|---|---|---|---|---|---|---|"""
+| work | n | plain, s | anglenas, s | ratio | 95 % interval |
+|---|---|---|---|---|---|"""
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,12 @@ class Pairs:
 
     def interval(self) -> tuple[float, float]:
         """The middle 95 % of the ratio over 2 000 bootstrap samples of the networks."""
-        chosen = np.random.default_rng(0).integers(0, len(self.ours), (2000, len(self.ours)))
-        ratios = np.asarray(self.plain)[chosen].sum(1) / np.asarray(self.ours)[chosen].sum(1)
-        low, high = np.quantile(ratios, (0.025, 0.975))
-        return float(low), float(high)
+        plain, ours = np.asarray(self.plain), np.asarray(self.ours)
+        [found] = bootstrap(
+            lambda chosen: [plain[chosen].sum() / ours[chosen].sum()], len(ours),
+            np.random.default_rng(0), replicates=2000,
+        )  # fmt: skip
+        return found.low, found.high
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -57,13 +61,12 @@ def in_turns(
     return statistics.median(first), statistics.median(second)
 
 
-def row(work: str, pairs: Pairs, goal: str = "") -> str:
+def row(work: str, pairs: Pairs) -> str:
     """A line of the table: means over the networks, and the ratio of the sums."""
     low, high = pairs.interval()
     return (
         f"| {work} | {len(pairs.ours)} | {statistics.mean(pairs.plain):.3g} "
-        f"| {statistics.mean(pairs.ours):.3g} | {pairs.ratio:.2f} | {low:.2f} to {high:.2f} "
-        f"| {goal} |"
+        f"| {statistics.mean(pairs.ours):.3g} | {pairs.ratio:.2f} | {low:.2f} to {high:.2f} |"
     )
 
 
