@@ -177,9 +177,11 @@ def test_candidates_without_a_score_are_parents_only_among_themselves() -> None:
     assert len(evolve(strategy, lambda one: float("-inf"), 30)) == 30
 
 
-@pytest.mark.parametrize("name", ["population", "sample", "concurrency", "patience", "hope"])
+@pytest.mark.parametrize(
+    "name", ["population", "sample", "concurrency", "patience", "first_patience"]
+)
 def test_settings_that_do_not_fit(name: str) -> None:
-    with pytest.raises(SettingError, match=f"{name} of at least 1, not 0"):
+    with pytest.raises(SettingError, match=f"{name} is a whole number of at least 1, not 0"):
         Evolution(**{name: 0})
 
 
@@ -197,7 +199,7 @@ def test_settings_follow_a_name() -> None:
             choose_strategy(wrong)
     with pytest.raises(SettingError, match="sample=x does not fit: sample is a whole number"):
         choose_strategy("evolution,sample=x")
-    with pytest.raises(SettingError, match="sample of at least 1"):
+    with pytest.raises(SettingError, match="sample is a whole number of at least 1"):
         choose_strategy("evolution,sample=0")
 
 

@@ -167,7 +167,7 @@ def test_workers_do_not_change_what_a_limit_admits(tmp_path: Path) -> None:
 
 def test_limits_that_nothing_keeps_are_told() -> None:
     with pytest.raises(UsageError, match=r"0.0001 milliseconds are allowed, and the smallest has "):
-        found(max_latency_ms=0.0001, strategy="random,hope=3", channels=2, cells=1)
+        found(max_latency_ms=0.0001, strategy="random,first_patience=3", channels=2, cells=1)
     with pytest.raises(SettingError, match="max_latency_ms of 0 leaves no network; give more than"):
         found(max_latency_ms=0)
     with pytest.raises(SettingError, match="max_latency_ms of nan leaves no network"):
@@ -180,7 +180,7 @@ def test_what_is_too_large_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr("anglenas._searching.run._latency", never)
     with pytest.raises(UsageError, match="1 parameters are allowed"):
-        found(max_params=1, max_latency_ms=5.0, strategy="random,hope=3")
+        found(max_params=1, max_latency_ms=5.0, strategy="random,first_patience=3")
 
 
 # What is worth its cost.

@@ -105,7 +105,7 @@ def test_drawing_in_vain_ends(pairs: Any, before: int, tries: int) -> None:
         draws += 1
         return False
 
-    strategy = RandomSearch(patience=7, hope=3)
+    strategy = RandomSearch(patience=7, first_patience=3)
     asked = replace(request(pairs, 5, list(pairs.enumerate())[:before]), admits=never)
     assert strategy.propose(asked) == ()
     assert draws == tries

@@ -18,6 +18,7 @@ from anglenas._measuring.result import Candidate
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import platform
 from anglenas._plugins import load
+from anglenas._settings import checked
 from anglenas.data import ImageSource, open_parts, split, with_flip
 from anglenas.errors import DataError, SettingError, needs_extra
 from anglenas.spaces import NetworkConfig
@@ -28,6 +29,7 @@ __all__ = ["train"]
 _SETTINGS = "training.json"
 
 
+@checked
 def train(
     subject: Subject | Candidate | str,
     data: str | Path | ImageSource,

@@ -20,6 +20,7 @@ from anglenas._evaluation.runs import Ranked, Run, read_run
 from anglenas._evaluation.training import train
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive, single_thread
+from anglenas._settings import checked
 from anglenas.errors import SettingError, TrainingError, needs_extra
 from anglenas.ranking import Interval, bootstrap, kendall_tau
 
@@ -76,9 +77,9 @@ class Verification:
         than all that could. Networks from both ends of a ranking are easier to order than networks
         at random, so all three are larger than they would be over all candidates.
         """
-        accuracy = self._column(lambda checked: checked.accuracy)
-        scores = self._column(lambda checked: checked.ranked.score)
-        params = self._column(lambda checked: checked.ranked.values.get(_BASELINE))
+        accuracy = self._column(lambda trained: trained.accuracy)
+        scores = self._column(lambda trained: trained.ranked.score)
+        params = self._column(lambda trained: trained.ranked.values.get(_BASELINE))
 
         def taus(chosen: NDArray[np.intp]) -> tuple[float, float, float]:
             pair = [kendall_tau(order[chosen], accuracy[chosen]) for order in (scores, params)]
@@ -92,20 +93,21 @@ class Verification:
     def means(self) -> Mapping[Part, float]:
         """Mean accuracy of the networks of each part of the ranking that could be trained."""
         means = {}
-        for part in dict.fromkeys(checked.part for checked in self.checked):
+        for part in dict.fromkeys(trained.part for trained in self.checked):
             known = [
-                checked.accuracy
-                for checked in self.checked
-                if checked.part == part and checked.accuracy is not None
+                trained.accuracy
+                for trained in self.checked
+                if trained.part == part and trained.accuracy is not None
             ]
             means[part] = float(np.mean(known)) if known else float("nan")
         return means
 
     def _column(self, read: Callable[[Checked], float | None]) -> NDArray[np.float64]:
-        values = [read(checked) for checked in self.checked]
+        values = [read(trained) for trained in self.checked]
         return np.array([np.nan if value is None else value for value in values])
 
 
+@checked
 def verify(
     run: Run | str | Path,
     *,

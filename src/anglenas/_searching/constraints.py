@@ -74,7 +74,8 @@ class Constraints:
         return (
             f"None of the {len(self._known)} architectures that were tried satisfies the "
             f"constraints: {_shown(self._limits[name])} {name} are allowed, and the smallest has "
-            f"{_shown(smallest)}. Allow more, or try more with the strategy 'random,hope=5000'."
+            f"{_shown(smallest)}. Allow more, or try more with the strategy "
+            "'random,first_patience=5000'."
         )
 
     def _fits(self, costs: Mapping[str, float]) -> bool:

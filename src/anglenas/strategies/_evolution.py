@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from anglenas.errors import SettingError
+from anglenas._settings import Settings, at_least
 from anglenas.strategies._base import Request, first_new
 
 __all__ = ["EVOLUTION", "Evolution"]
 
+Count = Annotated[int, at_least(1)]
+
 
 @dataclass(frozen=True)
-class Evolution:
+class Evolution(Settings, called="strategy", facts=("name",)):
     """Aging (regularised) evolution (Real et al., AAAI 2019, arXiv 1802.01548, algorithm 1).
 
     The first ``population`` candidates are drawn at random. From then on, the population is the
@@ -41,26 +43,19 @@ class Evolution:
         concurrency: Candidates that are proposed at once.
         patience: Children in vain, after which a candidate is drawn at random, and random draws
             in vain, after which the space counts as exhausted.
-        hope: Draws in vain for the very first candidate, after which nothing in the space seems to
-            fit.
+        first_patience: Draws in vain for the very first candidate, after which nothing in the space
+            seems to fit.
 
     Raises:
-        SettingError: One of them is below 1.
+        SettingError: One of them is no whole number of at least 1.
     """
 
-    population: int = 20
-    sample: int = 10
-    concurrency: int | None = 8
-    patience: int = 500
-    hope: int = 200
+    population: Count = 20
+    sample: Count = 10
+    concurrency: Count = 8
+    patience: Count = 500
+    first_patience: Count = 200
     name: str = "evolution"
-
-    def __post_init__(self) -> None:
-        for name in ("population", "sample", "concurrency", "patience", "hope"):
-            if not (getattr(self, name) or 0) >= 1:
-                raise SettingError(
-                    f"Evolution needs {name} of at least 1, not {getattr(self, name)}."
-                )
 
     def propose(self, request: Request) -> Sequence[Any]:
         """The next proposals; each depends on the seed, its number and the scores so far."""
@@ -77,7 +72,7 @@ class Evolution:
         if number >= self.population and request.history:
             new = first_new(request, taken, partial(self._child, request, rng), self.patience)
         if new is None:
-            tries = self.patience if number else self.hope
+            tries = self.patience if number else self.first_patience
             new = first_new(request, taken, partial(request.space.sample, rng), tries)
         return new
 
