@@ -23,9 +23,7 @@ from anglenas._pruning.rounds import planned
 from anglenas._recipe import preset
 from anglenas.data import FewShot
 from anglenas.probes._short_training import SHORT_TRAINING
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._supernets import DARTS_SUPERNET, Supernet
+from anglenas.spaces import DARTS_SUPERNET, NetworkConfig, Supernet
 from timing import seconds
 
 WIDTHS = (1, 2, 4, 8)
@@ -52,7 +50,7 @@ def trainings(count: int, channels: int, side: int, iterations: int) -> list[flo
 def iteration(supernet: Supernet, channels: int, side: int, iterations: int) -> float:
     """Seconds of an iteration; what a training costs besides is left out."""
     config = NetworkConfig(10, channels, 1, side=side)
-    network = build_network(DARTS_SUPERNET, str(supernet), config)
+    network = DARTS_SUPERNET.build(str(supernet), config)
     times = []
     for count in (1, 1, 1 + iterations):  # the very first one also chooses kernels
         recipe = preset("paper-darts", iterations=count)

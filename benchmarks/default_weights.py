@@ -22,9 +22,7 @@ from anglenas._numerics import derive, single_thread
 from anglenas._recipe import preset
 from anglenas.data import FewShot, open_source
 from anglenas.probes import find_metric, find_probe
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from published_proxies import number, sample
 
 # Our metric, the published column, and how many networks are measured.
@@ -51,7 +49,7 @@ def value(metric: str, index: int, batch: FewShot) -> float:
     probe, cell = find_probe(find_metric(metric).probe), NASBENCH201.at(index)
     text = NASBENCH201.canonical(cell) if probe.subject == "function" else str(cell)
     with single_thread():
-        network = build_network(NASBENCH201, text, NetworkConfig())
+        network = NASBENCH201.build(text, NetworkConfig())
         return find_metric(metric).read(probe.measure(network, batch, preset("paper"), SEED))
 
 

@@ -13,7 +13,7 @@ from anglenas._report import save_figure
 from anglenas._sheet import markdown
 from anglenas._study import GUARDS, Benchmark, Scores, correlate, read_scores, run_of
 from anglenas.ranking import GUARDED, kendall_tau, order, parse, ranks
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, index_of
 from evidence_recipes import EVIDENCE, benchmark_of
 
 TRAINING_FREE = ("study_training_free_cifar10", "study_ntk_cifar10")
@@ -111,7 +111,7 @@ def logged_run(data: Path) -> Iterator[str]:
         at_50 = rank.replace("angle_loss", "(angle+loss)")
         at_50 = at_50.replace("angle", "angle@50").replace("loss", "loss@50")
         found = picks_of(scores, benchmark, [at_50], seeds=[1], guards=["off", "score"])
-        numbers = [NASBENCH201.index(NASBENCH201.parse(one.architecture)) for one in found]
+        numbers = [index_of(NASBENCH201.parse(one.architecture)) for one in found]
         cells = [f"#{number}, {one.accuracy:.3f}"
                  for number, one in zip(numbers, found, strict=True)]  # fmt: skip
         yield f"| `{rank}` | {' | '.join(cells)} | {LOGGED.get(rank, '')} |"

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from anglenas.spaces import Form
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, Form, form_of
 
 
 @cache
@@ -17,7 +16,7 @@ def members() -> dict[Form, int]:
     """How many cells each form holds."""
     found: dict[Form, int] = defaultdict(int)
     for cell in NASBENCH201.enumerate():
-        found[NASBENCH201.form(cell)] += 1
+        found[form_of(cell)] += 1
     return found
 
 

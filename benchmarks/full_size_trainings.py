@@ -21,8 +21,7 @@ from anglenas._evaluation import TRAINING_PRESETS, Subject, Trained, TrainingRec
 from anglenas.data import ImageSource, open_parts, subset
 from anglenas.errors import SettingError
 from anglenas.probes._counting import count_parameters
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._nasbench201.values import NasBench201Architecture
+from anglenas.spaces import NasBench201Architecture, NetworkConfig
 
 STEPS = 20
 EPOCHS = 2  # so that paths are dropped in the second one

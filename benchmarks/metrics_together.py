@@ -17,7 +17,7 @@ import torch
 
 from anglenas._measuring.scores import score
 from anglenas.probes import find_metric, metric_names
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201
 from timing import Pairs, headline, in_turns, row
 
 SEED = 0

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import anglenas
 from anglenas._measuring.progress import Progress
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import index_of
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def search(
         "images": name,
         "way": way,
         "seed": seed,
-        "index": NASBENCH201.index(found.best.architecture),
+        "index": index_of(found.best.architecture),
         "architecture": found.best.architecture,
         "seconds": round(found.measuring_seconds, 1),
         "measurements": found.computed,

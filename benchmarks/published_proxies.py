@@ -32,8 +32,7 @@ from anglenas._numerics import single_thread
 from anglenas._recipe import Recipe, preset
 from anglenas.data import open_source
 from anglenas.probes import find_probe
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 
 SEED = 1
 SAMPLE = 300

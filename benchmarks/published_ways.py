@@ -26,9 +26,7 @@ from torch import nn
 
 from anglenas._numerics import derive, single_thread
 from anglenas.data import Augmenter, FewShot, ImageSource, open_source
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from published_proxies import number, sample
 
 SEED = 1
@@ -49,7 +47,7 @@ def images_of(source: ImageSource, seed: int) -> tuple[torch.Tensor, np.ndarray]
 def network_of(index: int) -> nn.Module:
     """The network as written, with PyTorch's own initial weights, in training mode."""
     torch.manual_seed(derive(SEED, "weights", index))
-    return build_network(NASBENCH201, str(NASBENCH201.at(index)), NetworkConfig()).train()
+    return NASBENCH201.build(str(NASBENCH201.at(index)), NetworkConfig()).train()
 
 
 def epe_nas(index: int, images: torch.Tensor, labels: np.ndarray) -> float:

@@ -10,6 +10,7 @@ same.
 
 import argparse
 import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +19,14 @@ from torch import nn
 
 from anglenas._blocks.layers import BatchNorm, DilatedDepthwise, compute_together
 from anglenas._blocks.memory_format import memory_format_of
-from anglenas.spaces import NetworkConfig, SearchSpace
-from anglenas.spaces._build import build_network
-from anglenas.spaces._darts.values import DARTS
-from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET, SupernetSpace
+from anglenas.spaces import (
+    DARTS,
+    DARTS_SUPERNET,
+    NASBENCH201_SUPERNET,
+    NetworkConfig,
+    Space,
+    Supernets,
+)
 from timing import Pairs, headline, in_turns, row
 
 TORCHS = {BatchNorm: nn.BatchNorm2d, DilatedDepthwise: nn.Conv2d}
@@ -42,19 +47,19 @@ def iteration(network: nn.Module, images: torch.Tensor) -> None:
     F.cross_entropy(network(images), torch.arange(len(images)) % 10).backward()
 
 
-def drawn(space: SearchSpace, seed: int) -> str:
+def drawn(space: Space[Any], seed: int) -> str:
     """A random architecture."""
     return str(space.sample(np.random.default_rng(seed)))
 
 
-def whole(space: SupernetSpace, seed: int) -> str:
+def whole(space: Supernets, seed: int) -> str:
     """The supernet with all operations."""
     return str(space.full())
 
 
-def times(space: SearchSpace, text: str, config: NetworkConfig) -> tuple[float, float]:
+def times(space: Space[Any], text: str, config: NetworkConfig) -> tuple[float, float]:
     """Seconds of torch's blocks and of ours."""
-    ours = build_network(space, text, config)
+    ours = space.build(text, config)
     layout = memory_format_of(ours)
     ours = ours.to(memory_format=layout)
     plain = plainly(ours)

@@ -33,9 +33,7 @@ from anglenas._recipe import preset
 from anglenas.data import open_source
 from anglenas.probes._ntk import ntk
 from anglenas.probes._regions import count_regions
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from plain import Network, kaiming
 from plain import ntk as plain_ntk
 from plain import regions as plain_regions
@@ -51,7 +49,7 @@ Point = tuple[str, str, int, float]
 def built(channels: int, cells: int) -> torch.nn.Module:
     """Our network of the cell, ready to train."""
     config = NetworkConfig(num_classes=10, channels=channels, cells=cells)
-    network = build_network(NASBENCH201, CANONICAL, config).train()
+    network = NASBENCH201.build(CANONICAL, config).train()
     return network.to(memory_format=torch.channels_last)
 
 
@@ -94,7 +92,7 @@ def kernels() -> Iterator[Point]:
 
 def linear_regions() -> Iterator[Point]:
     """Linear regions, by samples."""
-    network = build_network(NASBENCH201, CELL, NetworkConfig(num_classes=10)).thin().train()
+    network = NASBENCH201.build(CELL, NetworkConfig(num_classes=10)).thin().train()
     for thousands in (1, 2, 4, 8):
         batches = [torch.randn(1000, 1, 3, 3) for _ in range(thousands)]
         plain, mine = in_turns(

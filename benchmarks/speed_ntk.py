@@ -15,9 +15,7 @@ import random
 import torch
 
 from anglenas.probes._ntk import frozen_ntk, ntk
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from plain import Network, kaiming
 from plain import ntk as plain_ntk
 from timing import Pairs, headline, in_turns, row
@@ -38,7 +36,7 @@ def kernels(kernel, text: str, channels: int, cells: int) -> tuple[float, float]
     def ours() -> None:
         canonical = NASBENCH201.canonical(NASBENCH201.parse(text))
         config = NetworkConfig(num_classes=10, channels=channels, cells=cells)
-        network = build_network(NASBENCH201, canonical, config).train()
+        network = NASBENCH201.build(canonical, config).train()
         network.to(memory_format=torch.channels_last)
         layout = images.contiguous(memory_format=torch.channels_last)
         torch.linalg.eigvalsh(kernel(network, layout))
@@ -50,7 +48,7 @@ def in_chunks(text: str, size: int) -> tuple[float, float]:
     """Seconds a row at the small size: ours, and by vectorised passes of so many rows."""
     canonical = NASBENCH201.canonical(NASBENCH201.parse(text))
     config = NetworkConfig(num_classes=10, channels=3, cells=1)
-    network = build_network(NASBENCH201, canonical, config).train()
+    network = NASBENCH201.build(canonical, config).train()
     sums = network(torch.randn(IMAGES, 3, 32, 32)).sum(1)
     weights = [value for name, value in network.named_parameters() if "weight" in name]
     rows = torch.eye(IMAGES)[:size]

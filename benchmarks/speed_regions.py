@@ -13,9 +13,7 @@ import random
 import torch
 
 from anglenas.probes._regions import count_regions
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from plain import regions as plain_regions
 from timing import Pairs, headline, in_turns, row
 
@@ -32,7 +30,7 @@ def main() -> None:
     batches = [torch.randn(1000, 1, 3, 3) for _ in range(3)]
 
     def ours(text: str) -> int:
-        network = build_network(NASBENCH201, text, NetworkConfig(num_classes=10))
+        network = NASBENCH201.build(text, NetworkConfig(num_classes=10))
         return count_regions(network.thin().train(), batches)
 
     with_relu = [text for text in map(str, NASBENCH201.enumerate()) if "conv" in text]

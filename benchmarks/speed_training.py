@@ -27,9 +27,7 @@ from PIL import Image
 from anglenas._recipe import Recipe, preset
 from anglenas.data import FewShot
 from anglenas.probes._short_training import SHORT_TRAINING
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from plain import short_training
 from timing import Pairs, headline, in_turns, row, seconds
 
@@ -65,7 +63,7 @@ def batch(side: int = 32) -> FewShot:
 def ours(text: str, recipe: Recipe = PAPER) -> None:
     """A short training of a network's canonical form."""
     canonical = NASBENCH201.canonical(NASBENCH201.parse(text))
-    network = build_network(NASBENCH201, canonical, NetworkConfig(num_classes=10))
+    network = NASBENCH201.build(canonical, NetworkConfig(num_classes=10))
     SHORT_TRAINING.measure(network, batch(recipe.resolution), recipe, seed=1)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from anglenas._numerics import derive
-from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201Architecture
+from anglenas.spaces import NASBENCH201, NasBench201Architecture
 from anglenas.strategies import Request, Strategy, Trial
 from anglenas.strategies._evolution import Evolution
 from anglenas.strategies._random import RANDOM

@@ -31,8 +31,7 @@ from anglenas._recipe import preset
 from anglenas.data import FewShot, augment, open_source
 from anglenas.probes._ntk import NTK_FAN_OUT
 from anglenas.probes._regions import REGIONS
-from anglenas.spaces._build import build_network
-from anglenas.spaces._supernets import NASBENCH201_SUPERNET as SPACE
+from anglenas.spaces import NASBENCH201_SUPERNET as SPACE
 
 OURS, THEIRS = preset("tenas"), preset("tenas", classes=10, images_per_class=300)
 Floats = NDArray[np.float64]
@@ -61,7 +60,7 @@ def values(source: object, seed: int, theirs: bool) -> Floats:
         drawn = repeat_seed(seed, repeat)
         images = shifted(batch, drawn) if theirs else batch
         for number, supernet in enumerate(supernets):
-            network = build_network(SPACE, str(supernet), proxy_config(batch, OURS))
+            network = SPACE.build(str(supernet), proxy_config(batch, OURS))
             kernel = NTK_FAN_OUT.measure(network, images, OURS, drawn)["eigenvalues"]
             regions = REGIONS.measure(network, many, OURS, drawn)["regions"]
             found[number, :, repeat] = kernel[-1] / kernel[0], regions

@@ -32,8 +32,7 @@ from anglenas._measuring.store import Store
 from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._recipe import Recipe
 from anglenas.probes import Probe
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 
 TASKS = 10_000
 SCORES = 1_000_000

@@ -17,9 +17,7 @@ from anglenas._blocks.layers import (
     ReluConvBn,
     compute_together,
 )
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.spaces import DARTS_SUPERNET, NASBENCH201_SUPERNET, NetworkConfig
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 layouts = st.sampled_from(LAYOUTS)
@@ -85,11 +83,11 @@ def test_operations_computed_together_are_those_computed_one_by_one(
     place, channels, seed, side, layout, empty
 ):
     """Values, gradients and running statistics, also where an edge holds nothing."""
-    supernet, edge = place.sample(np.random.default_rng(seed)), empty % len(place.layout.edges)
+    supernet, edge = place.sample(np.random.default_rng(seed)), empty % len(place.topology.edges)
     for name in supernet.operations[edge]:
         supernet = supernet.without(edge, name)
     config = NetworkConfig(3, channels, 1, side=side)
-    apart = build_network(place, str(supernet), config).double().to(memory_format=layout)
+    apart = place.build(str(supernet), config).double().to(memory_format=layout)
     with torch.no_grad():
         for parameter in apart.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))  # scales and biases that tell apart
@@ -103,8 +101,8 @@ def test_operations_computed_together_are_those_computed_one_by_one(
 
 
 def test_hooks_of_single_operations_do_not_run_while_they_are_computed_together():
-    network = build_network(
-        NASBENCH201_SUPERNET, str(NASBENCH201_SUPERNET.full()), NetworkConfig(3, 2, 1, side=8)
+    network = NASBENCH201_SUPERNET.build(
+        str(NASBENCH201_SUPERNET.full()), NetworkConfig(3, 2, 1, side=8)
     )
     ran = []
     for name, module in network.named_modules():

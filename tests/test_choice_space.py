@@ -21,8 +21,7 @@ from anglenas._plugins import reference
 from anglenas._recipe import Recipe
 from anglenas._searching import search
 from anglenas.errors import ArchitectureError, SettingError, UnknownNameError, UsageError
-from anglenas.spaces import Choices, ChoiceSpace, NetworkConfig, OptionTable
-from anglenas.spaces._source import source_of
+from anglenas.spaces import Choices, ChoiceSpace, NetworkConfig, OptionTable, Space
 from anglenas.testing import SpaceConformance
 
 MODULE = """
@@ -64,7 +63,7 @@ def build(choices: Choices, config: NetworkConfig) -> None:
     """Stands for a function that is never called."""
 
 
-def space_of(choices: Mapping[str, Any]) -> ChoiceSpace:
+def space_of(choices: Mapping[str, Any]) -> Space[Choices]:
     return ChoiceSpace("any", choices, build)
 
 
@@ -188,11 +187,11 @@ def test_choices_that_are_unused_since_others_are_make_no_other_candidate() -> N
 def test_numbers_of_numpy_are_those_of_python() -> None:
     space = ChoiceSpace("mine", {"width": np.arange(8, 32, 8), "rate": np.array([0.5, 1])}, build)  # type: ignore[dict-item]
     assert str(space.parse("width=16,rate=0.5")) == "width=16,rate=0.5"
-    assert {type(one) for options in space.choices.values() for one in options} == {int, float}
+    assert {type(value) for one in space.enumerate() for value in one.values()} == {int, float}
 
 
 def test_a_drawing_shows_what_was_chosen(mine: Any) -> None:
-    assert mine.NARROW.graphs(mine.NARROW.parse("width=2,kernel=3,act=False,note=1.5")) == (
+    assert mine.NARROW.drawings(mine.NARROW.parse("width=2,kernel=3,act=False,note=1.5")) == (
         OptionTable(
             "narrow",
             (
@@ -203,11 +202,6 @@ def test_a_drawing_shows_what_was_chosen(mine: Any) -> None:
             ),
         ),
     )
-
-
-class Network:
-    def make(self) -> None:
-        pass
 
 
 @pytest.mark.parametrize(
@@ -226,6 +220,11 @@ class Network:
         ({"a": ("x,y", "z")}, "'x,y' cannot be a value of 'a'; use .* without a comma"),
         ({"a": ("x\ny", "z")}, "cannot be a value of 'a'"),
         ({"a": ("", "z")}, "'' cannot be a value of 'a'"),
+        (
+            {"act": ("relu")},
+            r"'act' has 'relu' where several values are to stand; write .*'relu',\)",
+        ),
+        ({"width": (16), "a": (1, 2)}, "'width' has 16 where several values are to stand"),
     ],
 )
 def test_choices_that_cannot_be_used(choices: dict[str, Any], message: str) -> None:
@@ -233,82 +232,118 @@ def test_choices_that_cannot_be_used(choices: dict[str, Any], message: str) -> N
         space_of(choices)
 
 
-@pytest.mark.parametrize("function", [lambda choices, config: None, Network.make])
-def test_functions_that_workers_cannot_find(function: Any) -> None:
-    with pytest.raises(SettingError, match=r"Workers cannot find '.*' by its name; build with a f"):
-        ChoiceSpace("any", {"a": (1, 2)}, function)
-
-
 # Where it is found, and which scores are its own.
 
 
 def test_it_is_found_in_the_module_of_its_function(mine: Any) -> None:
-    assert reference("space", mine.SPACE) == "choice_fakes:SPACE"
-    assert mine.SPACE.builder == "choice_fakes:build"
-    assert "'mine'" in repr(mine.SPACE)
+    assert reference("space", mine.SPACE, mine.SPACE.home) == "choice_fakes:SPACE"
+    assert repr(mine.SPACE) == "<space mine>"
+    other = ChoiceSpace("other", {"a": (1, 2)}, mine.build)
     with pytest.raises(UsageError, match="assign it to a name in the module 'choice_fakes'"):
-        reference("space", ChoiceSpace("other", {"a": (1, 2)}, mine.build))
+        search(space=other, store=":memory:")
 
 
-SOURCE = '''
-"""A module."""
+OWN = """
 import os
-from math import pi as number, e
+from torch import nn
+from anglenas.spaces import ChoiceSpace
+from {beside}_layers import head
+import {beside}_package.inner as inner
 
-A = B = 1
-C = [A, 2]
-if A:
-    D = 3
-else:
-    from somewhere import D
-def helper(x):
-    """Help."""
-    unrelated = x
-    return E * x
-E: int = 5
-async def other(): return A
-class Part(Base):
-    def forward(self): return helper(C)
-class Base: pass
-def build(choices): return Part(D, lambda y: number)
-def unrelated(): return build(other)
-'''
+DEPTH = 1
+
+class Net(nn.Module):
+    width = 8
+
+    def __init__(self, config):
+        super().__init__()
+        self.stem = nn.Conv2d(config.in_channels, self.width, 3)
+
+def build(choices, config):
+    return nn.Sequential(Net(config), head(choices["a"]))
+
+SPACE = ChoiceSpace("mine", {{"a": (1, 2)}}, build)
+"""
 
 
-def test_the_source_of_a_function_is_what_it_uses() -> None:
-    found = source_of(SOURCE, "build")
-    for used in ("C = [A, 2]", "A = B = 1", "import D", "def helper", "E: int = 5", "class Base"):
-        assert used in found
-    for other in ("import os", "async def other", "def unrelated"):
-        assert other not in found
-    assert source_of(SOURCE, "Base") == "class Base:\n    pass"
-    assert source_of(SOURCE, "nothing") == ""
+def own_module(folder: Path, name: str, changes: Mapping[str, tuple[str, str]]) -> int:
+    """The version of a space of a module, two modules beside it, and one that none imports."""
+    texts = {
+        f"{name}.py": OWN.format(beside=name),
+        f"{name}_layers.py": "SIZE = 3\ndef head(a):\n    return SIZE * a\n",
+        f"{name}_package/__init__.py": "from . import deeper\n",
+        f"{name}_package/inner.py": "KIND = 1\n",
+        f"{name}_package/deeper.py": "RATE = 0.1\n",
+        f"{name}_other.py": "ALIEN = 1\n",
+    }
+    for file, text in texts.items():
+        path = folder / file
+        path.parent.mkdir(exist_ok=True)
+        ending = file.removeprefix(name)
+        path.write_text(text.replace(*changes.get(ending, ("", ""))))
+    return int(importlib.import_module(name).SPACE.version)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "same"),
+    ("name", "changes", "same"),
     [
-        ("return Part", "return  Part", True),
-        ("A = B = 1", "A = B = 1  # one", True),
-        ("def unrelated(): return 1", "def unrelated(): return 2", True),
-        ("import os", "import sys", True),
-        ("A = B = 1", "A = B = 2", False),
-        ("return E * x", "return E + x", False),
-        ("Part(D", "Part(A", False),
-        ("D = 3", "D = 4", False),
-        ("class Base: pass", "class Base: a = 1", False),
-        ("pi as number", "tau as number", False),
+        ("own_same", {}, True),
+        ("own_comment", {".py": ("DEPTH = 1", "DEPTH = 1  # one")}, True),
+        ("own_blanks", {".py": ("DEPTH = 1", "DEPTH   =   1")}, True),
+        ("own_alien", {"_other.py": ("ALIEN = 1", "ALIEN = 2")}, True),
+        ("own_attribute", {".py": ("width = 8", "width = 80")}, False),
+        ("own_constant", {".py": ("DEPTH = 1", "DEPTH = 2")}, False),
+        ("own_helper", {"_layers.py": ("SIZE = 3", "SIZE = 5")}, False),
+        ("own_inner", {"_package/inner.py": ("KIND = 1", "KIND = 2")}, False),
+        ("own_deeper", {"_package/deeper.py": ("RATE = 0.1", "RATE = 0.2")}, False),
     ],
 )
-def test_scores_are_those_of_the_source(old: str, new: str, same: bool) -> None:
-    before, after = source_of(SOURCE, "build"), source_of(SOURCE.replace(old, new), "build")
+def test_scores_are_those_of_the_source(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    changes: dict[str, tuple[str, str]],
+    same: bool,
+) -> None:
+    """Of the module, and of what it imports beside it; the names of its files are another thing."""
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "before"))
+    before = own_module(tmp_path / "before", name, {})
+    for module in [one for one in sys.modules if one.startswith(name)]:
+        del sys.modules[module]
+    monkeypatch.syspath_prepend(str(tmp_path / "after"))
+    after = own_module(tmp_path / "after", name, changes)
     assert (before == after) == same
+
+
+def test_all_of_a_package_counts_that_a_space_imports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = []
+    for name, part in (("first", 1), ("second", 2)):
+        package = tmp_path / name / "own_package" / "spaces"
+        package.mkdir(parents=True)
+        (package.parent / "__init__.py").write_text("")
+        (package / "__init__.py").write_text("")
+        (package.parent / "sizes.py").write_text(f"SIZE = {part}\n")
+        (package / "nets.py").write_text(
+            "from anglenas.spaces import ChoiceSpace\n\n\n"
+            "def build(choices, config):\n    from ..sizes import SIZE\n    return SIZE\n\n\n"
+            "SPACE = ChoiceSpace('mine', {'a': (1, 2)}, build)\n"
+        )
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(tmp_path / name))
+            versions.append(importlib.import_module("own_package.spaces.nets").SPACE.version)
+        for module in [one for one in sys.modules if one.startswith("own_package")]:
+            del sys.modules[module]
+    assert versions[0] != versions[1]
 
 
 def test_a_network_that_is_changed_has_other_scores(
     mine: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """But more values to choose from, or another file of the same content, leave them alone."""
+    """But another file of the same content leaves them alone."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def version(name: str, old: str, new: str) -> int:
@@ -316,7 +351,6 @@ def test_a_network_that_is_changed_has_other_scores(
         return int(importlib.import_module(name).SPACE.version)
 
     assert version("choice_same", "", "") == mine.SPACE.version
-    assert version("choice_wider", "(2, 3, 5)", "(2, 3, 5, 8)") == mine.SPACE.version
     assert version("choice_pooled", "POOLED = 1", "POOLED = (1, 1)") != mine.SPACE.version
     settings: Any = {"recipe": Recipe(), "images": "", "seed": 1}
     context = Context.of("choice_fakes:SPACE", "counting", NetworkConfig(), **settings)
@@ -327,12 +361,8 @@ def test_a_version_can_be_given(mine: Any) -> None:
     assert ChoiceSpace("any", {"a": (1, 2)}, mine.build, version=7).version == 7
     namespace: dict[str, Any] = {"__name__": "no_file"}
     exec("def build(choices, config): pass", namespace)
-    sys.modules["no_file"] = type(sys)("no_file")
-    try:
-        with pytest.raises(UsageError, match=r"source of no_file:build cannot be read .*version=1"):
-            _ = ChoiceSpace("any", {"a": (1, 2)}, namespace["build"]).version
-    finally:
-        del sys.modules["no_file"]
+    with pytest.raises(UsageError, match=r"source of the module 'no_file' cannot be read, .*versi"):
+        _ = ChoiceSpace("any", {"a": (1, 2)}, namespace["build"]).version
 
 
 # Searches.

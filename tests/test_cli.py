@@ -309,7 +309,7 @@ def test_draw_says_what_it_can_write(run: Run) -> None:
         (("--metrics", "los"), "no metric named 'los'; did you mean loss"),
         (("--space", "nasbench301"), "no space named 'nasbench301'; did you mean nasbench201"),
         (("--space", "nowhere:SPACE"), "'nowhere:SPACE' cannot be imported"),
-        (("--space", "search_fakes:Pairs"), "make an object of the class"),
+        (("--space", "search_fakes:Pair"), "make an anglenas.spaces.Space"),
         (("--strategy", "exhaust"), "no strategy named 'exhaust'; did you mean exhaustive?"),
         (("--recipe", "drift"), "no recipe named 'drift'; did you mean draft?"),
         (("--data", "digit"), "no data set named 'digit'; did you mean digits?"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anglenas.__main__ import main
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201
 
 SIZE = 400
 TEXTS = [str(NASBENCH201.at(index)) for index in range(SIZE)]

@@ -17,8 +17,7 @@ from anglenas.__main__ import main
 from anglenas._paper import cells as _paper
 from anglenas._pruning import Pruned
 from anglenas._searching import Found
-from anglenas.spaces._build import make_network
-from anglenas.spaces._darts.values import DARTS, Genotype
+from anglenas.spaces import DARTS, Genotype, make_network
 
 TINY = ("--recipe", "paper,resolution=8,channels=2,cells=1,iterations=1", "--workers", "0")
 

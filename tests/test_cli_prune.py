@@ -27,20 +27,20 @@ from anglenas._cli.progress import show_progress
 from anglenas._cli.supernets import supernet_view
 from anglenas._pruning.rounds import planned
 from anglenas._recipe import preset
-from anglenas.spaces._supernets import (
+from anglenas.spaces import (
     DARTS_SUPERNET,
     DARTS_SUPERNET_IMAGENET,
     NASBENCH201_SUPERNET,
     Edge,
-    Layout,
-    Supernet,
+    Operation,
+    Topology,
 )
 
 TINY = "paper-pruning,resolution=4,iterations=2,channels=2"
 
 
 def held(supernet):
-    pairs = zip(supernet.layout.edges, supernet.operations, strict=True)
+    pairs = zip(supernet.topology.edges, supernet.operations, strict=True)
     return {tuple(edge): list(left) for edge, left in pairs}
 
 
@@ -52,11 +52,11 @@ def test_the_page_has_the_sizes_and_recipes_that_there_are():
         rounds, _ = planned(space, space.number)
         row = rf"`{space.name}` \| .* \| {sum(len(one.removals) for one in rounds)} \|\n"
         assert re.search(row, PAGE)
-        for name in (space.recipe, space.tenas_recipe):
-            [line] = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |")]
-            recipe = preset(name)
+        for recipe in (space.recipe, space.tenas_recipe):
+            [line] = [one for one in PAGE.splitlines() if one.startswith(f"| `{recipe.name}` |")]
+            assert recipe == preset(recipe.name)
             assert f"{recipe.channels} channel" in line
-            if name == space.recipe:
+            if recipe == space.recipe:
                 size = f"{recipe.resolution} x {recipe.resolution} pixels"
                 assert f"| {recipe.classes} x {recipe.images_per_class}, {size} |" in line
                 assert f"| {recipe.iterations} iterations, rate {recipe.lr} |" in line
@@ -132,8 +132,9 @@ def test_columns_of_the_view_stay_where_nothing_is_left():
 
 
 def test_operations_with_alike_short_names_are_written_whole():
-    layout = Layout(("conv_3x3_relu", "conv_3x3_gelu"), (Edge("", 0, 1),))
-    narrow, wide = (view(Supernet(layout, (layout.operations,)), width) for width in (30, 40))
+    operations = (Operation(name, name) for name in ("conv_3x3_relu", "conv_3x3_gelu"))
+    full = Topology(tuple(operations), (Edge("", 0, 1),)).full()
+    narrow, wide = (view(full, width) for width in (30, 40))
     assert narrow[0].startswith("0>1 conv_3x3_relu conv_3x3")
     assert wide == ["0>1 conv_3x3_relu conv_3x3_gelu"]
 

@@ -11,16 +11,16 @@ from torch import nn
 
 from anglenas.errors import SettingError
 from anglenas.probes._counting import count_parameters
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import make_network, standard_sizes
-from anglenas.spaces._darts.network import (
-    DropPath,
-    build,
-    build_imagenet,
-    build_tenas,
-    build_tenas_imagenet,
+from anglenas.spaces import (
+    DARTS,
+    DARTS_IMAGENET,
+    DARTS_TENAS,
+    DARTS_TENAS_IMAGENET,
+    Genotype,
+    NetworkConfig,
+    make_network,
 )
-from anglenas.spaces._darts.values import DARTS, DARTS_IMAGENET, Genotype
+from anglenas.spaces._darts.network import DropPath, build
 
 CIFAR = NetworkConfig(num_classes=10, channels=36, cells=6)
 IMAGENET = NetworkConfig(num_classes=1000, channels=48, cells=4, side=224)
@@ -33,18 +33,18 @@ def published(dev_data) -> Iterator[tuple[Genotype, dict[str, int]]]:
 
 
 @pytest.mark.parametrize(
-    ("builder", "config", "key", "head"),
+    ("space", "config", "key", "head"),
     [
-        (build, CIFAR, "cifar_C36_L20", 476_426),
-        (build_tenas, CIFAR, "cifar_C36_L20", 476_426),
-        (build_imagenet, IMAGENET, "imagenet_C48_L14", 1_260_776),
-        (build_tenas_imagenet, IMAGENET, "imagenet_C48_L14", 1_260_776),
+        (DARTS, CIFAR, "cifar_C36_L20", 476_426),
+        (DARTS_TENAS, CIFAR, "cifar_C36_L20", 476_426),
+        (DARTS_IMAGENET, IMAGENET, "imagenet_C48_L14", 1_260_776),
+        (DARTS_TENAS_IMAGENET, IMAGENET, "imagenet_C48_L14", 1_260_776),
     ],
 )
-def test_published_parameter_counts(dev_data, builder, config, key, head):
+def test_published_parameter_counts(dev_data, space, config, key, head):
     for genotype, counts in published(dev_data):
         with torch.device("meta"):
-            network = builder(genotype, config)
+            network = space.build(str(genotype), config)
             assert count_parameters(network) == counts[key]
             network.attach_auxiliary()
         assert count_parameters(network) == counts[key] + head
@@ -131,23 +131,24 @@ class Plain:
         return logits
 
 
-@pytest.mark.parametrize("builder", [build, build_tenas, build_imagenet, build_tenas_imagenet])
+@pytest.mark.parametrize("space", [DARTS, DARTS_TENAS, DARTS_IMAGENET, DARTS_TENAS_IMAGENET])
 @pytest.mark.parametrize("seed", range(3))
-def test_logits_are_those_of_a_plain_implementation(builder, seed):
+def test_logits_are_those_of_a_plain_implementation(space, seed):
     genotype = DARTS.sample(np.random.default_rng(seed))
-    large = "imagenet" in builder.__name__
+    large = "imagenet" in space.name
     config = NetworkConfig(num_classes=5, channels=4, cells=1, side=64 if large else 16)
     torch.manual_seed(seed)
-    network = builder(genotype, config).double().train()
+    network = space.build(str(genotype), config).double().train()
     images = torch.randn(3, 3, config.side, config.side, dtype=torch.float64)
-    plain = Plain(network, genotype, config, large=large, normalised="tenas" in builder.__name__)
+    plain = Plain(network, genotype, config, large=large, normalised="tenas" in space.name)
     torch.testing.assert_close(network(images), plain(images))
 
 
-@pytest.mark.parametrize(("builder", "side"), [(build, 13), (build, 7), (build_imagenet, 47)])
-def test_odd_sides(builder, side):
+@pytest.mark.parametrize(("large", "side"), [(False, 13), (False, 7), (True, 47)])
+def test_odd_sides(large, side):
     genotype = DARTS.sample(np.random.default_rng(3))
-    network = builder(genotype, NetworkConfig(num_classes=4, channels=2, cells=1, in_channels=1))
+    config = NetworkConfig(num_classes=4, channels=2, cells=1, in_channels=1)
+    network = build(genotype, config, large=large)
     assert network(torch.randn(2, 1, side, side)).shape == (2, 4)
 
 
@@ -200,11 +201,11 @@ def test_drop_path_is_on_everything_but_identities():
 
 
 @pytest.mark.parametrize(
-    ("builder", "config"), [(build, CIFAR), (build_imagenet, IMAGENET)], ids=["small", "large"]
+    ("large", "config"), [(False, CIFAR), (True, IMAGENET)], ids=["small", "large"]
 )
-def test_auxiliary_head_sees_the_maps_after_the_last_reduction(builder, config):
+def test_auxiliary_head_sees_the_maps_after_the_last_reduction(large, config):
     small = NetworkConfig(**{**vars(config), "channels": 4, "cells": 1})
-    network = builder(DARTS.sample(np.random.default_rng(0)), small)
+    network = build(DARTS.sample(np.random.default_rng(0)), small, large=large)
     with pytest.raises(SettingError, match="attach one"):
         network.with_auxiliary(torch.zeros(2, 3, small.side, small.side))
     network.attach_auxiliary()
@@ -231,6 +232,6 @@ def test_networks_by_name_are_as_large_as_published():
     text = str(DARTS.sample(np.random.default_rng(0)))
     assert len(make_network(text, space="darts").cells) == 20
     assert len(make_network(text, space="darts_imagenet", channels=2).cells) == 14
-    assert standard_sizes(DARTS_IMAGENET) == {"channels": 48, "cells": 4}
+    assert DARTS_IMAGENET.config() == NetworkConfig(channels=48, cells=4)
     with pytest.raises(SettingError, match="channels of at least 2"):
         make_network(text, space="darts_imagenet", channels=1)

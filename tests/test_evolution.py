@@ -19,7 +19,7 @@ from anglenas._recipe import Recipe
 from anglenas._searching import search
 from anglenas._searching.setup import choose_strategy
 from anglenas.errors import SettingError, UnknownNameError
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201
 from anglenas.strategies import Request, Strategy, Trial
 from anglenas.strategies._evolution import EVOLUTION, Evolution
 from anglenas.strategies._exhaustive import EXHAUSTIVE

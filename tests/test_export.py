@@ -16,10 +16,10 @@ import torch
 from anglenas._evaluation import Subject, Weights
 from anglenas._evaluation.heads import without_auxiliary
 from anglenas._export import FORMATS, export_network, network_source
+from anglenas._export.files import _WRITERS
 from anglenas._plugins import load
 from anglenas.errors import AnglenasError, MissingExtraError, SettingError, UnknownNameError
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201Architecture
+from anglenas.spaces import NASBENCH201, NasBench201Architecture, NetworkConfig
 
 FAKES = Path(__file__).parent / "search_fakes"
 DARTS = ("darts", "darts_tenas", "darts_imagenet", "darts_tenas_imagenet")
@@ -213,7 +213,38 @@ def test_a_space_that_writes_no_source_says_so(
     monkeypatch.setattr(sys, "path", [*sys.path, str(FAKES)])
     subject = Subject("search_fakes:PAIRS", "1-2", NetworkConfig(num_classes=5, side=8))
     one = Weights(subject, subject.network(1).state_dict(), NAMES, (0.0,) * 3, (1.0,) * 3)
-    with pytest.raises(SettingError, match="has no 'writer' that writes its networks as Python"):
-        export_network(one, tmp_path, ["python"])
+    with pytest.raises(
+        SettingError, match=r"does not write .* as Python; leave the format 'python'"
+    ):
+        export_network(one, tmp_path / "none", ["weights", "python"])
+    with pytest.raises(SettingError, match="leave the format 'python' out"):
+        network_source(one)
+    assert not (tmp_path / "none").exists()  # it is refused before anything is written
     [file] = export_network(one, tmp_path, ["weights"])
     assert file.difference == 0
+
+
+def test_by_default_a_network_is_written_in_all_formats_that_its_space_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, str(FAKES)])
+    monkeypatch.setattr("anglenas._export.files.check_onnx", lambda: None)
+    for name in ("onnx", "program"):
+        monkeypatch.setitem(_WRITERS, name, _WRITERS["weights"])
+    own = Subject("search_fakes:PAIRS", "1-2", NetworkConfig(num_classes=5, side=8))
+    for subject, expected in (
+        (own, ["weights", "onnx", "program"]),
+        (replace(own, space="nasbench201", architecture=str(NASBENCH201.at(0))), list(FORMATS)),
+    ):
+        one = Weights(subject, subject.network(1).state_dict(), NAMES, (0.0,) * 3, (1.0,) * 3)
+        written = export_network(one, tmp_path / subject.space.partition(":")[0])
+        assert [file.format for file in written] == expected
+
+
+def test_a_missing_extra_is_told_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'anglenas\[export\]'"):
+        export_network(weights("nasbench201", NASBENCH201.at(0), side=8), tmp_path / "none")
+    assert not (tmp_path / "none").exists()

@@ -15,33 +15,28 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from anglenas.errors import ArchitectureError
-from anglenas.spaces import NetworkConfig
+from anglenas.spaces import NASBENCH201, NasBench201Architecture, NetworkConfig, form_of
 from anglenas.spaces._nasbench201.forms import parse_form
-from anglenas.spaces._nasbench201.network import Cell, FormCell, build
-from anglenas.spaces._nasbench201.values import (
-    EDGES,
-    NASBENCH201,
-    OPERATIONS,
-    NasBench201Architecture,
-)
+from anglenas.spaces._nasbench201.network import Cell, FormCell
+from anglenas.spaces._nasbench201.values import EDGES, OPERATIONS
 
 WIDTH, STEPS = 4, 3
 CONVOLUTIONS = ("nor_conv_1x1", "nor_conv_3x3")
-cells = st.tuples(*[st.sampled_from(OPERATIONS)] * len(EDGES)).map(NasBench201Architecture)
+cells = st.tuples(*[st.sampled_from(list(OPERATIONS))] * len(EDGES)).map(NasBench201Architecture)
 
 
 @cache
 def members():
     groups = defaultdict(list)
     for cell in NASBENCH201.enumerate():
-        groups[NASBENCH201.form(cell)].append(cell)
+        groups[form_of(cell)].append(cell)
     return groups
 
 
 @st.composite
 def equal_pairs(draw):
     first = draw(cells)
-    return first, draw(st.sampled_from(members()[NASBENCH201.form(first)]))
+    return first, draw(st.sampled_from(members()[form_of(first)]))
 
 
 @st.composite
@@ -163,7 +158,7 @@ def test_equal_forms_compute_the_same_also_while_trained(pair):
 @settings(max_examples=150)
 @given(near_pairs())
 def test_different_forms_compute_different_functions(pair):
-    first, second = map(NASBENCH201.form, pair)
+    first, second = map(form_of, pair)
     assume(first != second)
     assume(first.unscaled() != second.unscaled())
     assert not equal_under_some_matching(*pair, steps=STEPS)
@@ -173,7 +168,7 @@ def test_different_forms_compute_different_functions(pair):
 @settings(max_examples=3000)
 @given(st.one_of(equal_pairs(), near_pairs()))
 def test_forms_are_equal_exactly_for_equal_functions(pair):
-    first, second = map(NASBENCH201.form, pair)
+    first, second = map(form_of, pair)
     assume(first == second or first.unscaled() != second.unscaled())
     assert equal_under_some_matching(*pair, steps=STEPS) == (first == second)
 
@@ -190,7 +185,7 @@ def test_scale_pairs_differ_by_the_epsilon_of_batchnorm_alone():
     doubled = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+|none~0|none~1|nor_conv_3x3~2|"
     plain = "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|"
     pair = NASBENCH201.parse(doubled), NASBENCH201.parse(plain)
-    first, second = map(NASBENCH201.form, pair)
+    first, second = map(form_of, pair)
     assert first != second
     assert first.unscaled() == second.unscaled()
     assert not equal_under_some_matching(*pair, steps=0)
@@ -219,7 +214,7 @@ def test_network_of_a_form_computes_what_the_cell_as_written_computes(cell):
     torch.manual_seed(0)
     written, formed = (
         cell_with_random_weights(cell, seed=5),
-        FormCell(NASBENCH201.form(cell), WIDTH),
+        FormCell(form_of(cell), WIDTH),
     )
     formed.double()
     assert any(
@@ -242,6 +237,6 @@ def with_weights(formed, written, edges):
 
 def test_disconnected_cells_leave_logits_that_ignore_the_images():
     dead = NASBENCH201.parse("|none~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|")
-    network = build(dead, NetworkConfig(channels=4, cells=1))
+    network = NASBENCH201.build(str(dead), NetworkConfig(channels=4, cells=1))
     logits = network(torch.randn(5, 3, 8, 8))
     torch.testing.assert_close(logits, logits[:1].expand_as(logits))

@@ -28,8 +28,7 @@ from anglenas._searching import Found, search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 from anglenas.probes._latency import LATENCY, time_forward
 from anglenas.ranking import pareto_front
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from anglenas.testing._networks import images_of
 
 TINY = Recipe(resolution=8, channels=4, cells=1, iterations=2)

@@ -10,10 +10,7 @@ from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import SettingError
 from anglenas.probes._counting import COUNTING, count_parameters
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.network import build
-from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201Architecture
+from anglenas.spaces import NASBENCH201, NasBench201Architecture, NetworkConfig
 
 # Every pair (3x3 convolutions, 1x1 convolutions) that six edges can hold: 28 parameter counts.
 COUNTS = [(n3, n1) for n3 in range(7) for n1 in range(7 - n3)]
@@ -36,7 +33,7 @@ def test_all_parameter_counts(classes, more):
     """73 306 + 243 040 n3 + 28 000 n1 for 10 classes: equal to the benchmark's own table."""
     for n3, n1 in COUNTS:
         with torch.device("meta"):
-            network = build(cell_with(n3, n1), NetworkConfig(num_classes=classes))
+            network = NASBENCH201.build(str(cell_with(n3, n1)), NetworkConfig(num_classes=classes))
         assert count_parameters(network) == 73_306 + 243_040 * n3 + 28_000 * n1 + more
 
 
@@ -45,7 +42,7 @@ def test_published_parameter_counts(dev_data):
         rows = list(csv.DictReader(file))[::521]
     for row in rows:
         with torch.device("meta"):
-            network = build(NASBENCH201.parse(row["arch_str"]), NetworkConfig())
+            network = NASBENCH201.build(row["arch_str"], NetworkConfig())
         assert count_parameters(network) == round(1e6 * float(row["params_M"]))
 
 
@@ -65,7 +62,7 @@ def multiply_adds_by_hooks(network, image):
 
 @pytest.mark.parametrize("index", [0, 1462, 9930])
 def test_operations_are_two_for_each_multiply_add(index):
-    network = build(NASBENCH201.at(index), NetworkConfig())
+    network = NASBENCH201.build(str(NASBENCH201.at(index)), NetworkConfig())
     record = COUNTING.measure(network, blank(), Recipe(), seed=0)
     assert record["flops"] == 2 * multiply_adds_by_hooks(network, torch.zeros(1, 3, 32, 32))
     assert record["layers"] == sum(isinstance(m, nn.Conv2d | nn.Linear) for m in network.modules())
@@ -77,7 +74,7 @@ def test_published_operations_differ_by_a_constant_share(dev_data):
     with (dev_data / "nasbench201.csv").open() as file:
         rows = {int(row["index"]): float(row["flops_M"]) for row in csv.DictReader(file)}
     for index in (0, 1, 1462, 9930):
-        network = build(NASBENCH201.at(index), NetworkConfig())
+        network = NASBENCH201.build(str(NASBENCH201.at(index)), NetworkConfig())
         ours = COUNTING.measure(network, blank(), Recipe(), seed=0)["flops"] / 2e6
         assert ours == pytest.approx(rows[index], rel=0.01)
 
@@ -87,13 +84,13 @@ def test_any_size(subject):
     cell = NASBENCH201.at(9930)
     text = str(cell) if subject == "as written" else NASBENCH201.canonical(cell)
     config = NetworkConfig(num_classes=7, channels=6, cells=2, in_channels=1)
-    network = build_network(NASBENCH201, text, config)
+    network = NASBENCH201.build(text, config)
     assert network(torch.randn(3, 1, 12, 12)).shape == (3, 7)
     assert [len(stage) for stage in network.stages] == [2, 2, 2]
 
 
 def test_input_is_not_changed_in_place():
-    network = build(NASBENCH201.at(1462), NetworkConfig(channels=4, cells=1))
+    network = NASBENCH201.build(str(NASBENCH201.at(1462)), NetworkConfig(channels=4, cells=1))
     cell = network.stages[0][0]
     x = torch.randn(2, 4, 8, 8)
     before = x.clone()

@@ -17,9 +17,7 @@ from anglenas._pruning import prune
 from anglenas._pruning.rounds import planned
 from anglenas.errors import UsageError
 from anglenas.probes._counting import count_parameters
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.spaces import DARTS_SUPERNET, NASBENCH201_SUPERNET, NetworkConfig
 
 PAGE = (Path(__file__).parents[1] / "docs" / "pruning.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
@@ -31,11 +29,14 @@ import multiprocessing, pathlib, torch
 plain = build
 
 
-def build(supernet, config):
+def build(text, config):
     if torch.get_default_device().type != "meta":  # there, it is built to estimate its memory
         with pathlib.Path({log!r}).open("a") as file:
             print(multiprocessing.parent_process() is not None, file=file)
-    return plain(supernet, config)
+    return plain(text, config)
+
+
+SPACE = dataclasses.replace(SPACE, build=build)
 """
 
 
@@ -57,9 +58,9 @@ def names_of(source: str) -> dict[str, Any]:
 def own(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str) -> str:
     """Write a module with supernets of NAS-Bench-201, and name them."""
     (folder / f"{name}.py").write_text(
-        "import dataclasses\nfrom anglenas.spaces._supernets import NASBENCH201_SUPERNET\n" + source
-        + "\nSPACE = dataclasses.replace("
-        f"NASBENCH201_SUPERNET, name='mine', builder='{name}:build')\n"
+        "import dataclasses\nfrom anglenas.spaces import NASBENCH201_SUPERNET\n" + source
+        + "\nSPACE = dataclasses.replace(NASBENCH201_SUPERNET, name='mine', build=build, "
+        "fixed_version=None)\n"
     )  # fmt: skip
     monkeypatch.syspath_prepend(str(folder))
     return f"{name}:SPACE"
@@ -76,8 +77,9 @@ def run(folder: Path, *command: str | Path) -> str:
 
 def test_the_network_is_what_the_page_says() -> None:
     names = names_of(SOURCE)
-    assert names["SPACE"].builder == "my_supernets:build"
-    network = names["build"](DARTS_SUPERNET.full(), NetworkConfig(10, channels=3, in_channels=1))
+    assert names["SPACE"].build is names["build"]
+    full = str(DARTS_SUPERNET.full())
+    network = names["build"](full, NetworkConfig(10, channels=3, in_channels=1))
     assert network.stem[0].out_channels == 2 * 3
     sides: list[int] = []
     for cell in network.cells:
@@ -94,7 +96,7 @@ def test_the_stem_of_nasbench201_is_what_the_page_says(
     (tmp_path / "my_cells.py").write_text(block("python", "# my_cells.py"))
     monkeypatch.syspath_prepend(str(tmp_path))
     space = load("space", "my_cells:SPACE")
-    network = build_network(space, str(space.full()), NetworkConfig(10, 2, 1, side=16))
+    network = space.build(str(space.full()), NetworkConfig(10, 2, 1, side=16))
     sides: list[int] = []
     for stage in network.stages:  # type: ignore[union-attr]
         stage.register_forward_hook(lambda *call: sides.append(call[-1].shape[-1]))
@@ -123,7 +125,7 @@ def test_the_command_and_the_code_find_the_same_with_workers(tmp_path: Path) -> 
     rounds, _ = planned(DARTS_SUPERNET, 6)
     assert len(rows) == sum(len(one.removals) for one in rounds)
     left = DARTS_SUPERNET.full().without(0, "skip_connect")
-    network = names_of(SOURCE)["build"](left, NetworkConfig(10, channels=1, in_channels=1))
+    network = names_of(SOURCE)["build"](str(left), NetworkConfig(10, channels=1, in_channels=1))
     assert rows[0]["params"] == str(count_parameters(network))
     assert set(log.read_text().split()) == {"True"}  # built by the worker
     # The same in Python: all is known.
@@ -139,8 +141,8 @@ def test_the_command_and_the_code_find_the_same_with_workers(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "source", "message"),
     [
-        ("no_builder", "", r"builder 'no_builder:build' cannot be imported \(AttributeError"),
-        ("wrong_builder", "def build(supernet): ...", r"TypeError: build\(\) takes 1 positional"),
+        ("no_builder", "", r"'no_builder:SPACE' cannot be imported \(NameError"),
+        ("wrong_builder", "def build(text): ...", r"TypeError: build\(\) takes 1 positional"),
         ("failing_builder", "def build(*_): raise ValueError('no stem')", "ValueError: no stem"),
     ],
 )
@@ -159,9 +161,9 @@ def test_mistakes_are_told_in_a_sentence(
     ("supernet", "message"),
     [
         ("my_missing_file:SPACE", "No module named 'my_missing_file'"),
-        ("anglenas.spaces._supernets:NONE", "has no attribute 'NONE'"),
-        ("anglenas.spaces._supernets:DARTS_SUPERNET", "no architecture of 'nasbench201'"),
-        ("anglenas.spaces._darts.values:DARTS", "is no space of supernets"),
+        ("anglenas.spaces:NONE", "has no attribute 'NONE'"),
+        ("anglenas.spaces:DARTS_SUPERNET", "no architecture of 'nasbench201'"),
+        ("anglenas.spaces:DARTS", "is no space of supernets"),
     ],
 )
 def test_names_of_what_is_not_there_are_refused(supernet: str, message: str) -> None:
@@ -175,8 +177,6 @@ def test_a_network_that_cannot_run_without_memory_is_measured_all_the_same(
 ) -> None:
     source = """
 from torch import nn
-from anglenas.spaces._nasbench201 import network as nasbench201
-
 class Summing(nn.Module):
     def __init__(self, network):
         super().__init__()
@@ -185,8 +185,8 @@ class Summing(nn.Module):
     def forward(self, images):
         return self.network(images) + 0 * images.sum().item()
 
-def build(supernet, config):
-    return Summing(nasbench201.build(supernet, config))
+def build(text, config):
+    return Summing(NASBENCH201_SUPERNET.build(text, config))
 """
     supernets = own(tmp_path, monkeypatch, "summing_supernets", source)
     recipe = "paper-pruning,resolution=4,iterations=1,classes=2,images_per_class=1"
@@ -197,10 +197,10 @@ def build(supernet, config):
 def test_memory_is_0_where_it_cannot_be_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own(tmp_path, monkeypatch, "untold", "def build(supernet, config): raise RuntimeError('no')")
+    own(tmp_path, monkeypatch, "untold", "def build(text, config): raise RuntimeError('no')")
     from untold import SPACE  # type: ignore[import-not-found]
 
     text, config = str(NASBENCH201_SUPERNET.full()), NetworkConfig(10, 2, 1, side=8)
     assert training_memory(SPACE, text, config, 10) == 0
     assert training_memory(NASBENCH201_SUPERNET, text, config, 10) > 0
-    assert build_network(NASBENCH201_SUPERNET, text, config)
+    assert NASBENCH201_SUPERNET.build(text, config)

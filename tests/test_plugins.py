@@ -15,7 +15,7 @@ from anglenas import _plugins as plugins
 from anglenas._searching import search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 from anglenas.probes import Metric, Probe, _registry, find_metric, find_probe, metric_names
-from anglenas.spaces._nasbench201.values import NASBENCH201, NasBench201
+from anglenas.spaces import NASBENCH201
 
 FAKES = Path(__file__).parent / "search_fakes"
 GROUPS: dict[plugins.Kind, str] = {
@@ -68,9 +68,9 @@ def test_registered_objects_go_by_their_registered_name() -> None:
 def test_an_object_without_a_name() -> None:
     fakes = importlib.import_module("search_fakes")
     with pytest.raises(UsageError, match=r"cannot be found by workers; assign it .*'search_fakes'"):
-        plugins.reference("space", fakes.Pairs())
-    with pytest.raises(UsageError, match="cannot be found by workers"):
-        search(space=NasBench201(), workers=0, store=":memory:")
+        plugins.reference("space", fakes.pairs("more", fakes.build))
+    with pytest.raises(UsageError, match=r"cannot be found by workers; assign .*'search_fakes'"):
+        search(space=fakes.pairs("more", fakes.build), workers=0, store=":memory:")
     with pytest.raises(UnknownNameError, match="no space named 'pears'"):
         plugins.reference("space", "pears")
 
@@ -98,9 +98,9 @@ def test_what_cannot_be_imported(name: str, reason: str, modules: Path) -> None:
 
 def test_what_a_module_makes_wrong_with_anglenas_is_told_as_it_is(modules: Path) -> None:
     (modules / "wrong_choices.py").write_text(
-        "from search_fakes import Pairs\n"
+        "from search_fakes import build\n"
         "from anglenas.spaces import ChoiceSpace\n"
-        "SPACE = ChoiceSpace('mine', {'a': (1, 'x,y')}, Pairs)\n"
+        "SPACE = ChoiceSpace('mine', {'a': (1, 'x,y')}, build)\n"
     )
     with pytest.raises(SettingError) as raised:
         plugins.load("space", "wrong_choices:SPACE")
@@ -109,14 +109,15 @@ def test_what_a_module_makes_wrong_with_anglenas_is_told_as_it_is(modules: Path)
 
 SCRIPT = """
 import search_fakes
+from dataclasses import replace
 from anglenas.errors import UsageError
 from anglenas._plugins import reference
-class Mine(search_fakes.Pairs):
+def build(text, config):
     pass
-SPACE = Mine()
+SPACE = replace(search_fakes.PAIRS, build=build)
 for name in (SPACE, "__main__:SPACE"):
     try:
-        reference("space", name)
+        reference("space", name, SPACE.home)
     except UsageError as error:
         print(error)
 if __name__ == "__main__":

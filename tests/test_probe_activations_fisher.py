@@ -18,9 +18,7 @@ from anglenas.probes._activations import ACTIVATIONS
 from anglenas.probes._initialise import initialise
 from anglenas.probes._vkdnw import VKDNW, decile_entropy, fisher_information, measure_vkdnw
 from anglenas.probes._zen import ZEN
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._nasbench201.network import build
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 
 
 @pytest.fixture
@@ -141,7 +139,7 @@ def test_naswot_and_zen_rank_networks_as_the_published_scores_do(dev_data: Path)
     chosen = random.Random(0).sample(published, 12)
     naswot, zen = [], []
     for row in chosen:
-        measured = build(NASBENCH201.at(int(row["index"])), NetworkConfig())
+        measured = NASBENCH201.build(str(NASBENCH201.at(int(row["index"]))), NetworkConfig())
         record = ACTIVATIONS.measure(measured, images, Recipe(), 1)
         naswot.append(ACTIVATIONS.metric("naswot").read(record))
         zen.append(ZEN.metric("zen").read(ZEN.measure(measured, images, Recipe(), 1)))

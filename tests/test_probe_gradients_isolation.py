@@ -27,9 +27,7 @@ from anglenas.probes._norms import NORMS
 from anglenas.probes._ntk import NTK, NTK_FROZEN_BN
 from anglenas.probes._synflow import SYNFLOW
 from anglenas.probes._zico import ZICO
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 
 RECIPE = Recipe()
 ALL: tuple[Probe, ...] = (
@@ -88,7 +86,7 @@ class Flattening(nn.Module):
 
 
 def nasbench201() -> nn.Module:
-    return build_network(NASBENCH201, CELL, NetworkConfig(num_classes=3, channels=4, cells=1))
+    return NASBENCH201.build(CELL, NetworkConfig(num_classes=3, channels=4, cells=1))
 
 
 MADE = pytest.mark.parametrize("make", [Dropping, Flattening, nasbench201])

@@ -16,9 +16,7 @@ from anglenas._recipe import Recipe
 from anglenas.probes import find_metric, find_probe, metric_names
 from anglenas.probes._regions import measure_regions
 from anglenas.ranking import parse
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from anglenas.testing._networks import images_of
 
 RECIPE = Recipe(resolution=8, channels=4, cells=1, iterations=4)
@@ -164,7 +162,7 @@ def test_regions_count_dead_rectifiers_and_need_little_memory():
 
 
 def _nasbench201(cell):
-    return build_network(NASBENCH201, str(cell), NetworkConfig(num_classes=3))
+    return NASBENCH201.build(str(cell), NetworkConfig(num_classes=3))
 
 
 class _Largest(torch.overrides.TorchFunctionMode):

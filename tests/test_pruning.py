@@ -15,11 +15,7 @@ from anglenas._plugins import load
 from anglenas._pruning.settings import default_recipe, settle
 from anglenas._report import report_of
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError
-from anglenas.spaces._supernets import (
-    DARTS_SUPERNET,
-    DARTS_SUPERNET_IMAGENET,
-    NASBENCH201_SUPERNET,
-)
+from anglenas.spaces import DARTS_SUPERNET, DARTS_SUPERNET_IMAGENET, NASBENCH201_SUPERNET
 
 TINY = "paper-pruning,resolution=4,iterations=2,channels=2"
 
@@ -96,7 +92,9 @@ def test_removals_are_told_with_what_was_measured():
         assert row["made"] == (row["rank"] == min(other["rank"] for other in rivals))
     gone = {(row["source"], row["target"], row["operation"])
             for row in pruned.table if row["made"]}  # fmt: skip
-    edges = zip(NASBENCH201_SUPERNET.layout.edges, pruned.best.architecture.operations, strict=True)
+    edges = zip(
+        NASBENCH201_SUPERNET.topology.edges, pruned.best.architecture.operations, strict=True
+    )
     assert {(e.source, e.target, name) for e, name in edges}.isdisjoint(gone)
     assert len(gone) == 18
 
@@ -110,7 +108,7 @@ def tried(rows):
 
 
 def held(supernet):
-    pairs = zip(supernet.layout.edges, supernet.operations, strict=True)
+    pairs = zip(supernet.topology.edges, supernet.operations, strict=True)
     return {tuple(edge): list(left) for edge, left in pairs}
 
 
@@ -248,7 +246,7 @@ def test_a_search_that_is_stopped_where_edges_compete_goes_on_from_there(tmp_pat
      ("darts_tenas_imagenet", DARTS_SUPERNET_IMAGENET, 2)],
 )  # fmt: skip
 def test_every_kind_of_darts_network_has_supernets(space, supernets, number):
-    assert load("space", load("space", space).supernet) is supernets
+    assert load("space", space).supernets is supernets
     assert settle(space, "", 0, "auto", "params").number == number
 
 
@@ -267,14 +265,11 @@ def test_spaces_without_supernets_and_unknown_names_are_refused():
 
 FOREIGN = """
 import dataclasses
-from anglenas.spaces._nasbench201 import network as nasbench201
-from anglenas.spaces._choices import ChoiceSpace
-from anglenas.spaces._nasbench201.values import NASBENCH201
-from anglenas.spaces._supernets import NASBENCH201_SUPERNET
+from anglenas.spaces import NASBENCH201, NASBENCH201_SUPERNET, ChoiceSpace
 
 def build(choices, config):
-    return nasbench201.build(NASBENCH201.parse(f"|{choices['op']}~0|+|none~0|none~1|+"
-                                               "|none~0|none~1|nor_conv_3x3~2|"), config)
+    return NASBENCH201.build(f"|{choices['op']}~0|+|none~0|none~1|+"
+                             "|none~0|none~1|nor_conv_3x3~2|", config)
 
 WIDTHS = ChoiceSpace("widths", {"op": ("nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")}, build)
 
@@ -361,15 +356,16 @@ def own_supernets(folder, monkeypatch, name, condition, cell="NASBENCH201_SUPERN
     """Name supernets that cannot be built where a condition on ``supernet`` holds."""
     (folder / f"{name}.py").write_text(f"""
 import dataclasses
-from anglenas.spaces._nasbench201 import network as nasbench201
-from anglenas.spaces._supernets import {cell}
+from anglenas.spaces import NASBENCH201_SUPERNET
+from anglenas.spaces import {cell}
 
-def build(supernet, config):
+def build(text, config):
+    supernet = NASBENCH201_SUPERNET.parse(text)
     if {condition}:
         raise ValueError("no such cell")
-    return nasbench201.build(supernet, config)
+    return NASBENCH201_SUPERNET.build(text, config)
 
-SPACE = dataclasses.replace({cell}, name="mine", builder="{name}:build")
+SPACE = dataclasses.replace({cell}, name="mine", build=build)
 """)
     monkeypatch.syspath_prepend(str(folder))
     return f"{name}:SPACE"

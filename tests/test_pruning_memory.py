@@ -11,9 +11,7 @@ import anglenas
 from anglenas._measuring.memory import check_memory, training_memory
 from anglenas._recipe import Recipe, preset, read_recipe
 from anglenas.errors import SettingError
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.spaces import DARTS_SUPERNET, NASBENCH201_SUPERNET, NetworkConfig
 
 TINY = "paper-pruning,resolution=4,iterations=2,channels=2"
 
@@ -73,8 +71,8 @@ def test_a_refusal_names_no_recipe_that_there_is_not(monkeypatch):
 
 
 def test_what_is_not_trained_needs_memory_for_its_weights_alone(monkeypatch):
-    network = build_network(
-        NASBENCH201_SUPERNET, str(NASBENCH201_SUPERNET.full()), NetworkConfig(10, 2, 1, side=4)
+    network = NASBENCH201_SUPERNET.build(
+        str(NASBENCH201_SUPERNET.full()), NetworkConfig(10, 2, 1, side=4)
     )
     copies = 4 * sum(weight.nbytes for weight in network.parameters())
     monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", int(1.02 * copies))
@@ -105,13 +103,12 @@ from pathlib import Path
 import numpy as np
 
 from anglenas.data import from_arrays
-from anglenas.spaces._build import build_network
 from anglenas._numerics import single_thread
 from anglenas.probes import find_probe
 from anglenas._recipe import preset
 from anglenas._measuring.memory import gradients_memory, training_memory
 from anglenas._measuring.plan import draw_repeats, proxy_config
-from anglenas.spaces._supernets import NASBENCH201_SUPERNET as SPACE
+from anglenas.spaces import NASBENCH201_SUPERNET as SPACE
 
 probe, base, channels = sys.argv[1], sys.argv[2], int(sys.argv[3])
 pixels = np.random.default_rng(0).integers(256, size=(100, 16, 16, 3), dtype=np.uint8)
@@ -126,7 +123,7 @@ def batch_and_config(recipe):
 def peak(recipe):
     batch, config = batch_and_config(recipe)
     with single_thread():
-        network = build_network(SPACE, str(SPACE.full()), config)
+        network = SPACE.build(str(SPACE.full()), config)
         find_probe(probe).measure(network, batch, recipe, 1)
     # Not getrusage, whose peak of a child is at least what the parent held as it began.
     lines = Path("/proc/self/status").read_text().splitlines()

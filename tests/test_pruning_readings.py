@@ -14,7 +14,7 @@ from anglenas._measuring.plan import Measured
 from anglenas._pruning.readings import change, ranks_by_change, ranks_of_pruned
 from anglenas.errors import AnglenasError
 from anglenas.probes import find_metric
-from anglenas.spaces._supernets import NASBENCH201_SUPERNET
+from anglenas.spaces import NASBENCH201_SUPERNET
 
 
 def tenas_change(before, after, precision=3):

@@ -7,12 +7,7 @@ from anglenas._measuring.plan import draw_repeats
 from anglenas._pruning.rounds import contests, planned
 from anglenas._recipe import preset
 from anglenas.data import from_arrays
-from anglenas.spaces._supernets import (
-    DARTS_SUPERNET,
-    DARTS_SUPERNET_IMAGENET,
-    NASBENCH201_SUPERNET,
-    Supernet,
-)
+from anglenas.spaces import DARTS_SUPERNET, DARTS_SUPERNET_IMAGENET, NASBENCH201_SUPERNET, Supernet
 
 
 def play(space, number, score):
@@ -53,11 +48,11 @@ def test_rounds_are_as_many_and_as_large_as_tenas_has_them(number, space, sizes)
 
 def te_nas(space, number, score):
     """``prune_func_rank`` and ``prune_func_rank_group`` once more, on a table of booleans."""
-    names, edges = space.layout.operations, space.layout.edges
+    names, edges = space.topology.names, space.topology.edges
     alive = {(edge, name): True for edge in range(len(edges)) for name in names}
     operations = lambda edge: [name for name in names if alive[edge, name]]  # noqa: E731
     supernet = lambda: Supernet(  # noqa: E731
-        space.layout, tuple(tuple(operations(edge)) for edge in range(len(edges)))
+        space.topology, tuple(tuple(operations(edge)) for edge in range(len(edges)))
     )
     while any(len(operations(edge)) > 1 for edge in range(len(edges))):
         base = supernet()

@@ -17,21 +17,41 @@ from matplotlib.transforms import Bbox
 
 from anglenas._report import draw_cells, save_figure
 from anglenas._report.canvas import FAINT, INK, KINDS, MUTED, PAPER, printable, render
-from anglenas._report.style import kind_of, label_of
 from anglenas.errors import SettingError
-from anglenas.spaces import CellGraph, OptionTable
-from anglenas.spaces._darts.values import DARTS as DARTS_SPACE
-from anglenas.spaces._darts.values import Genotype
-from anglenas.spaces._supernets import DARTS_SUPERNET, NASBENCH201_SUPERNET
+from anglenas.spaces import DARTS as DARTS_SPACE
+from anglenas.spaces import (
+    DARTS_SUPERNET,
+    NASBENCH201_SUPERNET,
+    CellGraph,
+    Genotype,
+    Operation,
+    OptionTable,
+)
+from anglenas.spaces._darts import values as darts
+from anglenas.spaces._nasbench201 import values as nasbench201
 
 NB201 = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 DARTS = ("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5", "skip_connect",
          "max_pool_3x3", "avg_pool_3x3")  # fmt: skip
+OPERATIONS = {**darts.OPERATIONS, **nasbench201.OPERATIONS}
 
 
-def nb201_cell(operations):
+def operation(name):
+    """Of a built-in space, or of one's own; none for an edge that gathers results."""
+    return OPERATIONS.get(name, Operation(name, name)) if name else None
+
+
+def colour_of(one):
+    return next(kind.light for kind in KINDS if kind.name == one.kind)
+
+
+def edges_of(*edges):
+    return tuple((start, end, operation(name)) for start, end, name in edges)
+
+
+def nb201_cell(names):
     pairs = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
-    edges = tuple((*pair, operation) for pair, operation in zip(pairs, operations, strict=True))
+    edges = edges_of(*((*pair, name) for pair, name in zip(pairs, names, strict=True)))
     return CellGraph("cell", ("in", "1", "2", "out"), edges, (0,), 3)
 
 
@@ -43,7 +63,7 @@ def darts_cell(rng, title="normal cell"):
     ]
     edges += [(node, 6, "") for node in range(2, 6)]
     names = ("c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}")
-    return CellGraph(title, names, tuple(edges), (0, 1), 6)
+    return CellGraph(title, names, edges_of(*edges), (0, 1), 6)
 
 
 class Drawn:
@@ -89,7 +109,7 @@ def check_drawing(graph: CellGraph) -> Drawn:
     for (start, end, operation), edge, tip in zip(
         graph.edges, drawn.edges, drawn.tips, strict=True
     ):
-        own = next(named)[1] if operation not in ("", "none") else None
+        own = next(named)[1] if operation and operation.kind != "none" else None
         assert np.all(np.diff(edge[:, 0]) >= -1e-9)
         for box in boxes:
             if box is not own:
@@ -128,7 +148,7 @@ def test_nothing_meets_in_darts_cells(count):
 
 def test_results_that_are_gathered_beside_an_operation_and_long_names_keep_apart():
     edges = ((0, 1, "a"), (0, 1, ""), (1, 2, "b" * 30), (0, 2, "d"), (0, 3, ""), (0, 3, "c"))
-    check_drawing(CellGraph("cell", ("in", "x", "y" * 20, "out"), edges, (0,), 3))
+    check_drawing(CellGraph("cell", ("in", "x", "y" * 20, "out"), edges_of(*edges), (0,), 3))
 
 
 def crossings(drawn: Drawn) -> int:
@@ -202,7 +222,9 @@ def test_any_two_darts_cells_stand_side_by_side():
     edges += [(0, node + 2, "sep_conv_5x5") for node in range(4)]
     edges += [(node, 6, "") for node in range(2, 6)]
     names = ("c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}")
-    cells = [CellGraph(title, names, tuple(edges), (0, 1), 6) for title in ("normal", "reduction")]
+    cells = [
+        CellGraph(title, names, edges_of(*edges), (0, 1), 6) for title in ("normal", "reduction")
+    ]
     for widest, levels in ((None, 1), (900, 2)):
         figure = draw_cells(cells, **({"widest": widest} if widest else {}))
         assert len({round(axes.get_position().y0, 3) for axes in figure.axes}) == levels
@@ -213,10 +235,10 @@ def test_nothing_meets_in_published_cells(dev_data, name):
     found = json.loads((dev_data / "darts_genotypes.json").read_text())[name]
     genotype = Genotype(*(tuple(map(tuple, found[cell])) for cell in ("normal", "reduce")))
     for graph, chosen in zip(
-        DARTS_SPACE.graphs(genotype), (genotype.normal, genotype.reduce), strict=True
+        DARTS_SPACE.drawings(genotype), (genotype.normal, genotype.reduce), strict=True
     ):
         shown = [label for label, _ in check_drawing(graph).labels]
-        assert sorted(shown) == sorted(label_of(operation) for operation, _ in chosen)
+        assert sorted(shown) == sorted(OPERATIONS[name].label for name, _ in chosen)
 
 
 # Supernets: many operations on an edge.
@@ -244,26 +266,27 @@ def arrowheads(axes):
 
 def test_the_full_darts_supernet_has_one_line_an_edge_that_names_every_operation():
     """With 196 lines, one for each operation, nobody could read it."""
-    operations = [label_of(name) for name in DARTS_SUPERNET.layout.operations]
-    for axes in draw_cells(DARTS_SUPERNET.graphs(DARTS_SUPERNET.full())).axes:
+    operations = [one.label for one in DARTS_SUPERNET.topology.operations]
+    for axes in draw_cells(DARTS_SUPERNET.drawings(DARTS_SUPERNET.full())).axes:
         assert arrowheads(axes) == 14 + 4  # and four nodes of the cell lead to its output
         assert stacks(axes) == [operations] * 14
         colours = {text.get_text(): text.get_color() for text in axes.texts}
-        for name in DARTS_SUPERNET.layout.operations:
-            assert colours[label_of(name)] == kind_of(name).light
+        for one in DARTS_SUPERNET.topology.operations:
+            assert colours[one.label] == colour_of(one)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_pruned_supernets_name_what_is_left_and_nothing_meets(seed):
     rng = np.random.default_rng(seed)
     supernet = NASBENCH201_SUPERNET.sample(rng)
-    for name in NASBENCH201_SUPERNET.layout.operations:
+    for name in NASBENCH201_SUPERNET.topology.names:
         supernet = supernet.without(seed, name)
-    figure = draw_cells(NASBENCH201_SUPERNET.graphs(supernet))
+    figure = draw_cells(NASBENCH201_SUPERNET.drawings(supernet))
     assert arrowheads(figure.axes[0]) == 6
-    wanted = [[label_of(name) for name in held] for held in supernet.operations if len(held) > 1]
+    labels = [[OPERATIONS[name].label for name in held] for held in supernet.operations]
+    wanted = [several for several in labels if len(several) > 1]
     assert stacks(figure.axes[0]) == wanted
-    single = [label_of(held[0]) for held in supernet.operations if len(held) == 1]
+    single = [one[0] for one in labels if len(one) == 1]
     shown = [text for text in texts_of(figure) if text not in ("cell", "0", "1", "2", "3")]
     assert sorted(shown) == sorted([*itertools.chain(*wanted), *single])
 
@@ -274,9 +297,7 @@ def test_nothing_meets_labels_of_several_lines():
         graph = darts_cell(rng)
         edges = [edge for edge in graph.edges for _ in range(rng.randint(1, 7) if edge[2] else 1)]
         axes = draw_cells([replace(graph, edges=tuple(edges))]).axes[0]
-        wanted = [
-            [label_of(name)] * edges.count((a, b, name)) for a, b, name in graph.edges if name
-        ]
+        wanted = [[one.label] * edges.count((a, b, one)) for a, b, one in graph.edges if one]
         assert stacks(axes) == [several for several in wanted if len(several) > 1]
 
 
@@ -285,10 +306,11 @@ def test_a_line_is_black_only_if_the_kinds_of_its_operations_differ():
         (0, 1, "sep_conv_3x3"), (0, 1, "sep_conv_5x5"), (0, 2, "avg_pool_3x3"), (0, 2, "none"),
         (1, 2, "skip_connect"), (1, 2, "max_pool_3x3"), (0, 3, ""), (0, 3, ""), (2, 3, ""),
     )  # fmt: skip
-    [axes] = draw_cells([CellGraph("", ("in", "x", "y", "out"), edges, (0,), 3)]).axes
+    [axes] = draw_cells([CellGraph("", ("in", "x", "y", "out"), edges_of(*edges), (0,), 3)]).axes
     heads = [patch for patch in axes.patches if type(patch) is Polygon]
     assert [matplotlib.colors.to_hex(head.get_facecolor()) for head in heads] == [
-        kind_of("sep_conv_3x3").light, kind_of("avg_pool_3x3").light, INK, MUTED, MUTED,
+        colour_of(operation("sep_conv_3x3")), colour_of(operation("avg_pool_3x3")), INK, MUTED,
+        MUTED,
     ]  # fmt: skip
     assert stacks(axes) == [["sep conv 3x3", "sep conv 5x5"], ["skip", "max pool 3x3"]]
 
@@ -322,7 +344,7 @@ def test_labels_are_short_and_own_operations_keep_their_names():
         (0, 1, "nor_conv_3x3"), (0, 1, "sep_conv_5x5"), (0, 1, "skip_connect"),
         (0, 1, "max_pool_3x3"), (0, 1, "my_op$_^{"), (0, 1, "none"),
     )  # fmt: skip
-    cell = CellGraph("", ("in", "out"), edges, (0,), 1)
+    cell = CellGraph("", ("in", "out"), edges_of(*edges), (0,), 1)
     assert sorted(texts_of(draw_cells([cell]))) == sorted(
         ["conv 3x3", "sep conv 5x5", "skip", "max pool 3x3", "my_op$_^{", "in", "out"]
     )
@@ -330,7 +352,7 @@ def test_labels_are_short_and_own_operations_keep_their_names():
 
 def test_hostile_names_are_drawn_as_text():
     name = "$\\frac{1}{0}$\x00\n\u4e00" + "x" * 500
-    cell = CellGraph(name, (name, "out"), ((0, 1, name),), (0,), 1)
+    cell = CellGraph(name, (name, "out"), edges_of((0, 1, name)), (0,), 1)
     figure = draw_cells([cell], title=name, caption=name)
     assert render(figure, "svg").startswith(b"<?xml")
     assert max(map(len, texts_of(figure))) <= 120
@@ -344,12 +366,12 @@ def test_what_passes_nothing_on_is_faint():
     dead = nb201_cell(["none", "none", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none"])
     axes = draw_cells([dead]).axes[0]
     colours = {text.get_text(): text.get_color() for text in axes.texts}
-    assert colours["avg pool 3x3"] == kind_of("avg_pool_3x3").light
+    assert colours["avg pool 3x3"] == colour_of(operation("avg_pool_3x3"))
     assert colours["conv 3x3"] not in {kind.light for kind in KINDS}
     lines = [matplotlib.colors.to_hex(patch.get_edgecolor()) for patch in axes.patches]
     drawn = [line for line in lines if line not in (PAPER, INK)]
     assert drawn.count(FAINT) == 5 + 2  # edges and the two inner nodes
-    assert kind_of("avg_pool_3x3").light in drawn
+    assert colour_of(operation("avg_pool_3x3")) in drawn
 
 
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
@@ -366,7 +388,7 @@ def test_drawing_needs_no_pyplot():
     code = (
         "import sys; from anglenas._report import draw_cells; "
         "from anglenas.spaces import CellGraph;"
-        "draw_cells([CellGraph('', ('a', 'b'), ((0, 1, 'x'),), (0,), 1)]);"
+        "draw_cells([CellGraph('', ('a', 'b'), ((0, 1, None),), (0,), 1)]);"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

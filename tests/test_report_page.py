@@ -27,14 +27,16 @@ from anglenas._report import (
 )
 from anglenas._report.canvas import short_number
 from anglenas.errors import SettingError
-from anglenas.spaces import CellGraph
+from anglenas.spaces import CellGraph, Operation
+from anglenas.spaces._nasbench201.values import OPERATIONS
 
 VOID = {"meta", "br", "wbr", "link", "img", "input", "hr"}
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'&amp;"
 UNDEFINED = "undefined: loss is not finite at iteration 7"
 
 
-def cell(operation="nor_conv_3x3"):
+def cell(name="nor_conv_3x3"):
+    operation = OPERATIONS.get(name, Operation(name, name))
     return CellGraph("cell", ("in", "out"), ((0, 1, operation),), (0,), 1)
 
 

@@ -20,7 +20,7 @@ from anglenas._report import (
 from anglenas._sheet import Sheet, latex, markdown
 from anglenas._study import Estimate, Picks, Study
 from anglenas.ranking import Interval
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
 

@@ -186,7 +186,7 @@ from anglenas._recipe import preset
 from anglenas._measuring.computing import compute
 from anglenas._measuring.task import Context, Task
 from anglenas._torch import import_compiler
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201
 
 import_compiler()
 before = set(sys.modules)

@@ -18,9 +18,7 @@ from anglenas._searching import search
 from anglenas.errors import SettingError
 from anglenas.probes import Undefined
 from anglenas.probes._counting import COUNTING, count_operations
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 from anglenas.testing._networks import images_of
 
 
@@ -38,7 +36,7 @@ def test_networks_of_the_space(index: int, side: int) -> None:
     config = NetworkConfig(channels=4, cells=3, side=side)
     architecture = NASBENCH201.at(index)
     for text in (str(architecture), NASBENCH201.canonical(architecture)):
-        network = build_network(NASBENCH201, text, config)
+        network = NASBENCH201.build(text, config)
         counted = count_operations(network, (3, side, side))
         assert counted == (reference(network, (3, side, side)), ())
 

@@ -32,7 +32,6 @@ from anglenas.errors import (
     UsageError,
 )
 from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
 
 TINY = Recipe(name="tiny", resolution=8, cells=1, channels=2, iterations=2)
 SCORED = {"metrics": ["params"], "recipe": TINY, "workers": 0, "store": ":memory:"}
@@ -199,7 +198,7 @@ def test_an_architecture_and_its_canonical_network_score_alike() -> None:
     text = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
     space = load("space", "nasbench201")
     config = NetworkConfig(channels=TINY.channels, cells=TINY.cells, in_channels=1, side=8)
-    network = build_network(space, space.canonical(space.parse(text)), config)
+    network = space.build(space.canonical(space.parse(text)), config)
     names = ["angle", "loss", "tse"]
     as_module = score(network, recipe=TINY, metrics=names)
     assert score(text, recipe=TINY, metrics=names, store=":memory:").values == as_module.values
@@ -310,7 +309,7 @@ def test_numbers_that_do_not_fit(settings: dict[str, Any], message: str) -> None
         ({"store": 5}, "store is a text, a Path or a Store, not 5"),
         ({"flip": "no"}, "flip is True or False, not 'no'"),
         ({"on_progress": 5}, "on_progress is a function, not 5"),
-        ({"space": 5}, "What '5' names is no space; it lacks name, size"),
+        ({"space": 5}, "What '5' names is no space; make an anglenas.spaces.Space"),
         ({"strategy": None}, "What 'None' names is no strategy; it lacks name"),
     ],
 )
@@ -360,8 +359,8 @@ def test_names_that_nothing_has(fakes: Any) -> None:
         tiny_search(strategy="randon")
     with pytest.raises(UnknownNameError, match="no recipe named 'papper'; did you mean paper"):
         tiny_search(recipe="papper")
-    with pytest.raises(SettingError, match="'search_fakes:Pairs' names is no space; make an obj"):
-        tiny_search(space="search_fakes:Pairs")
+    with pytest.raises(SettingError, match="'search_fakes:Pair' names is no space; make an"):
+        tiny_search(space="search_fakes:Pair")
     with pytest.raises(SettingError, match="is no strategy; it lacks concurrency, propose"):
         tiny_search(strategy="search_fakes:PAIRS")
 

@@ -15,9 +15,7 @@ from anglenas.errors import NetworkError
 from anglenas.probes import Undefined, find_metric
 from anglenas.probes._initialise import initialise
 from anglenas.probes._short_training import SHORT_TRAINING, cosine, short_training
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201, NetworkConfig
 
 CELL = NASBENCH201.parse(
     "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_3x3~1|none~2|"
@@ -35,7 +33,7 @@ def batch():
 
 def network_of(cell=CELL, **changes):
     config = NetworkConfig(num_classes=10, channels=4, cells=1, in_channels=1)
-    return build_network(NASBENCH201, NASBENCH201.canonical(cell), config)
+    return NASBENCH201.build(NASBENCH201.canonical(cell), config)
 
 
 def small_module(outputs=10):

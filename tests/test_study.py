@@ -31,9 +31,9 @@ from anglenas._study.picks import draw_anew
 from anglenas._study.subsets import strata_of
 from anglenas.errors import DataError, SettingError, UnknownNameError
 from anglenas.ranking import Interval, parse
-from anglenas.spaces import CellGraph, is_untrained, live_operations
+from anglenas.spaces import NASBENCH201, CellGraph, Operation, index_of, learns, live_operations
 from anglenas.spaces._nasbench201.published import size_group
-from anglenas.spaces._nasbench201.values import EDGES, NASBENCH201
+from anglenas.spaces._nasbench201.values import EDGES
 
 ROOT = Path(__file__).parents[1]
 SIZE = 900
@@ -87,20 +87,20 @@ def naive_ways(operations):
 
 
 def test_live_operations_are_those_of_all_ways_for_every_cell():
-    untrained = 0
+    trivial = 0
     for architecture in NASBENCH201.enumerate():
-        [cell] = NASBENCH201.graphs(architecture)
+        [cell] = NASBENCH201.drawings(architecture)
         expected = {name for way in naive_ways(architecture.operations) for name in way}
-        assert live_operations(cell) == expected
-        untrained += is_untrained([cell])
-        assert is_untrained([cell]) == (not any("conv" in name for name in expected))
-    assert untrained == 1983  # of 15 625 cells have no live convolution
+        assert {operation.name for operation in live_operations(cell)} == expected
+        trivial += not learns([cell])
+        assert learns([cell]) == any("conv" in name for name in expected)
+    assert trivial == 1983  # of 15 625 cells have no live convolution
 
 
 def test_structure_of_what_is_no_cell_is_unknown():
-    assert not is_untrained([])
-    empty = CellGraph("", ("in", "out"), ((0, 1, "none"),), (0,), 1)
-    assert is_untrained([empty])
+    assert learns([])
+    nothing = Operation("none", "", "none", learns=False)
+    assert not learns([CellGraph("", ("in", "out"), ((0, 1, nothing),), (0,), 1)])
 
 
 def test_groups_of_equal_size_follow_the_released_lists():
@@ -590,7 +590,7 @@ def test_picks_of_the_logged_run_are_found_again(benchmark):
     )
     metrics = ("params", "loss@50", "(angle@50+loss@50)+params")
     found = picks(scores, benchmark, metrics, seeds=[1])
-    numbers = [NASBENCH201.index(NASBENCH201.parse(one.architecture)) for one in found]
+    numbers = [index_of(NASBENCH201.parse(one.architecture)) for one in found]
     assert numbers == [4655, 3632, 11400]
     assert [round(one.accuracy, 3) for one in found] == [93.41, 90.877, 94.045]
     assert {round(one.best, 3) for one in found} == {94.045}

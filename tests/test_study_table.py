@@ -12,7 +12,7 @@ import pytest
 
 from anglenas._study import read_benchmark
 from anglenas.errors import DataError, UnknownNameError
-from anglenas.spaces._nasbench201.values import NASBENCH201
+from anglenas.spaces import NASBENCH201
 
 CELLS = [str(NASBENCH201.at(index)) for index in range(4)]
 

@@ -20,7 +20,6 @@ from anglenas._evaluation import (
 from anglenas._plugins import load
 from anglenas.errors import SettingError, UnknownNameError
 from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
 
 # quark0/darts, chenwydj/DARTS_evaluation and D-X-Y/AutoDL-Projects, read there.
 PUBLISHED = {
@@ -73,7 +72,7 @@ def test_networks_have_the_published_depth_and_width(name: str) -> None:
     )
     config = NetworkConfig(channels=recipe.channels, cells=recipe.cells, side=recipe.side)
     with torch.device("meta"):
-        network = build_network(load("space", recipe.space), text, config)
+        network = load("space", recipe.space).build(text, config)
     assert len(network.get_submodule("cells")) == CELLS[name]  # type: ignore[arg-type]
     assert recipe.channels == (48 if "imagenet" in name else 36)
 

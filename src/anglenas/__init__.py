@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from anglenas._report import write_run
     from anglenas._searching import Found, search
     from anglenas._study import correlate
-    from anglenas.spaces._build import make_network
+    from anglenas.spaces import make_network
 
 __all__ = [
     "Candidate",
@@ -64,7 +64,7 @@ _HOMES = {
     "Workers": "_measuring.workers",
     "correlate": "_study",
     "export_network": "_export",
-    "make_network": "spaces._build",
+    "make_network": "spaces",
     "preset": "_recipe",
     "prune": "_pruning",
     "score": "_measuring.scores",

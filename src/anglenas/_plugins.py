@@ -105,17 +105,19 @@ def refuse_code(kind: Kind, name: str, place: str | Path, given: str = "") -> No
         )
 
 
-def reference(kind: Kind, thing: Any) -> str:
+def reference(kind: Kind, thing: Any, home: str = "") -> str:
     """The name under which :func:`load` finds an object, also in another process.
 
     Args:
         kind: What the object is.
         thing: The object, or its name, which is returned as it is.
+        home: Name of the module that the object is an attribute of; by default that of its class,
+            or of one of its functions.
 
     Raises:
         UsageError: The object cannot be found by a name: it is not an attribute of its module.
 
-    >>> from anglenas.spaces._nasbench201.values import NASBENCH201
+    >>> from anglenas.spaces import NASBENCH201
     >>> reference("space", NASBENCH201)
     'nasbench201'
     """
@@ -127,7 +129,8 @@ def reference(kind: Kind, thing: Any) -> str:
             return name
     # An object of a class of ours is not of the class's module, but of its functions'.
     functions = [value for value in getattr(thing, "__dict__", {}).values() if callable(value)]
-    modules = dict.fromkeys(str(part.__module__) for part in (thing, *functions))
+    parts = (str(part.__module__) for part in (thing, *functions))
+    modules = dict.fromkeys([home] if home else parts)
     for module in modules:
         for name, value in vars(sys.modules[module]).items():
             if value is thing:

@@ -16,25 +16,17 @@ from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import ArchitectureError, DataError, NetworkError
 from anglenas.probes import Probe, Undefined
-from anglenas.spaces import NetworkConfig
+from anglenas.spaces import NetworkConfig, Space
 
 
-class Space:
-    """Words; the network of a word is a linear layer that carries it."""
-
-    name = "words"
-    builder = "scoring_fakes:build"
-
-    def canonical(self, architecture: str) -> str:
-        return architecture.lower()
-
-    def subject(self, text: str) -> str:
-        if not text.isprintable():
-            raise ArchitectureError("A word is printable.", text, 0)
-        return text
+def parse(text: str) -> str:
+    if not text.isprintable():
+        raise ArchitectureError("A word is printable.", text, 0)
+    return text
 
 
-def build(subject: str, config: Any) -> nn.Module:
+def build(text: str, config: Any) -> nn.Module:
+    subject = parse(text)
     network = nn.Linear(config.in_channels, config.num_classes)
     network.word = subject  # type: ignore[assignment]
     if subject == "too wide":
@@ -129,7 +121,11 @@ _VERBS: dict[str, Any] = {
     "undefined": _undefined,
 }
 
-SPACE = Space()
+# The network of a word is a linear layer that carries it.
+SPACE = Space(
+    name="words", parse=parse, sample=lambda rng: "be", mutate=lambda word, rng: word + "!",
+    build=build, drawings=lambda word: (), canonical=str.lower, fixed_version=1,
+)  # fmt: skip
 OBEY = Probe("obey", (), _obey)  # the word
 SHAPE = Probe(
     "shape",

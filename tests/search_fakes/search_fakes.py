@@ -1,17 +1,16 @@
 """A tiny space, strategies and probes of a user's own, and networks good and bad."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from anglenas.errors import ArchitectureError
 from anglenas.probes import Metric, Probe, Undefined
-from anglenas.spaces import CellGraph, NetworkConfig
+from anglenas.spaces import CellGraph, NetworkConfig, Operation, Space
 from anglenas.strategies import Request
 
 WIDTHS = range(1, 5)
@@ -28,40 +27,37 @@ class Pair:
         return f"{self.first}-{self.second}"
 
 
-class Pairs:
+def parse(text: str) -> Pair:
+    for pair in enumerated():
+        if str(pair) == text:
+            return pair
+    raise ArchitectureError("A pair reads 1-1 to 4-4.", text, 0)
+
+
+def enumerated() -> Iterator[Pair]:
+    return (Pair(*widths) for widths in product(WIDTHS, repeat=2))
+
+
+def drawings(pair: Pair) -> tuple[CellGraph, ...]:
+    names = (f"conv {width}" for width in (pair.first, pair.second))
+    edges = tuple((0, 1, Operation(name, name)) for name in names)
+    return (CellGraph("pair", ("in", "out"), edges, (0,), 1),)
+
+
+def pairs(name: str, build: Callable[[Pair, NetworkConfig], nn.Module]) -> Space[Pair]:
     """Pairs of widths: 16 architectures, 10 functions."""
-
-    name = "pairs"
-    size: int | None = len(WIDTHS) ** 2
-    builder = "search_fakes:build"
-
-    def parse(self, text: str) -> Pair:
-        for one in self.enumerate():
-            if str(one) == text:
-                return one
-        raise ArchitectureError("A pair reads 1-1 to 4-4.", text, 0)
-
-    def sample(self, rng: np.random.Generator) -> Pair:
-        return Pair(*(int(width) for width in rng.choice(WIDTHS, 2)))
-
-    def enumerate(self) -> Iterator[Pair]:
-        return (Pair(*widths) for widths in product(WIDTHS, repeat=2))
-
-    def mutate(self, architecture: Pair, rng: np.random.Generator) -> Pair:
-        return Pair(architecture.first % len(WIDTHS) + 1, architecture.second)
-
-    def canonical(self, architecture: Pair) -> str:
-        return "{}-{}".format(*sorted((architecture.first, architecture.second)))
-
-    def subject(self, text: str) -> Pair:
-        return self.parse(text)
-
-    def graphs(self, architecture: Pair) -> tuple[CellGraph, ...]:
-        names = tuple(f"conv {width}" for width in (architecture.first, architecture.second))
-        return (CellGraph("pair", ("in", "out"), tuple((0, 1, n) for n in names), (0,), 1),)
-
-    def is_trivial(self, architecture: Pair) -> bool:
-        return False
+    return Space(
+        name=name,
+        parse=parse,
+        sample=lambda rng: Pair(*(int(width) for width in rng.choice(WIDTHS, 2))),
+        mutate=lambda pair, rng: Pair(pair.first % len(WIDTHS) + 1, pair.second),
+        build=lambda text, config: build(parse(text), config),
+        drawings=drawings,
+        canonical=lambda pair: "{}-{}".format(*sorted((pair.first, pair.second))),
+        enumerate=enumerated,
+        size=len(WIDTHS) ** 2,
+        fixed_version=1,
+    )
 
 
 class Net(nn.Module):
@@ -86,34 +82,6 @@ def parameters(pair: Pair, channels: int = 1, classes: int = 10) -> int:
     """Counted by hand: weights and biases of the convolution, then of the classifier."""
     width = pair.first + pair.second
     return width * channels * 9 + width + width * classes + classes
-
-
-class Fragile(Pairs):
-    """The same, but wide networks break as they are built, and narrow ones as they are run."""
-
-    name = "fragile"
-    builder = "search_fakes:build_fragile"
-
-
-class Broken(Pairs):
-    """The same, but no network can be built."""
-
-    name = "broken"
-    builder = "search_fakes:build_broken"
-
-
-class Picky(Pairs):
-    """The same, but the widest network takes images of three channels alone."""
-
-    name = "picky"
-    builder = "search_fakes:build_picky"
-
-
-class Colourful(Pairs):
-    """The same, but all networks do."""
-
-    name = "colourful"
-    builder = "search_fakes:build_colourful"
 
 
 class NaN(nn.Module):
@@ -186,11 +154,11 @@ class Mute:
         return ()
 
 
-PAIRS = Pairs()
-FRAGILE = Fragile()
-BROKEN = Broken()
-PICKY = Picky()
-COLOURFUL = Colourful()
+PAIRS = pairs("pairs", build)
+FRAGILE = pairs("fragile", build_fragile)  # wide ones break as they are built, narrow ones later
+BROKEN = pairs("broken", build_broken)  # no network can be built
+PICKY = pairs("picky", build_picky)  # the widest network takes images of three channels alone
+COLOURFUL = pairs("colourful", build_colourful)  # all networks do
 CLIMB = Climb()
 MUTE = Mute()
 

@@ -29,7 +29,7 @@ def draw(
     text, name = _best(Path(subject), space) if is_folder else (subject, space)
     searched: Any = load("space", name)
     architecture = _parsed(searched, name, text)
-    save_figure(draw_cells(searched.graphs(architecture), caption=str(architecture)), out)
+    save_figure(draw_cells(searched.drawings(architecture), caption=str(architecture)), out)
     print(out)
 
 

@@ -22,12 +22,12 @@ def export(
         Path | None, typer.Option(help="Folder. (default: 'export' in the one that was given)")
     ] = None,
     formats: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Names separated by commas: 'weights' (safetensors), 'python' (source that needs "
-            "PyTorch alone), 'onnx', 'program' (torch.export)."
+            "PyTorch alone), 'onnx', 'program' (torch.export). (default: all that the space has)"
         ),
-    ] = "weights,python,onnx,program",
+    ] = None,
     weights: Annotated[
         str, typer.Option(help="'best': of the best epoch; 'last': of the last one.")
     ] = "best",
@@ -51,7 +51,7 @@ def export(
         raise SettingError(f"--weights is 'best' or 'last', not {weights!r}.")
     chosen, remark = _weights(subject, weights, space)
     folder = out or (subject.parent if subject.is_file() else subject) / "export"
-    written = export_network(chosen, folder, split_names(formats))
+    written = export_network(chosen, folder, None if formats is None else split_names(formats))
     for one in written:
         print(one.path if quiet else f"{one.path}  (checked: differs by {one.difference:.1g})")
     if remark and not quiet:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from anglenas._measuring.progress import Progress
-    from anglenas.spaces._supernets import Supernet
+    from anglenas.spaces import Supernet
 
 __all__ = ["show_progress"]
 

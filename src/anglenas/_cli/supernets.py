@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from anglenas.spaces._supernets import Edge, Layout, Supernet
+from anglenas.spaces import Edge, Supernet, Topology
 
 __all__ = ["supernet_view"]
 
@@ -25,8 +25,8 @@ def supernet_view(supernet: Supernet, width: int) -> RenderableType:
         supernet: What is left.
         width: Columns of the terminal.
     """
-    names = _names(supernet.layout, width)
-    held = zip(supernet.layout.edges, supernet.operations, strict=True)
+    names = _names(supernet.topology, width)
+    held = zip(supernet.topology.edges, supernet.operations, strict=True)
     cells = [
         _cell(name, cell, names) for name, cell in groupby(held, key=lambda pair: pair[0].cell)
     ]
@@ -50,12 +50,12 @@ def _label(edge: Edge) -> str:
     return f"{edge.source}>{edge.target}"
 
 
-def _names(layout: Layout, width: int) -> dict[str, str]:
+def _names(topology: Topology, width: int) -> dict[str, str]:
     """Operations as they are written: whole if all cells then fit side by side, else short."""
-    whole = {name: name for name in layout.operations}
-    short = {name: _short(name) for name in layout.operations}
-    cells = len({edge.cell for edge in layout.edges})
-    row = max(len(_label(edge)) for edge in layout.edges) + sum(len(name) + 1 for name in whole)
+    whole = {name: name for name in topology.names}
+    short = {name: _short(name) for name in topology.names}
+    cells = len({edge.cell for edge in topology.edges})
+    row = max(len(_label(edge)) for edge in topology.edges) + sum(len(name) + 1 for name in whole)
     fits = cells * row + (cells - 1) * _GAP <= width
     return whole if fits or len(set(short.values())) < len(short) else short
 

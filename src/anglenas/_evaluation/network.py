@@ -14,8 +14,7 @@ from anglenas._measuring.result import Candidate
 from anglenas._numerics import derive
 from anglenas._plugins import load, names, refuse_code
 from anglenas.errors import ArchitectureError, SettingError, TrainingError, needs_extra
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
+from anglenas.spaces import NetworkConfig, Space
 
 __all__ = ["BEST", "LAST", "Subject", "Weights", "read_weights"]
 
@@ -50,7 +49,8 @@ class Subject:
             seed: Where the weights come from; by default PyTorch's global generator.
         """
         if seed is None:
-            return build_network(load("space", self.space), self.architecture, self.config)
+            space: Space[Any] = load("space", self.space)
+            return space.build(self.architecture, self.config)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "weights"))
             return self.network()

@@ -21,8 +21,6 @@ from anglenas._plugins import load
 from anglenas._settings import checked
 from anglenas.data import ImageSource, open_parts, split, with_flip
 from anglenas.errors import DataError, SettingError, needs_extra
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import standard_sizes
 
 __all__ = ["train"]
 
@@ -108,7 +106,7 @@ def _subject(subject: Subject | Candidate | str, space: str) -> Subject:
         case Candidate():
             return Subject.of(subject)
         case str():
-            return Subject(space, subject, NetworkConfig(**standard_sizes(load("space", space))))
+            return Subject(space, subject, load("space", space).config())
 
 
 # The images.

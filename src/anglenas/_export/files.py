@@ -9,9 +9,11 @@ from typing import Any
 import torch
 
 from anglenas._evaluation import Weights, read_weights
-from anglenas._export.formats import Run, write_onnx, write_program
+from anglenas._export.formats import Run, check_onnx, write_onnx, write_program
 from anglenas._export.source import network_source
+from anglenas._plugins import load
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError
+from anglenas.spaces import Space
 
 __all__ = ["FORMATS", "Exported", "export_network"]
 
@@ -76,14 +78,15 @@ FORMATS = tuple(_FILES)
 
 
 def export_network(
-    weights: Weights, folder: str | Path, formats: Sequence[str] = FORMATS
+    weights: Weights, folder: str | Path, formats: Sequence[str] | None = None
 ) -> tuple[Exported, ...]:
     """Write a network so that it can be used without anglenas, and run each file to check it.
 
     Args:
         weights: The network and its weights.
         folder: Where to; made if it is missing.
-        formats: Names from :data:`FORMATS`.
+        formats: Names from :data:`FORMATS`; by default all that the network's space can be written
+            in: ``python`` takes a space that writes source.
 
     Returns:
         What was written.
@@ -94,9 +97,20 @@ def export_network(
         UnknownNameError: There is no such format.
         AnglenasError: A file computes something else than the network.
     """
+    space: Space[Any] = load("space", weights.subject.space)
+    if formats is None:
+        formats = [name for name in FORMATS if name != "python" or space.source]
     for name in formats:
         if name not in FORMATS:
             raise UnknownNameError("format", name, FORMATS)
+    # What cannot be written is refused before anything is.
+    if "python" in formats and space.source is None:
+        raise SettingError(
+            f"The space {weights.subject.space!r} does not write its networks as Python; leave "
+            "the format 'python' out."
+        )
+    if "onnx" in formats:
+        check_onnx()
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from torch import nn
 from anglenas._evaluation import Weights
 from anglenas.errors import needs_extra
 
-__all__ = ["write_onnx", "write_program"]
+__all__ = ["check_onnx", "write_onnx", "write_program"]
 
 Run = Callable[[torch.Tensor], torch.Tensor]
 """From images ``(B, C, S, S)`` to logits ``(B, K)``."""
@@ -37,6 +37,18 @@ def write_program(weights: Weights, path: Path) -> Run:
     return module
 
 
+def check_onnx() -> None:
+    """Make sure that ONNX can be written.
+
+    Raises:
+        MissingExtraError: A package of the extra ``export`` is not installed.
+    """
+    with needs_extra("export"):
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401 - torch.onnx needs it
+
+
 def write_onnx(weights: Weights, path: Path) -> Run:
     """Write ONNX for batches of any size: input ``images``, output ``logits``.
 
@@ -52,10 +64,10 @@ def write_onnx(weights: Weights, path: Path) -> Run:
     Raises:
         MissingExtraError: A package of the extra ``export`` is not installed.
     """
-    with needs_extra("export"):
-        import onnx
-        import onnxruntime
-        import onnxscript  # noqa: F401 - torch.onnx needs it
+    check_onnx()
+    import onnx
+    import onnxruntime
+
     network, images = _example(weights)
     with _quiet():
         program = torch.onnx.export(

@@ -1,23 +1,18 @@
 """A network as one file of Python that needs nothing but PyTorch."""
 
-import importlib
 import textwrap
 from importlib.metadata import version
 from typing import Any
 
 from anglenas._evaluation import Weights
-from anglenas._export.render import render
 from anglenas._plugins import load
+from anglenas._templates import render_source
 from anglenas.errors import SettingError
+from anglenas.spaces import Space
 
-__all__ = ["network_source", "writes_source"]
+__all__ = ["network_source"]
 
 _WIDTH = 96
-
-
-def writes_source(space: str) -> bool:
-    """Whether a space can write its networks as source."""
-    return hasattr(load("space", space), "writer")
 
 
 def network_source(weights: Weights) -> str:
@@ -30,18 +25,17 @@ def network_source(weights: Weights) -> str:
         SettingError: The space does not write source.
     """
     subject = weights.subject
-    if not writes_source(subject.space):
+    space: Space[Any] = load("space", subject.space)
+    if space.source is None:
         raise SettingError(
-            f"The space {subject.space!r} has no 'writer' that writes its networks as Python; "
-            "leave this format out."
+            f"The space {subject.space!r} does not write its networks as Python; leave the format "
+            "'python' out."
         )
-    space: Any = load("space", subject.space)
-    module, _, function = space.writer.partition(":")
-    write = getattr(importlib.import_module(module), function)
     architecture = space.parse(subject.architecture)
-    return render(
-        "module",
-        body=write(space, architecture, subject.config).rstrip(),
+    return render_source(
+        "anglenas._export",
+        "module.py.jinja",
+        body=space.source(architecture, subject.config).rstrip(),
         architecture=_wrapped(str(architecture)),
         space=subject.space,
         config=subject.config,

@@ -2,7 +2,6 @@
 
 import socket
 import time
-from functools import cache
 from typing import Any
 
 import torch
@@ -10,12 +9,11 @@ import torch
 from anglenas._json import json_safe
 from anglenas._measuring.task import Context, Outcome, Task, load
 from anglenas._numerics import derive, single_thread
-from anglenas._plugins import resolve
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import NetworkError, SettingError, UsageError, WorkersError
 from anglenas.probes import Probe, Record, Undefined, find_probe
-from anglenas.spaces import NetworkConfig
+from anglenas.spaces import NetworkConfig, Space
 
 __all__ = ["compute"]
 
@@ -45,8 +43,6 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
 
 def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[str, Record | None]:
     probe, space = _probe(task.context), _space(task.context)
-    subject = space.subject(task.subject)
-    build = _builder(space.builder)
     images = batch if probe.uses_images else _blank(task.context.network)
     if images is None or (probe.uses_images and images.fingerprint != task.context.images):
         raise SettingError(f"The task asks for the images {task.context.images}; pass these.")
@@ -55,7 +51,7 @@ def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[s
         with single_thread(), torch.random.fork_rng(devices=[]):
             # For weights that no probe draws anew, such as a user's own parameters.
             torch.manual_seed(derive(task.context.seed or 0, "build"))
-            network = build(subject, task.context.network)
+            network = space.build(task.subject, task.context.network)
             if device.type != "cpu":
                 network.to(device)
             return "ok", json_safe(probe.measure(network, images, recipe, task.context.seed or 0))
@@ -73,10 +69,9 @@ def _probe(context: Context) -> Probe:
     return probe
 
 
-def _space(context: Context) -> Any:
-    space = load("space", context.space)
-    version = getattr(space, "version", 1)
-    _check_version("space", context.space, version, context.space_version)
+def _space(context: Context) -> Space[Any]:
+    space: Space[Any] = load("space", context.space)
+    _check_version("space", context.space, space.version, context.space_version)
     return space
 
 
@@ -86,11 +81,6 @@ def _check_version(kind: str, name: str, here: int, asked: int) -> None:
             f"The {kind} {name!r} has version {here} on {socket.gethostname()}, and {asked} is "
             "asked for; install the same release, or the same file, on both machines."
         )
-
-
-@cache
-def _builder(name: str) -> Any:
-    return resolve("builder", name)
 
 
 def _blank(config: NetworkConfig) -> FewShot:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import psutil
 import torch
@@ -14,8 +15,7 @@ from anglenas._recipe import PRESETS, Recipe
 from anglenas._torch import storage_id
 from anglenas.errors import AnglenasError, SettingError
 from anglenas.probes._jacobian import NUMBERS_AT_ONCE
-from anglenas.spaces import NetworkConfig, SearchSpace
-from anglenas.spaces._build import build_network
+from anglenas.spaces import NetworkConfig, Space
 
 __all__ = ["check_memory", "gradients_memory", "training_memory"]
 
@@ -27,7 +27,7 @@ _MORE = 2.5
 _PROCESS = 0.4e9  # bytes of a worker that has imported PyTorch and measured something tiny
 
 
-def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images: int) -> int:
+def training_memory(space: Space[Any], text: str, config: NetworkConfig, images: int) -> int:
     """About how many bytes a training takes.
 
     The weights, and what the forward pass saves for the backward one, are counted on a network
@@ -55,7 +55,7 @@ def training_memory(space: SearchSpace, text: str, config: NetworkConfig, images
 
 
 def gradients_memory(
-    space: SearchSpace, text: str, config: NetworkConfig, images: int, rows: int
+    space: Space[Any], text: str, config: NetworkConfig, images: int, rows: int
 ) -> int:
     """About how many bytes metrics of gradients take, such as the NTK.
 
@@ -77,11 +77,11 @@ def gradients_memory(
     return 2 * (round(_MORE * (_COPIES * weights + saved)) + jacobian)
 
 
-def _counted(space: SearchSpace, text: str, config: NetworkConfig, images: int) -> tuple[int, int]:
+def _counted(space: Space[Any], text: str, config: NetworkConfig, images: int) -> tuple[int, int]:
     """Bytes of the weights, and of what a forward pass saves; none if the network does not run."""
     try:
         with torch.device("meta"):
-            network = build_network(space, text, config).train()
+            network = space.build(text, config).train()
         saved = _saved_by(network, images, config) if images else 0
     except AnglenasError:
         raise

@@ -14,8 +14,7 @@ from anglenas._recipe import Recipe
 from anglenas.data import FewShot, ImageSource, draw_few_shot
 from anglenas.errors import NetworkError, SettingError
 from anglenas.probes import Metric, Record, Undefined, find_metric, find_probe
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import standard_sizes
+from anglenas.spaces import NetworkConfig, Space
 
 __all__ = [
     "Measured",
@@ -289,9 +288,6 @@ def target_config(
     """Size of the network that is looked for: the space's published one, or as given."""
     given = {"channels": channels, "cells": cells}
     sizes = {name: value for name, value in given.items() if value is not None}
-    return NetworkConfig(
-        num_classes=len(source.class_names),
-        in_channels=batch.images.shape[1],
-        side=batch.images.shape[-1],
-        **(standard_sizes(load("space", space)) | sizes),
-    )
+    searched: Space[Any] = load("space", space)
+    shape = {"in_channels": batch.images.shape[1], "side": batch.images.shape[-1]}
+    return searched.config(num_classes=len(source.class_names), **shape, **sizes)

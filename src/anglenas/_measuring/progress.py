@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from anglenas._measuring.result import Candidate
-from anglenas.spaces._supernets import Supernet
+from anglenas.spaces import Supernet
 
 __all__ = ["Progress"]
 

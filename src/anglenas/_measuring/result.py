@@ -9,8 +9,7 @@ from torch import nn
 
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
+from anglenas.spaces import NetworkConfig, Space
 
 __all__ = ["Candidate", "Column", "Result", "counted", "table_row"]
 
@@ -102,7 +101,8 @@ class Candidate:
             "in_channels": in_channels,
         }
         config = replace(self.config, **{k: v for k, v in given.items() if v is not None})
-        return build_network(load("space", self.space), str(self.architecture), config)
+        space: Space[Any] = load("space", self.space)
+        return space.build(str(self.architecture), config)
 
 
 @dataclass(frozen=True, kw_only=True)

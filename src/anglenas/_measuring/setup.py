@@ -14,6 +14,7 @@ from anglenas._plugins import load, names, reference
 from anglenas._recipe import Recipe, read_recipe
 from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
+from anglenas.spaces import Space
 
 __all__ = [
     "check_members",
@@ -23,8 +24,7 @@ __all__ = [
     "open_scorer",
 ]
 
-_SPACE = "name size builder parse sample enumerate mutate canonical subject graphs is_trivial"
-_MEMBERS = {"space": _SPACE.split(), "strategy": ["name", "concurrency", "propose"]}
+_MEMBERS = {"strategy": ["name", "concurrency", "propose"]}
 
 
 def open_data(data: str | Path | ImageSource, flip: bool | None) -> ImageSource:
@@ -40,15 +40,15 @@ def choose_recipe(recipe: str | Recipe | None, default: str = "fast") -> Recipe:
     return read_recipe(recipe or default, default)
 
 
-def choose_space(space: Any) -> str:
+def choose_space(space: str | Space[Any]) -> str:
     """The name under which :func:`anglenas._plugins.load` finds the space, in any process."""
-    if not isinstance(space, str):
-        check_members("space", repr(space), space)
-    elif space not in names("space") and Path(space).exists():
+    if isinstance(space, str) and space not in names("space") and Path(space).exists():
         raise SettingError(f"{space!r} is no space, but a path; give images as data={space!r}.")
-    name = reference("space", space)
-    check_members("space", name, load("space", name))
-    return name
+    found = load("space", space) if isinstance(space, str) else space
+    if not isinstance(found, Space):
+        told = space if isinstance(space, str) else repr(space)
+        raise SettingError(f"What {told!r} names is no space; make an anglenas.spaces.Space.")
+    return space if isinstance(space, str) else reference("space", space, space.home)
 
 
 def check_members(kind: str, name: str, thing: object) -> None:

@@ -81,7 +81,7 @@ class Context:
             platform += f", {socket.gethostname()}"
         context = cls(
             space, probe, measure.version, network, platform, layout,
-            space_version=getattr(load("space", space), "version", 1),
+            space_version=load("space", space).version,
         )  # fmt: skip
         if not measure.uses_images:
             return context

@@ -147,7 +147,7 @@ def _write(
     best = found.best.architecture
     caption = f"Found by {found.rank} with {_strategy(found)} on {found.data}. {best}"
     write_run(found, folder / f"figure{figure.number}", command_line())
-    drawing = draw_cells(load("space", found.space).graphs(best), caption=caption)
+    drawing = draw_cells(load("space", found.space).drawings(best), caption=caption)
     for suffix in ("svg", "png", "pdf"):
         save_figure(drawing, folder / f"figure{figure.number}.{suffix}")
     (folder / "cells.json").write_text(f"{json.dumps(results, indent=2)}\n")
@@ -192,8 +192,7 @@ def _size(space: str, genotype: str, classes: int) -> int:
     from anglenas._plugins import load
     from anglenas.probes._counting import count_parameters
     from anglenas.spaces import NetworkConfig
-    from anglenas.spaces._build import build_network
 
     searched = load("space", space)
     config = NetworkConfig(classes, searched.channels, searched.cells)
-    return count_parameters(build_network(searched, genotype, config))
+    return count_parameters(searched.build(genotype, config))

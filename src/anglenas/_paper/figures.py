@@ -37,7 +37,7 @@ def positions_figure(
     """
     [first] = [one for one in positions if one.first]
     searched: Any = load("space", space)
-    cell = part_of(searched.graphs(searched.parse(first.architecture))[0])
+    cell = part_of(searched.drawings(searched.parse(first.architecture))[0])
     width, height = 52 + _WIDTH + 24 + cell.width + 14, 48 + max(_HEIGHT, cell.height) + 34
     with settings():
         figure = blank(width, height)

@@ -11,7 +11,6 @@ from anglenas._sheet import Sheet
 from anglenas._study import Benchmark, Scores, apply_guard, check_guards, directions_of, run_of
 from anglenas.errors import DataError
 from anglenas.ranking import check_metrics, order, parse, ranks
-from anglenas.spaces import is_untrained
 
 __all__ = ["PICKED", "Pick", "Position", "pick_sheet", "picks", "positions"]
 
@@ -24,7 +23,7 @@ class Position:
         architecture: Its text.
         accuracy: What it reached, in percent.
         trivial: Whether nothing that learns is on the ways through its cell; see
-            :func:`anglenas.spaces.is_untrained`.
+            :meth:`anglenas.spaces.Space.is_trivial`.
         by_angle: Its rank index by angle, 0 the worst.
         by_sum: Its rank index by angle + #Param.
         first: Whether it is the one that angle ranks highest.
@@ -62,7 +61,7 @@ def positions(scores: Scores, benchmark: Benchmark, *, seed: int = 1) -> tuple[P
         Position(
             architecture=benchmark.architectures[row],
             accuracy=float(benchmark.accuracy[row]),
-            trivial=is_untrained(space.graphs(space.parse(benchmark.architectures[row]))),
+            trivial=space.is_trivial(space.parse(benchmark.architectures[row])),
             by_angle=float(by_angle[k]),
             by_sum=float(by_sum[k]),
             first=bool(k == order(by_angle)[0]),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anglenas._measuring.result import Result, counted
-from anglenas.spaces._supernets import Edge
+from anglenas.spaces import Edge
 
 __all__ = ["Pruned", "Removal", "Round"]
 

@@ -9,9 +9,10 @@ their edges alone, as in DARTS, edges that lead into a node compete in the same 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from anglenas.ranking import order
-from anglenas.spaces._supernets import Supernet, SupernetSpace
+from anglenas.spaces import Supernet, Supernets
 
 __all__ = ["Contest", "contests", "planned"]
 
@@ -36,7 +37,7 @@ class Contest:
         return [self.base.without(*removal) for removal in self.removals]
 
 
-def contests(space: SupernetSpace, number: int) -> Generator[Contest, Sequence[float], Supernet]:
+def contests(space: Supernets[Any], number: int) -> Generator[Contest, Sequence[float], Supernet]:
     """All rounds of a pruning: yields each, is sent a score a removal, returns what is left.
 
     Args:
@@ -62,9 +63,10 @@ def contests(space: SupernetSpace, number: int) -> Generator[Contest, Sequence[f
                 base = base.without(edge, name)
     if space.edges_kept is None:
         return base
-    nodes = groupby(enumerate(space.layout.edges), key=lambda pair: (pair[1].cell, pair[1].target))
-    for (cell, target), edges in nodes:
-        removals = [(edge, base.operations[edge][0]) for edge, _ in edges]
+    edges = enumerate(space.topology.edges)
+    nodes = groupby(edges, key=lambda pair: (pair[1].cell, pair[1].target))
+    for (cell, target), entering in nodes:
+        removals = [(edge, base.operations[edge][0]) for edge, _ in entering]
         if len(removals) > space.edges_kept:
             where = f"node {target} of the {cell} cell" if cell else f"node {target}"
             title = f"{len(removals)} edges into {where}, {space.edges_kept} stay"
@@ -74,7 +76,7 @@ def contests(space: SupernetSpace, number: int) -> Generator[Contest, Sequence[f
     return base
 
 
-def planned(space: SupernetSpace, number: int) -> tuple[list[Contest], Supernet]:
+def planned(space: Supernets[Any], number: int) -> tuple[list[Contest], Supernet]:
     """All rounds, and what is left, as they would be if the first removals were the best ones.
 
     Their sizes and titles do not depend on scores.

@@ -41,7 +41,7 @@ from anglenas._settings import at_least, checked
 from anglenas.data import ImageSource, locate
 from anglenas.errors import AnglenasError, SettingError
 from anglenas.ranking import Ties
-from anglenas.spaces._supernets import Supernet
+from anglenas.spaces import Supernet
 
 __all__ = ["prune"]
 
@@ -267,7 +267,7 @@ def _told(
         measured = plan.read(supernet, outcomes)
         removals.append(
             Removal(
-                edge=pruner.space.layout.edges[edge],
+                edge=pruner.space.topology.edges[edge],
                 operation=name,
                 values=measured.values,
                 seconds=seconds(supernet),

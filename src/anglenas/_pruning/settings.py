@@ -13,8 +13,7 @@ from anglenas._recipe import Recipe
 from anglenas.errors import SettingError
 from anglenas.probes import find_metric, find_probe
 from anglenas.ranking import parse
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._supernets import SupernetSpace
+from anglenas.spaces import NetworkConfig, Space, Supernets
 
 __all__ = ["Pruner", "Reading", "check_supernet_memory", "default_recipe", "settle"]
 
@@ -27,7 +26,7 @@ class Pruner:
     """What is pruned and how, with every setting as it is used."""
 
     supernets: str
-    space: SupernetSpace
+    space: Supernets[Any]
     number: int
     reading: Literal["pruned", "change"]
 
@@ -40,7 +39,8 @@ def settle(space: str, supernets: Any, number: int, reading: Reading, rank: str)
             expression, or what is left of the supernets is no architecture of the space.
         UnknownNameError: There is no such space of supernets.
     """
-    own = getattr(load("space", space), "supernet", "")
+    searched: Space[Any] = load("space", space)
+    own = searched.supernets.name if searched.supernets else ""
     name = choose_space(supernets or own) if supernets or own else ""
     if not name:
         raise SettingError(
@@ -48,7 +48,7 @@ def settle(space: str, supernets: Any, number: int, reading: Reading, rank: str)
             "with the strategy random or evolution."
         )
     found = load("space", name)
-    if not isinstance(found, SupernetSpace):
+    if not isinstance(found, Supernets):
         raise SettingError(f"{name!r} is no space of supernets; leave out supernets={name}.")
     by_change = not _trains(rank) if reading == "auto" else reading == "change"
     if by_change and "z(log(" in rank.replace(" ", ""):
@@ -61,16 +61,16 @@ def settle(space: str, supernets: Any, number: int, reading: Reading, rank: str)
     return Pruner(name, found, number, "change" if by_change else "pruned")
 
 
-def default_recipe(supernets: SupernetSpace, rank: str) -> str:
+def default_recipe(supernets: Supernets[Any], rank: str) -> str:
     """Name of the recipe of a pruning for which none is given: that of its metrics."""
-    return supernets.recipe if _trains(rank) else supernets.tenas_recipe
+    return (supernets.recipe if _trains(rank) else supernets.tenas_recipe).name
 
 
 def _trains(rank: str) -> bool:
     return any(find_metric(name).probe == "short_training" for name in parse(rank).metrics)
 
 
-def _check_result(supernets: SupernetSpace, number: int, name: str, space: str, own: str) -> None:
+def _check_result(supernets: Supernets[Any], number: int, name: str, space: str, own: str) -> None:
     """Make sure that pruning ends in the space that is searched."""
     searched = load("space", space)
     _, left = planned(supernets, number)
@@ -88,7 +88,7 @@ def _check_result(supernets: SupernetSpace, number: int, name: str, space: str, 
 
 
 def check_supernet_memory(
-    supernets: SupernetSpace,
+    supernets: Supernets[Any],
     plan: Plan,
     config: NetworkConfig,
     images: int,

@@ -15,6 +15,7 @@ from matplotlib.path import Path
 from anglenas._report.canvas import (
     FAINT,
     INK,
+    KINDS,
     MUTED,
     PAPER,
     blank,
@@ -24,8 +25,7 @@ from anglenas._report.canvas import (
     text_width,
 )
 from anglenas._report.layout import LINE_HEIGHT, Box, Point, arrange
-from anglenas._report.style import kind_of, label_of
-from anglenas.spaces import CellGraph, Drawing, OptionTable
+from anglenas.spaces import CellGraph, Drawing, Operation, OptionTable
 
 __all__ = ["Part", "draw_cells", "part_of"]
 
@@ -87,11 +87,11 @@ def draw_cells(
 ) -> Figure:
     """Draw cells side by side, or below each other where they are too wide.
 
-    An operation's colour tells its kind. ``none`` passes nothing on and is a faint dashed line
-    without a label; what cannot be reached, or leads nowhere, because of it is faint too. Edges
-    that only gather results (operation ``""``) are grey. Operations that join the same two nodes,
-    as in a supernet, are one line that names them below each other; it is black if their kinds
-    differ.
+    An operation's colour tells its kind. One of the kind ``none`` passes nothing on and is a faint
+    dashed line without a label; what cannot be reached, or leads nowhere, because of it is faint
+    too. Edges that only gather results (without an operation) are grey. Operations that join the
+    same two nodes, as in a supernet, are one line that names them below each other; it is black if
+    their kinds differ.
 
     Of a table of options, those that were chosen are filled.
 
@@ -105,7 +105,8 @@ def draw_cells(
     Returns:
         A figure on a canvas of its own, as large as it needs to be, with axes for each cell.
 
-    >>> cell = CellGraph("cell", ("in", "out"), ((0, 1, "nor_conv_3x3"),), (0,), 1)
+    >>> convolution = Operation("nor_conv_3x3", "conv 3x3", "convolution")
+    >>> cell = CellGraph("cell", ("in", "out"), ((0, 1, convolution),), (0,), 1)
     >>> figure = draw_cells([cell], title="A small one")
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['cell', 'conv 3x3', 'in', 'out']
@@ -177,17 +178,21 @@ class _Line:
 
     start: int
     end: int
-    operations: tuple[str, ...]
+    operations: tuple[Operation | None, ...]
 
     @property
     def texts(self) -> list[str]:
         """What people call the operations."""
-        return [printable(label_of(operation)) for operation in self.operations]
+        return [printable(one.label) if one else "" for one in self.operations]
 
     @property
     def passes(self) -> bool:
         """Whether anything passes."""
-        return self.operations != ("none",)
+        return any(map(_passes, self.operations))
+
+
+def _passes(operation: Operation | None) -> bool:
+    return operation is None or operation.kind != "none"
 
 
 def part_of(graph: Drawing) -> Part:
@@ -195,17 +200,17 @@ def part_of(graph: Drawing) -> Part:
     if isinstance(graph, OptionTable):
         return _table(graph)
     # One line for all operations between two nodes, because with one for each operation nobody
-    # could read a supernet. What gathers results stays apart. Beside another operation, ``none``
-    # has nothing to tell.
-    joined: dict[tuple[int, int, bool], list[str]] = {}
+    # could read a supernet. What gathers results stays apart. Beside another operation, one that
+    # passes nothing has nothing to tell.
+    joined: dict[tuple[int, int, bool], list[Operation | None]] = {}
     for start, end, operation in graph.edges:
-        joined.setdefault((start, end, bool(operation)), []).append(operation)
+        joined.setdefault((start, end, operation is None), []).append(operation)
     lines = [
-        _Line(start, end, tuple(name for name in names if name != "none") or ("none",))
-        for (start, end, _), names in joined.items()
+        _Line(start, end, tuple(filter(_passes, held)) or (held[0],))
+        for (start, end, _), held in joined.items()
     ]
     labels = ["\n".join(line.texts) if any(line.texts) else "" for line in lines]
-    edges = tuple((line.start, line.end, "") for line in lines)
+    edges = tuple((line.start, line.end, None) for line in lines)
     layout = arrange(
         replace(graph, edges=edges), labels, lambda text: text_width(text, _LABEL), _name_width
     )
@@ -236,8 +241,8 @@ def _node_text(name: str) -> tuple[str, bool]:
 
 
 def _live(graph: CellGraph) -> set[int]:
-    """The nodes on a way from an input to the output that no ``none`` stands on."""
-    passing = sorted((start, end) for start, end, operation in graph.edges if operation != "none")
+    """The nodes on a way from an input to the output that nothing blocks."""
+    passing = sorted((start, end) for start, end, one in graph.edges if _passes(one))
     reached, leading = set(graph.inputs), {graph.output}
     for start, end in passing:
         reached |= {end} if start in reached else set()
@@ -246,9 +251,10 @@ def _live(graph: CellGraph) -> set[int]:
     return reached & leading
 
 
-def _colour(operations: Sequence[str]) -> str:
+def _colour(operations: Sequence[Operation | None]) -> str:
     """The colour of their kind; black for several kinds."""
-    colours = {kind_of(operation).light if operation else MUTED for operation in operations}
+    light = {kind.name: kind.light for kind in KINDS}
+    colours = {light[one.kind] if one else MUTED for one in operations}
     return colours.pop() if len(colours) == 1 else INK
 
 

@@ -10,7 +10,6 @@ from anglenas._plugins import load
 from anglenas.errors import ArchitectureError, SettingError
 from anglenas.probes._counting import count_operations, count_parameters
 from anglenas.spaces import NetworkConfig
-from anglenas.spaces._build import build_network
 
 __all__ = ["Constraints"]
 
@@ -112,7 +111,7 @@ class Constraints:
     def _counted(self, text: str) -> dict[str, float]:
         """Parameters, and operations if they are limited and the parameters fit."""
         with torch.random.fork_rng(devices=[]):  # initial weights are drawn, and do not matter
-            network = build_network(load("space", self.space), text, self.config)
+            network = load("space", self.space).build(text, self.config)
         costs: dict[str, float] = {"parameters": count_parameters(network)}
         fits = self.max_params is None or costs["parameters"] <= self.max_params
         if self.max_flops is not None and fits:

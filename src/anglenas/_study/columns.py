@@ -2,15 +2,17 @@
 
 import csv
 import gzip
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anglenas._plugins import load
 from anglenas.errors import AnglenasError, DataError
+from anglenas.spaces import Space
 
 __all__ = ["Columns", "architectures_of", "read_columns", "read_text"]
 
@@ -106,8 +108,8 @@ def architectures_of(columns: Columns, space: str, column: str | None = None) ->
     Raises:
         DataError: There is no such column, or a cell that is no architecture of the space.
     """
-    searched = load("space", space)
-    at: Callable[[int], object] | None = getattr(searched, "at", None)
+    searched: Space[Any] = load("space", space)
+    at = searched.at
     name = column or next((one for one in _ARCHITECTURE if one in columns.texts), "index")
     if name not in columns.texts or (name == "index" and at is None):
         raise DataError(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from anglenas._study.subsets import read_subset
 from anglenas.data import ImageSource
 from anglenas.errors import DataError, SettingError
 from anglenas.ranking import parse
+from anglenas.spaces import Space
 
 __all__ = ["draw_samples", "gather", "measure", "run_of", "scores_text"]
 
@@ -89,8 +91,8 @@ def run_of(seed: int, benchmark: Benchmark) -> NDArray[np.intp]:
     Raises:
         DataError: The architectures of the space have no numbers, or the benchmark lacks one.
     """
-    space = load("space", benchmark.space)
-    at = getattr(space, "at", None)
+    space: Space[Any] = load("space", benchmark.space)
+    at = space.at
     if at is None or space.size is None:
         raise DataError(f"Runs are drawn by number, and {benchmark.space} has no numbers.")
     drawn = random.Random(seed).sample(range(space.size), _RUN)

@@ -1,11 +1,30 @@
-"""An architecture as a drawing sees it: cells with named operations, or options to choose from."""
+"""An architecture as a drawing sees it: cells with operations, or options to choose from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["CellGraph", "Drawing", "OptionTable", "is_untrained", "live_operations"]
+__all__ = ["CellGraph", "Drawing", "Kind", "Operation", "OptionTable", "learns", "live_operations"]
 
-_FIXED = frozenset({"", "none", "skip_connect", "avg_pool_3x3"})
+Kind = Literal["convolution", "separable", "dilated", "pooling", "skip", "none", "other"]
+"""Kinds of operations, each of which is drawn in a colour of its own; ``"none"`` passes nothing."""
+
+
+@dataclass(frozen=True, order=True)
+class Operation:
+    """What stands on an edge of a cell.
+
+    Attributes:
+        name: What texts of architectures call it.
+        label: What drawings call it.
+        kind: Its kind.
+        learns: Whether it has weights that matter: without any such, a cell is trivial.
+    """
+
+    name: str
+    label: str
+    kind: Kind = "other"
+    learns: bool = True
 
 
 @dataclass(frozen=True)
@@ -16,14 +35,14 @@ class CellGraph:
         title: What stands above the drawing, such as ``"normal cell"``.
         nodes: Names of the nodes.
         edges: ``(from, to, operation)``, the first two being positions in ``nodes``; several edges
-            may join the same two nodes.
+            may join the same two nodes. An edge without operation gathers results.
         inputs: Positions of the nodes that images enter by.
         output: Position of the node that the cell's result leaves by.
     """
 
     title: str
     nodes: tuple[str, ...]
-    edges: tuple[tuple[int, int, str], ...]
+    edges: tuple[tuple[int, int, Operation | None], ...]
     inputs: tuple[int, ...]
     output: int
 
@@ -46,36 +65,39 @@ Drawing = CellGraph | OptionTable
 """What can be drawn of an architecture."""
 
 
-def live_operations(graph: CellGraph) -> frozenset[str]:
+def live_operations(graph: CellGraph) -> frozenset[Operation]:
     """The operations on the ways from an input of a cell to its output.
 
-    An operation ``none`` lets nothing through, so that a way ends there.
+    An operation of the kind ``"none"`` lets nothing through, so that a way ends there.
 
+    >>> none, skip = Operation("none", "", "none", False), Operation("skip", "skip", "skip", False)
     >>> cell = CellGraph("", ("in", "1", "out"),
-    ...                  ((0, 1, "none"), (0, 2, "skip_connect"), (1, 2, "nor_conv_3x3")), (0,), 2)
-    >>> sorted(live_operations(cell))
-    ['skip_connect']
+    ...                  ((0, 1, none), (0, 2, skip), (1, 2, Operation("conv", "conv"))), (0,), 2)
+    >>> [operation.name for operation in live_operations(cell)]
+    ['skip']
     """
-    open_ = [edge for edge in sorted(graph.edges, key=lambda edge: edge[:2]) if edge[2] != "none"]
+    passing = sorted(
+        (edge for edge in graph.edges if edge[2] is None or edge[2].kind != "none"),
+        key=lambda edge: edge[:2],
+    )
     reached, leading = set(graph.inputs), {graph.output}
-    for start, end, _ in open_:
+    for start, end, _ in passing:
         reached |= {end} if start in reached else set()
-    for start, end, _ in reversed(open_):
+    for start, end, _ in reversed(passing):
         leading |= {start} if end in leading else set()
-    return frozenset(name for start, end, name in open_ if start in reached and end in leading)
+    return frozenset(
+        operation
+        for start, end, operation in passing
+        if operation and start in reached and end in leading
+    )
 
 
-def is_untrained(graphs: Iterable[Drawing]) -> bool:
-    """Whether nothing but ``none``, ``skip_connect`` and ``avg_pool`` is on the ways through cells.
+def learns(drawings: Iterable[Drawing]) -> bool:
+    """Whether anything learns on the ways through some cells; true if there is no cell to look at.
 
-    These are the trivial structures of Yang et al. (WACV 2023, supplement, section 3): no layer of
-    a cell learns anything, and the classifier hardly turns.
-
-    Args:
-        graphs: What the space draws of an architecture; cells alone are looked at.
-
-    Returns:
-        Whether it is such a structure; false where there is no cell to look at.
+    Those in which nothing does are the trivial structures of Yang et al. (WACV 2023, supplement,
+    section 3): their classifier hardly turns as it is trained.
     """
-    cells = [graph for graph in graphs if isinstance(graph, CellGraph)]
-    return bool(cells) and all(live_operations(cell) <= _FIXED for cell in cells)
+    cells = [graph for graph in drawings if isinstance(graph, CellGraph)]
+    live = [operation for cell in cells for operation in live_operations(cell)]
+    return not cells or any(operation.learns for operation in live)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from anglenas.spaces import SearchSpace
+from anglenas.spaces import Space
 
 __all__ = ["Request", "Strategy", "Trial", "distinct", "first_new"]
 
@@ -40,7 +40,7 @@ class Request:
             nothing that a trial of the history computes.
     """
 
-    space: SearchSpace
+    space: Space[Any]
     history: Sequence[Trial]
     count: int
     stream: Callable[[int], np.random.Generator]
@@ -65,7 +65,7 @@ class Strategy(Protocol):
         """Up to ``request.count`` architectures; none if there is nothing left to propose."""
 
 
-def distinct(space: SearchSpace, architectures: Iterable[Any]) -> Iterator[Any]:
+def distinct(space: Space[Any], architectures: Iterable[Any]) -> Iterator[Any]:
     """Those of which no earlier one computes the same function."""
     seen: set[str] = set()
     for architecture in architectures:

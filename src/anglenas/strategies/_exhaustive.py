@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from anglenas.errors import UsageError
 from anglenas.strategies._base import Request, distinct
 
 __all__ = ["EXHAUSTIVE", "ExhaustiveSearch"]
@@ -23,6 +24,11 @@ class ExhaustiveSearch:
         Raises:
             UsageError: The space cannot be counted.
         """
+        if request.space.enumerate is None:
+            raise UsageError(
+                f"The space {request.space.name!r} is too large to go through; use the strategy "
+                "random or evolution."
+            )
         admissible = filter(request.admits, request.space.enumerate())
         return tuple(islice(distinct(request.space, admissible), request.count))
 

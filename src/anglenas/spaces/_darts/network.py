@@ -4,9 +4,9 @@ Three stages of normal cells with a reduction cell between them, global average 
 classifier. Shapes are written for images ``(B, I, S, S)``, width ``C`` and ``K`` classes; a cell of
 width ``C`` puts out ``4 C`` channels. A reduction cell doubles the width.
 
-:func:`build` and :func:`build_imagenet` are the paper's networks for small and for large images.
-:func:`build_tenas` and :func:`build_tenas_imagenet` have BatchNorm without parameters after each
-pooling, as those that TE-NAS was evaluated with (chenwydj/DARTS_evaluation).
+:func:`build` makes the paper's networks for small and for large images, and those that TE-NAS was
+evaluated with, in which BatchNorm without parameters follows each pooling
+(chenwydj/DARTS_evaluation).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,9 +48,6 @@ __all__ = [
     "SmallStem",
     "Stem",
     "build",
-    "build_imagenet",
-    "build_tenas",
-    "build_tenas_imagenet",
 ]
 
 
@@ -448,32 +445,21 @@ class DartsNetwork(nn.Module):
         return last, reduced
 
 
-def build(genotype: Genotype, config: NetworkConfig) -> DartsNetwork:
-    """The network of DARTS for small images, with PyTorch's own initial weights.
+def build(
+    genotype: Genotype, config: NetworkConfig, *, large: bool = False, normalised: bool = False
+) -> DartsNetwork:
+    """The network of a genotype, with PyTorch's own initial weights.
 
-    >>> from anglenas.spaces._darts.values import DARTS
+    Args:
+        genotype: Both cells.
+        config: Size of the network.
+        large: Whether it is for images as large as ImageNet's, which a stem reduces by 8.
+        normalised: Whether BatchNorm follows each pooling, as in TE-NAS's evaluation.
+
     >>> cell = (("sep_conv_3x3", 0), ("sep_conv_3x3", 1)) * 4
     >>> network = build(Genotype(cell, cell), NetworkConfig(channels=36, cells=6))
     >>> len(network.cells)
     20
     """
-    stem = SmallStem(config.in_channels, config.channels)
-    return DartsNetwork(genotype, config, stem, OPERATIONS)
-
-
-def build_imagenet(genotype: Genotype, config: NetworkConfig) -> DartsNetwork:
-    """The network of DARTS for large images, with PyTorch's own initial weights."""
-    stem = ImageNetStem(config.in_channels, config.channels)
-    return DartsNetwork(genotype, config, stem, OPERATIONS)
-
-
-def build_tenas(genotype: Genotype, config: NetworkConfig) -> DartsNetwork:
-    """As :func:`build`, with BatchNorm after each pooling."""
-    stem = SmallStem(config.in_channels, config.channels)
-    return DartsNetwork(genotype, config, stem, TENAS_OPERATIONS)
-
-
-def build_tenas_imagenet(genotype: Genotype, config: NetworkConfig) -> DartsNetwork:
-    """As :func:`build_imagenet`, with BatchNorm after each pooling."""
-    stem = ImageNetStem(config.in_channels, config.channels)
-    return DartsNetwork(genotype, config, stem, TENAS_OPERATIONS)
+    stem = (ImageNetStem if large else SmallStem)(config.in_channels, config.channels)
+    return DartsNetwork(genotype, config, stem, TENAS_OPERATIONS if normalised else OPERATIONS)

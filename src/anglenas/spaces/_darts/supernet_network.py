@@ -16,9 +16,9 @@ from anglenas._blocks.layers import BatchNorm, MixtureCell, ReluConvBn
 from anglenas.spaces._config import NetworkConfig
 from anglenas.spaces._darts.network import OPERATIONS, FactorizedReduce
 from anglenas.spaces._darts.values import INPUTS, NODES
-from anglenas.spaces._supernets import Supernet
+from anglenas.spaces._supernet import Supernet
 
-__all__ = ["DartsSupernet", "SupernetCell", "build", "build_deep"]
+__all__ = ["DartsSupernet", "SupernetCell"]
 
 
 class SupernetCell(nn.Module):
@@ -48,7 +48,7 @@ class SupernetCell(nn.Module):
                     for name in held
                 })
                 for (cell, source, target), held
-                in zip(supernet.layout.edges, supernet.operations, strict=True)
+                in zip(supernet.topology.edges, supernet.operations, strict=True)
                 if cell == kind
             ],
             halves,
@@ -106,20 +106,3 @@ class DartsSupernet(Thinnable):
         """
         config = NetworkConfig(self.classifier.out_features, channels=1, in_channels=1)
         return DartsSupernet(self.supernet, config, self.halves, stem=0)
-
-
-def build(supernet: Supernet, config: NetworkConfig) -> DartsSupernet:
-    """TE-NAS's network: ``config.cells`` normal cells and a reduction cell.
-
-    TE-NAS has ``channels=1, cells=1``.
-    """
-    return DartsSupernet(supernet, config, [False] * config.cells + [True], stem=1)
-
-
-def build_deep(supernet: Supernet, config: NetworkConfig) -> DartsSupernet:
-    """Three stages of ``config.cells`` normal cells, reduction cells between, a stem of ``3 C``.
-
-    DARTS itself searches with ``channels=16, cells=2``.
-    """
-    stage = [False] * config.cells
-    return DartsSupernet(supernet, config, [*stage, True, *stage, True, *stage], stem=3)

@@ -1,4 +1,4 @@
-"""The cell space of DARTS as values (Liu, Simonyan & Yang, ICLR 2019, arXiv 1806.09055).
+"""Genotypes of DARTS as values (Liu, Simonyan & Yang, ICLR 2019, arXiv 1806.09055).
 
 A network is a stack of two kinds of cells, one that keeps the side of its maps and one that halves
 it. A cell has two inputs, the outputs of the two cells before it, and four nodes. A node is the sum
@@ -7,41 +7,44 @@ the concatenation of its four nodes. With seven operations that makes
 ``(1 * 3 * 6 * 10 * 7 ** 8) ** 2``, about ``10 ** 18`` pairs of cells.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
-from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from anglenas.errors import ArchitectureError, SettingError, UsageError
-from anglenas.spaces._graph import CellGraph
+from anglenas._text import Cursor
+from anglenas.errors import ArchitectureError, SettingError
+from anglenas.spaces._graph import CellGraph, Operation
 
 __all__ = [
-    "DARTS",
-    "DARTS_IMAGENET",
-    "DARTS_TENAS",
-    "DARTS_TENAS_IMAGENET",
     "INPUTS",
     "NODES",
     "OPERATIONS",
     "Choice",
-    "Darts",
     "Genotype",
+    "canonical",
+    "drawings",
+    "mutate",
+    "parse",
+    "sample",
 ]
 
-OPERATIONS = (
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
-    "avg_pool_3x3",
-    "max_pool_3x3",
-)
-"""The operations, in the order of VITA-Group/TENAS."""
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        # With a stride it has weights of its own, but without another it is as trivial as any skip.
+        Operation("skip_connect", "skip", "skip", learns=False),
+        Operation("sep_conv_3x3", "sep conv 3x3", "separable"),
+        Operation("sep_conv_5x5", "sep conv 5x5", "separable"),
+        Operation("dil_conv_3x3", "dil conv 3x3", "dilated"),
+        Operation("dil_conv_5x5", "dil conv 5x5", "dilated"),
+        Operation("avg_pool_3x3", "avg pool 3x3", "pooling", learns=False),
+        Operation("max_pool_3x3", "max pool 3x3", "pooling", learns=False),
+    )
+}
+"""The operations by name, in the order of VITA-Group/TENAS."""
 
 INPUTS = 2
 """Inputs of a cell: number 0 is the cell before the last one, number 1 the last one."""
@@ -56,6 +59,9 @@ _GRAMMAR = (
     "a genotype reads Genotype(normal=[('sep_conv_3x3', 1), ('skip_connect', 0), ...], "
     "normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6))"
 )
+
+
+_CONCAT = ("2", ",", "3", ",", "4", ",", "5")
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,7 @@ class Genotype:
     reduce: tuple[Choice, ...]
 
     def __post_init__(self) -> None:
-        for name in ("normal", "reduce"):
-            cell = getattr(self, name)
+        for name, cell in (("normal", self.normal), ("reduce", self.reduce)):
             if len(cell) != 2 * NODES:
                 raise SettingError(f"A cell has {2 * NODES} choices, not {len(cell)}.")
             for place, (operation, source) in enumerate(cell):
@@ -111,133 +116,114 @@ def _no_input(cell: Sequence[Choice], place: int, source: int) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Darts:
-    """The space, once for each kind of network that its cells are put into.
+def parse(text: str) -> Genotype:
+    """The genotype that a text in the usual form names.
 
-    Use the instances: :data:`DARTS` and :data:`DARTS_IMAGENET` are the networks of the paper,
-    :data:`DARTS_TENAS` and :data:`DARTS_TENAS_IMAGENET` those that TE-NAS was evaluated with, in
-    which each pooling is followed by BatchNorm.
+    The outputs ``normal_concat`` and ``reduce_concat`` are all four nodes, as ``range(2, 6)`` or a
+    list. Spaces, line breaks and the kind of quotes do not matter.
 
-    Attributes:
-        name: What the space is called.
-        builder: See :class:`anglenas.spaces.SearchSpace`.
-        channels: Width of the published networks' first stage.
-        cells: Their cells per stage. Between two stages stands a reduction cell: 6 cells per stage
-            are 20 in all, 4 are 14.
-        supernet: See :class:`anglenas.spaces.SearchSpace`.
-        version: See :class:`anglenas.spaces.SearchSpace`.
-        size: ``None``: nobody can go through all of them.
+    Raises:
+        ArchitectureError: The text is none; points at the first wrong place.
+
+    >>> text = str(sample(np.random.default_rng(1)))
+    >>> str(parse(text)) == text
+    True
     """
-
-    name: str = "darts"
-    builder: str = "anglenas.spaces._darts.network:build"
-    channels: int = 36
-    cells: int = 6
-    supernet: str = "darts_supernet"
-    version: int = 1
-    size: int | None = None
-    writer: ClassVar[str] = "anglenas._export.darts:write"
-
-    def parse(self, text: str) -> Genotype:
-        """The genotype that a text in the usual form names.
-
-        The outputs ``normal_concat`` and ``reduce_concat`` are all four nodes, as ``range(2, 6)``
-        or a list. Spaces, line breaks and the kind of quotes do not matter.
-
-        Raises:
-            ArchitectureError: The text is none; points at the first wrong place.
-
-        >>> text = str(DARTS.sample(np.random.default_rng(1)))
-        >>> str(DARTS.parse(text)) == text
-        True
-        """
-        return _Parser(text).genotype()
-
-    def sample(self, rng: np.random.Generator) -> Genotype:
-        """A genotype, uniformly; the inputs of a node in ascending order."""
-        return Genotype(_sampled(rng), _sampled(rng))
-
-    def enumerate(self) -> Iterator[Genotype]:
-        """Refused.
-
-        Raises:
-            UsageError: Always.
-        """
-        raise UsageError(
-            "The DARTS space has about 10^18 pairs of cells, too many to go through; search it "
-            "with the strategy random, evolution or prune."
-        )
-
-    def mutate(self, architecture: Genotype, rng: np.random.Generator) -> Genotype:
-        """A genotype that differs in one operation or in one input, with equal chances.
-
-        These are the mutations of Real et al. (AAAI 2019, arXiv 1802.01548), without the identity.
-        """
-        cells = [list(architecture.normal), list(architecture.reduce)]
-        cell = cells[rng.integers(2)]
-        if rng.integers(2):
-            _change_input(cell, rng)
-        else:
-            _change_operation(cell, rng)
-        return Genotype(*map(tuple, cells))
-
-    def canonical(self, architecture: Genotype) -> str:
-        """The text of the genotype whose nodes stand in the least order.
-
-        Neither the order of a node's two inputs nor the numbering of the nodes matters to what is
-        computed: the channels of the output are permuted, and so are the weights that are applied
-        to them. Not merged are cells in which a node could be exchanged for another one that has
-        the same value because both are sums of the same skips and poolings.
-        """
-        return str(Genotype(_least(architecture.normal), _least(architecture.reduce)))
-
-    def subject(self, text: str) -> Genotype:
-        """The genotype that a text names; the canonical form is one itself."""
-        return self.parse(text)
-
-    def graphs(self, architecture: Genotype) -> tuple[CellGraph, ...]:
-        """The normal and the reduction cell, for drawing."""
-        return (
-            _graph("normal cell", architecture.normal),
-            _graph("reduction cell", architecture.reduce),
-        )
-
-    def is_trivial(self, architecture: Genotype) -> bool:
-        """Whether all sixteen operations are ``skip_connect``."""
-        return {name for name, _ in architecture.normal + architecture.reduce} == {"skip_connect"}
+    cursor = Cursor(text, ArchitectureError, f"; {_GRAMMAR}", skips_blanks=True)
+    cursor.expect("Genotype", "(")
+    normal = _read_cell(cursor, "normal")
+    cursor.expect(",")
+    reduce = _read_cell(cursor, "reduce")
+    cursor.take(",")
+    cursor.expect(")")
+    cursor.expect_end(f"Expected the end here; {_GRAMMAR}.")
+    return Genotype(normal, reduce)
 
 
-DARTS = Darts()
-"""Small images, as in CIFAR-10; entry point ``darts`` of ``anglenas.spaces``."""
+def _read_cell(cursor: Cursor, name: str) -> tuple[Choice, ...]:
+    cursor.expect(name, "=", "[")
+    choices: list[Choice] = []
+    for place in range(2 * NODES):
+        cursor.expect(*("," if place else ""), "(")
+        choices.append(_read_choice(cursor, choices, place))
+        cursor.expect(")")
+    cursor.take(",")
+    cursor.expect("]", ",", f"{name}_concat", "=")
+    if cursor.take("range"):
+        cursor.expect("(", str(INPUTS), ",", str(INPUTS + NODES), ")")
+    else:
+        closing = ")" if cursor.take("(") else "]"
+        cursor.expect(*("[" if closing == "]" else ""), *_CONCAT)
+        cursor.take(",")
+        cursor.expect(closing)
+    return tuple(choices)
 
-DARTS_IMAGENET = Darts(
-    "darts_imagenet",
-    "anglenas.spaces._darts.network:build_imagenet",
-    48,
-    4,
-    "darts_supernet_imagenet",
-)
-"""Images of ImageNet's size, reduced by 8 before the first cell; entry point ``darts_imagenet``."""
 
-DARTS_TENAS = Darts("darts_tenas", "anglenas.spaces._darts.network:build_tenas")
-"""As :data:`DARTS`, with BatchNorm after each pooling; entry point ``darts_tenas``."""
+def _read_choice(cursor: Cursor, cell: Sequence[Choice], place: int) -> Choice:
+    start = cursor.position
+    name = cursor.read(r"'[^']*'|\"[^\"]*\"")[1:-1]
+    if cursor.position == start:
+        raise cursor.wrong("Expected the name of an operation in quotes.")
+    if reason := _no_operation(name):
+        raise cursor.wrong(_sentence(reason), start)
+    cursor.expect(",")
+    start = cursor.position
+    number = cursor.read(r"[0-9]{1,9}\b")
+    if not number:
+        raise cursor.wrong("Expected the number of an input or node here.")
+    if reason := _no_input(cell, place, int(number)):
+        raise cursor.wrong(_sentence(reason), start)
+    return name, int(number)
 
-DARTS_TENAS_IMAGENET = Darts(
-    "darts_tenas_imagenet",
-    "anglenas.spaces._darts.network:build_tenas_imagenet",
-    48,
-    4,
-    "darts_supernet_imagenet",
-)
-"""As :data:`DARTS_IMAGENET`, with BatchNorm after each pooling; ``darts_tenas_imagenet``."""
+
+def _sentence(reason: str) -> str:
+    return reason[0].upper() + reason[1:]
+
+
+def sample(rng: np.random.Generator) -> Genotype:
+    """A genotype, uniformly; the inputs of a node in ascending order."""
+    return Genotype(_sampled(rng), _sampled(rng))
+
+
+def mutate(genotype: Genotype, rng: np.random.Generator) -> Genotype:
+    """A genotype that differs in one operation or in one input, with equal chances.
+
+    These are the mutations of Real et al. (AAAI 2019, arXiv 1802.01548), without the identity.
+    """
+    cells = [list(genotype.normal), list(genotype.reduce)]
+    cell = cells[rng.integers(2)]
+    if rng.integers(2):
+        _change_input(cell, rng)
+    else:
+        _change_operation(cell, rng)
+    return Genotype(*map(tuple, cells))
+
+
+def canonical(genotype: Genotype) -> str:
+    """The text of the genotype whose nodes stand in the least order.
+
+    Neither the order of a node's two inputs nor the numbering of the nodes matters to what is
+    computed: the channels of the output are permuted, and so are the weights that are applied to
+    them. Not merged are cells in which a node could be exchanged for another one that has the same
+    value because both are sums of the same skips and poolings.
+    """
+    return str(Genotype(_least(genotype.normal), _least(genotype.reduce)))
+
+
+def drawings(genotype: Genotype) -> tuple[CellGraph, ...]:
+    """The normal and the reduction cell."""
+    return (
+        _graph("normal cell", genotype.normal),
+        _graph("reduction cell", genotype.reduce),
+    )
 
 
 def _sampled(rng: np.random.Generator) -> tuple[Choice, ...]:
+    names = tuple(OPERATIONS)
     choices: list[Choice] = []
     for node in range(INPUTS, INPUTS + NODES):
         for source in sorted(rng.choice(node, 2, replace=False).tolist()):
-            choices.append((OPERATIONS[rng.integers(len(OPERATIONS))], source))
+            choices.append((names[rng.integers(len(names))], source))
     return tuple(choices)
 
 
@@ -276,107 +262,9 @@ def _renumbered(cell: Sequence[Choice], order: Sequence[int]) -> tuple[Choice, .
 
 def _graph(title: str, cell: Sequence[Choice]) -> CellGraph:
     output = INPUTS + NODES
-    edges = [(source, place // 2 + INPUTS, name) for place, (name, source) in enumerate(cell)]
-    edges += [(node, output, "") for node in range(INPUTS, output)]
+    edges: list[tuple[int, int, Operation | None]] = [
+        (source, place // 2 + INPUTS, OPERATIONS[name]) for place, (name, source) in enumerate(cell)
+    ]
+    edges += [(node, output, None) for node in range(INPUTS, output)]
     names = ("c_{k-2}", "c_{k-1}", *map(str, range(NODES)), "c_{k}")
     return CellGraph(title, names, tuple(edges), inputs=(0, 1), output=output)
-
-
-class _Token(NamedTuple):
-    text: str
-    position: int
-
-
-_TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|\w+|[()\[\]=,]")
-
-
-class _Parser:
-    """One method for each part of a genotype, over a cursor into the tokens."""
-
-    def __init__(self, text: str) -> None:
-        self._text = re.sub(r"\s", " ", text)  # one line, so that a caret can point into it
-        self._rest = self._tokens()[::-1]
-
-    def _tokens(self) -> list[_Token]:
-        found, position = [], 0
-        while position < len(self._text):
-            match = _TOKEN.match(self._text, position)
-            if match is None and self._text[position] != " ":
-                raise self._error(f"unexpected character here; {_GRAMMAR}.", position)
-            found += [_Token(match.group(), position)] if match else []
-            position = match.end() if match else position + 1
-        return [*found, _Token("", len(self._text))]
-
-    def _error(self, reason: str, position: int) -> ArchitectureError:
-        return ArchitectureError(reason[0].upper() + reason[1:], self._text, position)
-
-    def _expect(self, *tokens: str) -> None:
-        for token in tokens:
-            found = self._rest[-1]
-            if found.text != token:
-                wanted = repr(token) if token else "the end"
-                raise self._error(f"expected {wanted} here; {_GRAMMAR}.", found.position)
-            self._rest.pop()
-
-    def _take(self, token: str) -> bool:
-        found = self._rest[-1].text == token
-        if found:
-            self._rest.pop()
-        return found
-
-    def genotype(self) -> Genotype:
-        self._expect("Genotype", "(")
-        normal = self._cell("normal")
-        self._expect(",")
-        reduce = self._cell("reduce")
-        self._take(",")
-        self._expect(")", "")
-        return Genotype(normal, reduce)
-
-    def _cell(self, name: str) -> tuple[Choice, ...]:
-        self._expect(name, "=", "[")
-        choices: list[Choice] = []
-        for place in range(2 * NODES):
-            if place:
-                self._expect(",")
-            choices.append(self._choice(choices, place))
-        self._take(",")
-        self._expect("]", ",", f"{name}_concat", "=")
-        self._concat()
-        return tuple(choices)
-
-    def _choice(self, cell: Sequence[Choice], place: int) -> Choice:
-        self._expect("(")
-        operation = self._rest.pop()
-        name = operation.text[1:-1]
-        if operation.text[:1] not in ("'", '"'):
-            raise self._error("expected the name of an operation in quotes.", operation.position)
-        if reason := _no_operation(name):
-            raise self._error(reason, operation.position)
-        self._expect(",")
-        source = self._number()
-        if reason := _no_input(cell, place, int(source.text)):
-            raise self._error(reason, source.position)
-        self._expect(")")
-        return name, int(source.text)
-
-    def _number(self) -> _Token:
-        token = self._rest.pop()
-        if re.fullmatch("[0-9]{1,9}", token.text) is None:
-            raise self._error("expected the number of an input or node here.", token.position)
-        return token
-
-    def _concat(self) -> None:
-        """The outputs, which are all nodes: ``range(2, 6)`` or ``[2, 3, 4, 5]``."""
-        if self._take("range"):
-            self._expect("(", str(INPUTS), ",", str(INPUTS + NODES), ")")
-            return
-        closing = ")" if self._take("(") else "]"
-        if closing == "]":
-            self._expect("[")
-        for node in range(INPUTS, INPUTS + NODES):
-            self._expect(str(node))
-            if node < INPUTS + NODES - 1:
-                self._expect(",")
-        self._take(",")
-        self._expect(closing)

@@ -22,6 +22,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import permutations, product
 from string import ascii_lowercase
 
@@ -96,7 +97,8 @@ class Form:
         return _renumbered(atoms, self.output)
 
 
-def canonical_form(edges: Iterable[tuple[int, int, str]], output: int) -> Form:
+@cache
+def canonical_form(edges: tuple[tuple[int, int, str], ...], output: int) -> Form:
     """The form of a cell of NAS-Bench-201's operations.
 
     Args:

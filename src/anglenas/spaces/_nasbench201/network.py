@@ -6,7 +6,7 @@ written for images ``(B, I, S, S)``, width ``C`` and ``K`` classes.
 
 A network is built from an architecture *as written*, with all six edges, dead ones included, or
 from its canonical :class:`~anglenas.spaces.Form`, which computes the same function and nothing
-else. The network of a :class:`~anglenas.spaces._supernets.Supernet` has the mean of its operations
+else. The network of a :class:`~anglenas.spaces.Supernet` has the mean of its operations
 on each edge.
 """
 
@@ -19,12 +19,12 @@ from torch import nn
 
 from anglenas._blocks import Thinnable
 from anglenas._blocks.layers import Average, BatchNorm, MixtureCell, ReluConvBn, average
-from anglenas.spaces import Form, Term
 from anglenas.spaces._config import NetworkConfig
+from anglenas.spaces._nasbench201.forms import Form, Term
 from anglenas.spaces._nasbench201.values import EDGES, NasBench201Architecture
-from anglenas.spaces._supernets import Supernet
+from anglenas.spaces._supernet import Supernet
 
-__all__ = ["Cell", "FormCell", "NasBench201Network", "Subject", "SupernetCell", "build"]
+__all__ = ["Cell", "FormCell", "NasBench201Network", "Subject", "SupernetCell"]
 
 Subject = NasBench201Architecture | Form | Supernet
 """What a network can be built from."""
@@ -178,6 +178,11 @@ class NasBench201Network(Thinnable):
     Args:
         subject: An architecture as written, a canonical form, or a supernet.
         config: Size of the network; ``channels=16, cells=5`` is the benchmark's.
+
+    >>> from anglenas.spaces import NASBENCH201
+    >>> network = NasBench201Network(NASBENCH201.at(1462), NetworkConfig(num_classes=10))
+    >>> sum(parameter.numel() for parameter in network.parameters())
+    1531546
     """
 
     def __init__(self, subject: Subject, config: NetworkConfig) -> None:
@@ -225,14 +230,3 @@ def _cell(subject: Subject, channels: int) -> nn.Module:
     if isinstance(subject, Supernet):
         return SupernetCell(subject, channels)
     return Cell(subject, channels)
-
-
-def build(subject: Subject, config: NetworkConfig) -> NasBench201Network:
-    """The network of a subject, with PyTorch's own initial weights.
-
-    >>> from anglenas.spaces._nasbench201.values import NASBENCH201
-    >>> network = build(NASBENCH201.at(1462), NetworkConfig(num_classes=10))
-    >>> sum(parameter.numel() for parameter in network.parameters())
-    1531546
-    """
-    return NasBench201Network(subject, config)

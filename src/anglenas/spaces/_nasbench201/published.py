@@ -1,9 +1,30 @@
-"""What others published of this space's cells: NASLib's notation, and groups of equal #Param."""
+"""What the benchmark, and others, published of this space's cells: indices, notations, groups."""
 
+import random
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import product
+
+from anglenas.errors import SettingError
 from anglenas.spaces._graph import live_operations
-from anglenas.spaces._nasbench201.values import EDGES, NASBENCH201, NasBench201Architecture
+from anglenas.spaces._nasbench201.values import (
+    EDGES,
+    OPERATIONS,
+    NasBench201Architecture,
+    drawings,
+)
 
-__all__ = ["GROUPS", "from_naslib", "has_no_module", "size_group"]
+__all__ = [
+    "GROUPS",
+    "all_cells",
+    "cell_at",
+    "from_naslib",
+    "has_no_module",
+    "index_of",
+    "size_group",
+]
+
+_SHUFFLE_SEED = 88  # D-X-Y/AutoDL-Projects: the benchmark's indices are a shuffle with this seed
 
 GROUPS = ((1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (4, 0))
 """How many 3x3 and 1x1 convolutions a cell of each group has, in the order of the released lists
@@ -13,7 +34,47 @@ _NASLIB_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "a
 _NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
-def size_group(architecture: NasBench201Architecture) -> int:
+@cache
+def _by_index() -> tuple[tuple[str, ...], ...]:
+    cells = list(product(OPERATIONS, repeat=len(EDGES)))
+    random.Random(_SHUFFLE_SEED).shuffle(cells)
+    return tuple(cells)
+
+
+@cache
+def _indices() -> Mapping[tuple[str, ...], int]:
+    return {operations: index for index, operations in enumerate(_by_index())}
+
+
+def all_cells() -> Iterator[NasBench201Architecture]:
+    """All 15 625 cells, in the order of their indices."""
+    return map(NasBench201Architecture, _by_index())
+
+
+def cell_at(index: int) -> NasBench201Architecture:
+    """The cell with an index of NAS-Bench-201 and of NATS-Bench's topology space.
+
+    Raises:
+        SettingError: The index is not in 0 to 15 624.
+
+    >>> set(cell_at(1462).operations)
+    {'nor_conv_3x3'}
+    """
+    if not 0 <= index < len(_by_index()):
+        raise SettingError(f"NAS-Bench-201 has the indices 0 to 15624, not {index}.")
+    return NasBench201Architecture(_by_index()[index])
+
+
+def index_of(cell: NasBench201Architecture) -> int:
+    """The index of a cell, 0 to 15 624.
+
+    >>> index_of(cell_at(1462))
+    1462
+    """
+    return _indices()[cell.operations]
+
+
+def size_group(cell: NasBench201Architecture) -> int:
     """The group of a cell among the eight of equal #Param that Yang et al. (WACV 2023) compare.
 
     A group holds the cells with a given number of 3x3 and of 1x1 convolutions, see :data:`GROUPS`,
@@ -22,19 +83,20 @@ def size_group(architecture: NasBench201Architecture) -> int:
     Returns:
         0 to 7, or -1 for a cell that is in no group.
     """
-    counts = tuple(architecture.operations.count(f"nor_conv_{k}x{k}") for k in (3, 1))
+    counts = tuple(cell.operations.count(f"nor_conv_{k}x{k}") for k in (3, 1))
     if counts not in GROUPS:
         return -1
-    [cell] = NASBENCH201.graphs(architecture)
-    return GROUPS.index(counts) if live_operations(cell) - {"skip_connect"} else -1
+    (graph,) = drawings(cell)
+    computes = any(operation.kind != "skip" for operation in live_operations(graph))
+    return GROUPS.index(counts) if computes else -1
 
 
-def has_no_module(architecture: NasBench201Architecture) -> bool:
+def has_no_module(cell: NasBench201Architecture) -> bool:
     """Whether a cell holds nothing but ``none`` and ``skip_connect``, on live ways or not.
 
     This is what the released code of Yang et al. (``evaluate_anglefc.py``) tests before it trains.
     """
-    return set(architecture.operations) <= {"none", "skip_connect"}
+    return set(cell.operations) <= {"none", "skip_connect"}
 
 
 def from_naslib(key: str) -> NasBench201Architecture:
@@ -44,6 +106,6 @@ def from_naslib(key: str) -> NasBench201Architecture:
     '|avg_pool_3x3~0|+|skip_connect~0|none~1|+|nor_conv_1x1~0|avg_pool_3x3~1|nor_conv_1x1~2|'
     """
     numbers = [int(part) for part in key.strip("()").split(",")]
-    on = {edge: _NASLIB_OPERATIONS[number]
-          for edge, number in zip(_NASLIB_EDGES, numbers, strict=True)}  # fmt: skip
-    return NasBench201Architecture(tuple(on[edge] for edge in EDGES))
+    pairs = zip(_NASLIB_EDGES, numbers, strict=True)
+    held = {edge: _NASLIB_OPERATIONS[number] for edge, number in pairs}
+    return NasBench201Architecture(tuple(held[edge] for edge in EDGES))

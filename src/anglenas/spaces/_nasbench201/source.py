@@ -1,49 +1,47 @@
-"""The source of a NAS-Bench-201 network."""
+"""The network of a NAS-Bench-201 cell as source."""
 
-from typing import Any
-
-from anglenas._export.render import render
-from anglenas.spaces import NetworkConfig
+from anglenas._templates import render_source
+from anglenas.spaces._config import NetworkConfig
 from anglenas.spaces._nasbench201.values import EDGES, NasBench201Architecture
 
-__all__ = ["write"]
+__all__ = ["write_source"]
 
 _KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 _NODES = ("x", "node1", "node2", "node3")
 _OUTPUT = 3
 
 
-def write(space: Any, architecture: NasBench201Architecture, config: NetworkConfig) -> str:
-    """Python classes, of which ``Network()`` is the network of an architecture as written.
+def write_source(cell: NasBench201Architecture, config: NetworkConfig) -> str:
+    """Python classes, of which ``Network()`` is the network of a cell as written.
 
     Its tensors have the same names as those of the network that the space builds. Nodes that
     nothing depends on are not computed.
-
-    Args:
-        space: The space.
-        architecture: The architecture.
-        config: Size of the network.
     """
-    edges = list(enumerate(zip(EDGES, architecture.operations, strict=True)))
+    names = ("the input", "node 1", "node 2", "the output")
     convolutions = [
-        {"number": number, "kernel": _KERNELS[operation], "path": _path(source, target)}
-        for number, ((source, target), operation) in edges
+        {
+            "number": number,
+            "kernel": _KERNELS[operation],
+            "path": f"{names[source]} to {names[target]}",
+        }
+        for number, ((source, target), operation) in enumerate(
+            zip(EDGES, cell.operations, strict=True)
+        )
         if operation in _KERNELS
     ]
-    widths = tuple(config.channels * factor for factor in (1, 2, 4))
-    lines = _lines(architecture)
-    return render(
-        "nasbench201", config=config, widths=widths, convolutions=convolutions, lines=lines,
+    lines = _lines(cell)
+    return render_source(
+        "anglenas.spaces._nasbench201",
+        "source.py.jinja",
+        config=config,
+        widths=tuple(config.channels * factor for factor in (1, 2, 4)),
+        convolutions=convolutions,
+        lines=lines,
         pooled="average(" in "".join(lines),
-    )  # fmt: skip
+    )
 
 
-def _path(source: int, target: int) -> str:
-    names = ("the input", "node 1", "node 2", "the output")
-    return f"{names[source]} to {names[target]}"
-
-
-def _lines(architecture: NasBench201Architecture) -> list[str]:
+def _lines(cell: NasBench201Architecture) -> list[str]:
     """The statements that compute the output from ``x``."""
     lines: list[str] = []
     needed = {_OUTPUT}
@@ -51,7 +49,7 @@ def _lines(architecture: NasBench201Architecture) -> list[str]:
         terms = [
             (source, _term(number, source, operation))
             for number, ((source, target), operation) in enumerate(
-                zip(EDGES, architecture.operations, strict=True)
+                zip(EDGES, cell.operations, strict=True)
             )
             if target == node and operation != "none"
         ]

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from anglenas._export.render import render
+from anglenas._templates import render_source
 from anglenas.errors import SettingError
-from anglenas.spaces import NetworkConfig
-from anglenas.spaces._darts.values import INPUTS, NODES, Choice, Darts, Genotype
+from anglenas.spaces._config import NetworkConfig
+from anglenas.spaces._darts.values import INPUTS, NODES, Choice, Genotype
 
-__all__ = ["write"]
+__all__ = ["write_source"]
 
 _POOLINGS = {
     "avg_pool_3x3": ("average", "nn.AvgPool2d(3, {}, 1, count_include_pad=False)"),
@@ -16,33 +16,35 @@ _POOLINGS = {
 """By operation: a function of the template, and the module that computes the same."""
 
 
-def write(space: Darts, architecture: Genotype, config: NetworkConfig) -> str:
+def write_source(
+    genotype: Genotype, config: NetworkConfig, *, large: bool, normalised: bool
+) -> str:
     """Python classes, of which ``Network()`` is the network of a genotype.
 
     Its tensors have the same names as those of the network that the space builds.
 
     Args:
-        space: One of the four spaces, which says what stem and what poolings.
-        architecture: The genotype.
+        genotype: The genotype.
         config: Size of the network.
+        large: Whether the stem is that for large images.
+        normalised: Whether BatchNorm follows each pooling.
 
     Raises:
         SettingError: The width is 1.
     """
     if config.channels < 2:
         raise SettingError("Source is written of networks with channels of at least 2.")
-    large, normalised = space.name.endswith("imagenet"), "tenas" in space.name
     kinds = (
-        ("NormalCell", "A cell that keeps the side of its maps.", architecture.normal, 1),
-        ("ReductionCell", "A cell that halves the side of its maps.", architecture.reduce, 2),
+        ("NormalCell", "A cell that keeps the side of its maps.", genotype.normal, 1),
+        ("ReductionCell", "A cell that halves the side of its maps.", genotype.reduce, 2),
     )
     cells = [
         {"name": name, "about": about, **_cell(choices, stride, normalised)}
         for name, about, choices, stride in kinds
     ]
-    pooled = any(name in _POOLINGS for name, _ in architecture.normal + architecture.reduce)
-    return render(
-        "darts", config=config, cells=cells, large=large,
+    pooled = any(name in _POOLINGS for name, _ in genotype.normal + genotype.reduce)
+    return render_source(
+        "anglenas.spaces._darts", "source.py.jinja", config=config, cells=cells, large=large,
         stem_width=config.channels * (1 if large else 3),
         pooled=pooled, normalised=normalised,
     )  # fmt: skip
