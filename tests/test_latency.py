@@ -73,6 +73,13 @@ def test_it_is_the_median_time_of_a_forward_pass(clock: list[float]) -> None:
     assert not LATENCY.metric("latency").higher_is_better
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_network_of_any_data_type_is_timed_as_it_is(dtype: torch.dtype) -> None:
+    network = nn.Conv2d(3, 2, 3).to(dtype)
+    assert LATENCY.measure(network, images_of(), TINY, 1)["milliseconds"] > 0
+    assert network.weight.dtype == dtype
+
+
 def test_a_quick_network_is_run_more_often_and_in_evaluation_mode() -> None:
     network = Watched()
     seconds = time_forward(network, torch.zeros(1, 3, 8, 8))

@@ -9,7 +9,7 @@ from torch import nn
 from anglenas._recipe import Recipe
 from anglenas.probes import find_metric, find_probe, metric_names
 from anglenas.probes._initialise import fan_in_normal, fan_out_normal, initialise, torch_uniform
-from anglenas.testing._networks import KINDS, images_of
+from anglenas.testing._networks import EXAMPLES, images_of
 
 LAYERS = [
     nn.Conv2d(30, 50, 3, bias=False), nn.Conv2d(40, 40, 5, groups=40), nn.Linear(64, 100),
@@ -62,7 +62,7 @@ def test_tenas_has_weights_of_its_own(name):
     assert find_probe(name).variant
     assert name not in metric_names()
     assert metric.higher_is_better == find_metric(plain).higher_is_better
-    network = KINDS["ResNet"].make() if plain == "ntk" else nn.Sequential(
+    network = EXAMPLES["ResNet"].make() if plain == "ntk" else nn.Sequential(
         nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
         nn.Linear(6, 3),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from anglenas.data import normalised
 from anglenas.probes import Metric, Probe, find_probe, isolated, metric_names
 from anglenas.spaces import NASBENCH201
 from anglenas.testing import ProbeConformance, SpaceConformance
-from anglenas.testing._networks import KINDS, images_of
+from anglenas.testing._networks import EXAMPLES, images_of
 from anglenas.testing._probe import _readings
 
 # Metrics of rectifiers and of feature maps have no value where there are none.
@@ -46,9 +46,9 @@ def test_every_registered_probe_and_space_is_tested():
     assert {point.attr for point in entry_points(group="anglenas.spaces")} <= spaces
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXAMPLES)
 def test_metrics_have_values_on_every_kind_of_network(kind):
-    network, images = KINDS[kind].make(), images_of(channels=KINDS[kind].channels)
+    network, images = EXAMPLES[kind].make(), images_of(channels=EXAMPLES[kind].channels)
     readings = {}
     for name in names("probe"):
         suite = suite_of(find_probe(name))()
@@ -118,7 +118,7 @@ def test_a_probe_that_conforms_passes():
     suite = suite_of(SOUND)()
     suite.test_it_says_what_it_is()
     suite.test_its_metrics_say_what_they_are()
-    for kind in KINDS.values():
+    for kind in EXAMPLES.values():
         suite.test_it_measures_networks_of_every_kind(kind)
         suite.test_it_leaves_no_trace(kind)
         suite.test_it_depends_on_nothing_else(kind)
@@ -133,14 +133,14 @@ def test_a_probe_that_conforms_passes():
     [
         ("nameless", "it_says_what_it_is", ()),
         ("sourceless", "its_metrics_say_what_they_are", ()),
-        ("tensor", "it_measures_networks_of_every_kind", (KINDS["plain VGG"],)),
-        ("infinite", "it_measures_networks_of_every_kind", (KINDS["plain VGG"],)),
-        ("bare", "it_measures_networks_of_every_kind", (KINDS["two-headed"],)),
-        ("writing", "it_leaves_no_trace", (KINDS["ResNet"],)),
-        ("hooking", "it_leaves_no_trace", (KINDS["ResNet"],)),
-        ("drawing", "it_leaves_no_trace", (KINDS["ResNet"],)),
-        ("drawing", "it_depends_on_nothing_else", (KINDS["ResNet"],)),
-        ("bare", "it_depends_on_nothing_else", (KINDS["ResNet"],)),
+        ("tensor", "it_measures_networks_of_every_kind", (EXAMPLES["plain VGG"],)),
+        ("infinite", "it_measures_networks_of_every_kind", (EXAMPLES["plain VGG"],)),
+        ("bare", "it_measures_networks_of_every_kind", (EXAMPLES["two-headed"],)),
+        ("writing", "it_leaves_no_trace", (EXAMPLES["ResNet"],)),
+        ("hooking", "it_leaves_no_trace", (EXAMPLES["ResNet"],)),
+        ("drawing", "it_leaves_no_trace", (EXAMPLES["ResNet"],)),
+        ("drawing", "it_depends_on_nothing_else", (EXAMPLES["ResNet"],)),
+        ("bare", "it_depends_on_nothing_else", (EXAMPLES["ResNet"],)),
         ("modules", "it_does_not_care_how_a_relu_is_spelled", (nn.ReLU,)),
         ("bare", "a_single_image_has_a_value_or_a_reason", ()),
         ("bare", "logits_that_are_not_finite_have_a_reason_or_do_not_matter", ()),

@@ -10,10 +10,10 @@ from torch import nn
 from anglenas.data import FewShot
 
 __all__ = [
-    "KINDS",
+    "EXAMPLES",
     "Broken",
+    "Example",
     "Infinite",
-    "Kind",
     "Narrow",
     "ResNet",
     "images_of",
@@ -39,7 +39,7 @@ def images_of(count: int = 6, channels: int = 3) -> FewShot:
     )
 
 
-def plain_vgg(channels: int = 3) -> nn.Module:
+def vgg(channels: int = 3) -> nn.Module:
     """Convolutions and pooling in a row, without normalisation."""
     return nn.Sequential(
         nn.Conv2d(channels, 6, 3, padding=1),
@@ -154,8 +154,8 @@ class Broken(Narrow):
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of network.
+class Example:
+    """A network of one kind.
 
     Attributes:
         make: Builds one.
@@ -166,10 +166,10 @@ class Kind:
     channels: int = 3
 
 
-KINDS = {
-    "plain VGG": Kind(plain_vgg),
-    "ResNet": Kind(lambda: ResNet(lambda: F.relu)),
-    "transformer": Kind(Transformer),
-    "two-headed": Kind(TwoHeaded),
-    "grey images": Kind(lambda: ResNet(nn.ReLU, channels=1), channels=1),
+EXAMPLES = {
+    "plain VGG": Example(vgg),
+    "ResNet": Example(lambda: ResNet(lambda: F.relu)),
+    "transformer": Example(Transformer),
+    "two-headed": Example(TwoHeaded),
+    "grey images": Example(lambda: ResNet(nn.ReLU, channels=1), channels=1),
 }

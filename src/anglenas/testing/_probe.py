@@ -20,10 +20,10 @@ from anglenas.data import FewShot
 from anglenas.errors import DataError, NetworkError
 from anglenas.probes import Metric, Probe, Record, Undefined
 from anglenas.testing._networks import (
-    KINDS,
+    EXAMPLES,
     Broken,
+    Example,
     Infinite,
-    Kind,
     Narrow,
     ResNet,
     images_of,
@@ -83,24 +83,26 @@ class ProbeConformance:
             assert metric.needs <= _NEEDS
             assert callable(metric.read)
 
-    @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-    def test_it_measures_networks_of_every_kind(self, kind: Kind) -> None:
+    @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
+    def test_it_measures_networks_of_every_kind(self, example: Example) -> None:
         """A record that JSON holds with finite values, or a reason why there is none."""
-        _readings(self.probe.metrics, self._outcome(kind.make(), images_of(channels=kind.channels)))
+        _readings(
+            self.probe.metrics, self._outcome(example.make(), images_of(channels=example.channels))
+        )
 
-    @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-    def test_it_leaves_no_trace(self, kind: Kind) -> None:
+    @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
+    def test_it_leaves_no_trace(self, example: Example) -> None:
         """The network, and all global state, are as they were."""
-        network = _lived_in(kind.make())
+        network = _lived_in(example.make())
         before = _traces(network)
-        self._outcome(network, images_of(channels=kind.channels))
+        self._outcome(network, images_of(channels=example.channels))
         assert _traces(network) == before
 
-    @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-    def test_it_depends_on_nothing_else(self, kind: Kind) -> None:
+    @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
+    def test_it_depends_on_nothing_else(self, example: Example) -> None:
         """The same twice, whatever the caller's random state, gradient mode and module's mode."""
         self._skip_if_machine_bound()
-        network, images = kind.make(), images_of(channels=kind.channels)
+        network, images = example.make(), images_of(channels=example.channels)
         first = self._outcome(copy.deepcopy(network), images)
         with _other_random_state(), torch.inference_mode():
             assert self._outcome(copy.deepcopy(network).eval(), images) == first
@@ -128,7 +130,10 @@ class ProbeConformance:
 
     def test_a_single_image_has_a_value_or_a_reason(self) -> None:
         """Also where BatchNorm would be given a single value a channel."""
-        for make in (Narrow, *(kind.make for kind in KINDS.values() if kind.channels == 3)):
+        for make in (
+            Narrow,
+            *(example.make for example in EXAMPLES.values() if example.channels == 3),
+        ):
             _readings(self.probe.metrics, self._outcome(make(), images_of(count=1)))
 
     def test_logits_that_are_not_finite_have_a_reason_or_do_not_matter(self) -> None:
