@@ -1,7 +1,7 @@
 """What all pictures share: colours, fonts, axes, and files with the same bytes each time."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, NullLocator
 
 from anglenas._report.files import write_bytes
 from anglenas.errors import SettingError
@@ -30,6 +32,7 @@ __all__ = [
     "blank",
     "dress",
     "font",
+    "mark_axis",
     "printable",
     "render",
     "save_figure",
@@ -169,6 +172,13 @@ def dress(axes: Axes, *, title: str = "", x: str = "", y: str = "", frame: bool 
     )  # fmt: skip
     for write, text in ((axes.set_xlabel, x), (axes.set_ylabel, y)):
         write(printable(text, 60), fontproperties=font(9), color=INK, parse_math=False)
+
+
+def mark_axis(axis: Axis, ticks: Sequence[float] | Locator) -> None:
+    """Write short numbers at some ticks of an axis, and nothing between them."""
+    axis.set_major_locator(ticks if isinstance(ticks, Locator) else FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
 
 
 def render(figure: Figure, kind: Format) -> bytes:

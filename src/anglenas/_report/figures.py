@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
-from anglenas._report.canvas import INK, KINDS, PAPER, blank, dress, font, settings, short_number
+from anglenas._report.canvas import INK, KINDS, PAPER, blank, dress, font, mark_axis, settings
 from anglenas._report.model import Row, RunReport
 from anglenas.ranking import pareto_front
 
@@ -144,10 +144,8 @@ def rank_figure(chart: Scatter) -> Figure:
         dress(axes, title=chart.title, x=chart.x_label, y=chart.y_label)
         axes.set_xscale("log" if chart.log_x else "linear")
         axes.margins(0.06)
-        for axis, ticks in ((axes.xaxis, chart.x_ticks), (axes.yaxis, chart.y_ticks)):
-            axis.set_major_locator(FixedLocator(ticks))
-            axis.set_minor_locator(NullLocator())
-            axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+        mark_axis(axes.xaxis, chart.x_ticks)
+        mark_axis(axes.yaxis, chart.y_ticks)
         others = [mark for mark in chart.marks if not mark.best]
         axes.plot(
             [mark.x for mark in others], [mark.y for mark in others], "o", markersize=4.5,

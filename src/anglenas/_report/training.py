@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from anglenas._evaluation import Confusion, Epoch, Trained
 from anglenas._report.canvas import (
@@ -19,9 +19,9 @@ from anglenas._report.canvas import (
     blank,
     dress,
     font,
+    mark_axis,
     printable,
     settings,
-    short_number,
     write_pictures,
 )
 from anglenas._report.figures import log_ticks
@@ -49,9 +49,17 @@ def curves_figure(history: tuple[Epoch, ...], title: str) -> Figure:
         best = max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.number))
         dress(upper, title=title, y="accuracy, %")
         dress(lower, x="epoch", y="loss")
-        _draw_pair(upper, history, "accuracy", scale=100)
-        _draw_pair(lower, history, "loss", scale=1)
-        _scale_loss(lower, history)
+        train_losses = [epoch.train_loss for epoch in history]
+        valid_losses = [epoch.valid_loss for epoch in history]
+        train_accuracies = [100 * epoch.train_accuracy for epoch in history]
+        valid_accuracies = [100 * epoch.valid_accuracy for epoch in history]
+        _draw_pair(upper, train_accuracies, valid_accuracies)
+        _draw_pair(lower, train_losses, valid_losses)
+        # Before BatchNorm knows the images, a loss can be in the hundreds: with a logarithmic axis
+        # the later ones are told apart too.
+        if all(0 < loss < math.inf for loss in train_losses + valid_losses):
+            lower.set_yscale("log")
+            mark_axis(lower.yaxis, log_ticks(train_losses + valid_losses))
         upper.set_xticklabels([])
         upper.axvline(best.number + 1, color=_VALID, lw=0.8, ls=":")
         upper.legend(
@@ -62,25 +70,16 @@ def curves_figure(history: tuple[Epoch, ...], title: str) -> Figure:
     return figure
 
 
-def _draw_pair(axes: Axes, history: tuple[Epoch, ...], what: str, scale: float) -> None:
-    epochs = [epoch.number + 1 for epoch in history]
-    marker = "o" if len(history) < 3 else None
-    for part, colour, label in (("train", _TRAIN, "trained on"), ("valid", _VALID, "held out")):
-        values = [scale * getattr(epoch, f"{part}_{what}") for epoch in history]
+def _draw_pair(axes: Axes, trained_on: list[float], held_out: list[float]) -> None:
+    epochs = range(1, len(trained_on) + 1)
+    marker = "o" if len(epochs) < 3 else None
+    for values, colour, label in (
+        (trained_on, _TRAIN, "trained on"),
+        (held_out, _VALID, "held out"),
+    ):
         axes.plot(epochs, values, color=colour, lw=1.6, marker=marker, markersize=4, label=label)
-    axes.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+    axes.set_xlim(0.5, len(epochs) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-
-
-def _scale_loss(axes: Axes, history: tuple[Epoch, ...]) -> None:
-    """Equal ways are equal ratios: before BatchNorm knows the images, a loss can be in hundreds."""
-    losses = [loss for epoch in history for loss in (epoch.train_loss, epoch.valid_loss)]
-    positive = [loss for loss in losses if 0 < loss < math.inf]
-    if len(positive) == len(losses):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(FixedLocator(log_ticks(positive)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
 
 
 def confusion_figure(confusion: Confusion) -> Figure:

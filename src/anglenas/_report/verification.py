@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
 from anglenas._evaluation import Checked, Part, Verification
 from anglenas._report.canvas import (
@@ -15,8 +15,8 @@ from anglenas._report.canvas import (
     blank,
     dress,
     font,
+    mark_axis,
     settings,
-    short_number,
     write_pictures,
 )
 from anglenas._report.files import csv_bytes, json_bytes, text_bytes, write_bytes
@@ -45,9 +45,7 @@ def verification_figure(verification: Verification) -> Figure:
         left.invert_xaxis()  # better is further to the right in both
         right.set_xscale("log")
         right.tick_params(labelleft=False)
-        right.xaxis.set_major_locator(_locator([c.ranked.values["params"] for c in trained]))
-        right.xaxis.set_minor_locator(NullLocator())
-        right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+        mark_axis(right.xaxis, _locator([c.ranked.values["params"] for c in trained]))
         expression = verification.run.expression
         dress(left, title=f"search: {_text(ranking)}", x=f"rank by {expression}", y="accuracy, %")
         dress(right, title=f"params: {_text(params)}", x="parameters")
