@@ -14,7 +14,7 @@ import typer
 from anglenas.__main__ import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 TEXTS = [*PAGES, *SOURCES]
 COMMANDS: Any = typer.main.get_command(app)
@@ -106,6 +106,11 @@ def check(line: Line) -> None:
         context = context_of(command, context)
     if words in (["--help"], ["--version"]):
         return
+    flags = {
+        name for p in command.get_params(context) if getattr(p, "is_flag", 0) for name in p.opts
+    }
+    if not line.whole and words and words[-1].startswith("--") and words[-1] not in flags:
+        words.append("VALUE")  # prose names an option without its value
     given, rest, _ = command.make_parser(context).parse_args([w for w in words if w != "..."])
     assert not rest, f"too much: {rest}"
     for parameter in command.get_params(context):

@@ -5,6 +5,7 @@ made short: few candidates, few images, one epoch; in this process, so that torc
 """
 
 import importlib
+import inspect
 import itertools
 import re
 import shlex
@@ -27,15 +28,17 @@ BLOCK = re.compile(r"^```(python|console|sh)\n(.*?)^```$", re.DOTALL | re.MULTIL
 PAGES = [
     page
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    if BLOCK.search(page.read_text()) and page.name != "pruning.md"  # tests/test_own_supernets.py
+    if BLOCK.search(page.read_text())
 ]
 SHORT: dict[str, dict[str, Any]] = {  # instead of what the page says
     "search": {"budget": 3, "workers": 0},
     "score": {"workers": 0},
+    "prune": {"workers": 0, "space": "nasbench201", "supernets": None},  # DARTS takes minutes
     "verify": {"each": 1},
 }
 SHORT_RECIPES = {
     **dict.fromkeys(("search", "score"), ("fast", "classes=2,images_per_class=2,iterations=1")),
+    "prune": ("paper-pruning", "classes=2,images_per_class=2,iterations=1"),
     **dict.fromkeys(("train", "verify"), ("quick", "epochs=1,side=32")),
 }
 
@@ -83,7 +86,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def short(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **kwargs: function(*args, **shortened(name, kwargs))
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = inspect.signature(function).bind(*args, **kwargs).arguments
+        return function(**shortened(name, given))
+
+    return call
 
 
 def run_python(body: str, names: dict[str, Any], folder: Path) -> None:
@@ -100,15 +107,16 @@ def run_python(body: str, names: dict[str, Any], folder: Path) -> None:
 
 def run_command(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     name = words[1]
-    at = range(2, len(words) - 1)
-    given = {
-        words[n][2:]: words[n + 1] for n in at if words[n] in {"--recipe", "--budget", "--each"}
-    }
-    rest = [w for n, w in enumerate(words[2:], 2) if not {w[2:], words[n - 1][2:]} & given.keys()]
+    replaced = {"--recipe", *(f"--{option}" for option in SHORT.get(name, {}))}
+    given, rest = {}, words[2:]
+    for option in replaced.intersection(rest):
+        at = rest.index(option)
+        given[option.removeprefix("--")] = rest[at + 1]
+        del rest[at : at + 2]
     wanted = shortened(name, given)
     if "--model" in words:
         del wanted["workers"]
-    added = [f"--{option}={value}" for option, value in wanted.items()]
+    added = [f"--{option}={value}" for option, value in wanted.items() if value is not None]
     monkeypatch.setattr(sys, "argv", ["anglenas", name, *rest, *added])
     code: int | str | None = 0
     try:
@@ -118,7 +126,7 @@ def run_command(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert not code, shlex.join(words)
 
 
-SLOW = {"README.md", "export.md", "training.md"}  # they train
+SLOW = {"README.md", "export.md", "pruning.md", "training.md"}  # they train, or prune DARTS
 
 
 @pytest.mark.parametrize(
