@@ -682,3 +682,28 @@ def test_measured_scores_are_written_and_read_again(tmp_path):
         assert other.seconds["angle"] == pytest.approx(mean, rel=1e-5)
     once_more, _ = measure(table, ["angle", "loss"], samples, "digits", seeds=(1, 2), **asked)
     assert scores_text(once_more, table) == scores_text(scores, table)
+    judged = {"metrics": ["angle", "params"], "subsets": ["all"], **QUICK}
+    at_once = correlate(
+        table, data="digits", sample="4,top-90:3", seeds=(1, 2), **judged, **asked
+    )  # fmt: skip
+    assert repr(at_once.estimates) == repr(correlate(table, scores, **judged).estimates)
+    assert any("not calibrated" in notice for notice in at_once.notices)
+    with pytest.raises(SettingError, match="either scores that were measured, or images"):
+        correlate(table, scores, data="digits", **judged)
+
+
+def test_files_are_judged_as_their_values_are(write):
+    rows = [(row, 50 + row % 40, row % 7 + 1) for row in range(60)]
+    table = write("known.csv", "index cifar10_test params", *rows)
+    scores = write("scores.csv", "index angle loss",
+                   *((row, 0.5 + row % 9 / 20, 1 + row % 5) for row in range(60)))  # fmt: skip
+    asked = {"subsets": ["all", "top-20"], **QUICK}
+    found = correlate(table, scores, "angle_loss", accuracy="cifar10_test", **asked)
+    known = read_benchmark(table, "cifar10_test")
+    values = correlate(known, read_scores([scores], known), ["angle_loss"], **asked)
+    assert repr(found) == repr(values)
+    assert [(one.metric, one.subset, one.ranks) for one in found.estimates] == [
+        ("angle_loss", "all", "all"), ("angle_loss", "top-20", "all"),
+        ("angle_loss", "top-20", "subset"),
+    ]  # fmt: skip
+    assert "top-20: 20 networks" in str(found)

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from anglenas._measuring.store import Store
+from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive
 from anglenas._plugins import load
+from anglenas._recipe import Recipe
 from anglenas._study.benchmark import Benchmark, read_benchmark
 from anglenas._study.estimates import Estimate, Ranking, Sampled, estimate
 from anglenas._study.measure import gather
@@ -17,6 +20,7 @@ from anglenas._study.picks import Picks, pick_by
 from anglenas._study.scores import Scores, directions_of
 from anglenas._study.study import Study
 from anglenas._study.subsets import names_part, read_subset, strata_of
+from anglenas.data import ImageSource
 from anglenas.errors import DataError, SettingError
 from anglenas.ranking import GUARDED, Sample, check_metrics, guard_columns, parse
 from anglenas.spaces._nasbench201.published import has_no_module
@@ -41,6 +45,12 @@ def correlate(
     *,
     accuracy: str | None = None,
     space: str = "nasbench201",
+    data: str | Path | ImageSource | None = None,
+    sample: str = "300",
+    seeds: Sequence[int] = (1,),
+    recipe: str | Recipe | None = None,
+    workers: Workers | int | None = None,
+    store: str | Path | Store | None = None,
     subsets: Iterable[str] = ("all", "top-1000", "top-500"),
     guards: Iterable[str] = ("off",),
     strata: Sequence[str] | None = None,
@@ -50,7 +60,7 @@ def correlate(
     seed: int = 1,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Study:
-    """How well metrics and combinations of them order networks whose accuracies are known.
+    r"""How well metrics and combinations of them order networks whose accuracies are known.
 
     Each ranking is judged on all networks of which everything it needs was measured; estimates
     stand for the subset of the benchmark, however the networks were drawn. What it gains over
@@ -64,6 +74,14 @@ def correlate(
         metrics: Metrics and rank expressions, see :func:`anglenas.ranking.parse`.
         accuracy: Which accuracies of a file, if it has several: ``"cifar10_test"``, ...
         space: The space that the networks of a file are of.
+        data: Images to measure on, if there are no scores; as in :func:`anglenas.search`.
+        sample: The networks to measure then: ``300`` of the benchmark, ``top-1000:250`` of a part
+            of it, ``all``, or ``seed1``, a hundred as the released code of Yang et al. draws them;
+            with commas between.
+        seeds: Seeds of the measurements; taus are averaged.
+        recipe: How to measure, as in :func:`anglenas.search`.
+        workers: Who measures; as there.
+        store: Where scores are kept; as there.
         subsets: Networks to be ordered: ``all``, ``top-1000`` or ``top-5%`` (by accuracy),
             ``group-0`` to ``group-7`` (cells of equally many parameters) or ``groups`` (pairs
             inside any of them).
@@ -78,20 +96,40 @@ def correlate(
         seed: Where chance comes from: replicates, the order of ties, searches.
         on_progress: Called with how many rankings are judged, and how many there are.
 
+    Returns:
+        Estimates with intervals; ``print`` shows them as tables, ``to_dict`` gives all numbers.
+
     Raises:
         SettingError: Something asked for does not fit.
         UnknownNameError: A metric was not measured.
         DataError: A file cannot be read, or the benchmark has fewer networks than a subset.
+        StoreError: The store cannot be used.
+        WorkersError: The workers cannot be used.
+
+    Example:
+        >>> import tempfile
+        >>> table = Path(tempfile.mkdtemp()) / "known.csv"
+        >>> rows = "index,cifar10_test,params", "0,85.9,129306", "1,93.7,802426", "2,90.1,400346"
+        >>> _ = table.write_text("\n".join(rows))
+        >>> study = correlate(table, metrics="params", subsets=["all"])
+        >>> study.estimates[0].tau.value
+        1.0
     """
     if not isinstance(benchmark, Benchmark):
         benchmark = read_benchmark(benchmark, accuracy, space=space)
     asked = list(dict.fromkeys([metrics] if isinstance(metrics, str) else metrics))
     given = [scores] if isinstance(scores, Scores | Path | str) else list(scores)
     measured = [one for one in given if isinstance(one, Scores)]
-    if len(measured) < len(given) or not given:
-        files = [one for one in given if not isinstance(one, Scores)]
-        read, _ = gather(benchmark, asked, files)
-        measured = [*measured, *read]
+    notices = dict.fromkeys(benchmark.notices)
+    files = [one for one in given if not isinstance(one, Scores)]
+    if measured and data is not None:
+        raise SettingError("Give either scores that were measured, or images to measure on.")
+    if files or not measured:
+        found, told_of_images = gather(
+            benchmark, asked, files, data, sample, seeds=seeds, recipe=recipe, workers=workers,
+            store=store,
+        )  # fmt: skip
+        measured, notices = [*measured, *found], notices | dict.fromkeys(told_of_images)
     told = tuple(_strata_told(measured, benchmark) if strata is None else strata)
     parts = [read_subset(name, benchmark) for name in dict.fromkeys(subsets)]
     cells = strata_of(benchmark, told)
@@ -107,7 +145,6 @@ def correlate(
                for guard in {guard for _, guard in rankings}}  # fmt: skip
     estimates: list[Estimate] = []
     picks: list[Picks] = []
-    notices = dict.fromkeys(benchmark.notices)
     for done, (metric, guard) in enumerate(rankings, start=1):
         sampled = sampled_of(guarded[guard], benchmark, metric, cells, replicates=replicates,
                              seed=seed)  # fmt: skip
