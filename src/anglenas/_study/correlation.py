@@ -23,7 +23,7 @@ from anglenas._study.subsets import names_part, read_subset, strata_of
 from anglenas.data import ImageSource
 from anglenas.errors import DataError, SettingError
 from anglenas.ranking import GUARDED, Sample, check_metrics, guard_columns, parse
-from anglenas.spaces._nasbench201.published import has_no_module
+from anglenas.spaces import CellGraph, Drawing
 
 __all__ = ["GUARDS", "METRICS", "apply_guard", "check_guards", "correlate", "sampled_of"]
 
@@ -239,12 +239,22 @@ def _guarded(
     space = load("space", benchmark.space)
     architectures = map(space.parse, benchmark.architectures)
     if guard == "score":
-        # The released code looks at modules of NAS-Bench-201's cells; other spaces have no such.
-        empty = [benchmark.space == "nasbench201" and has_no_module(one) for one in architectures]
+        empty = [_has_no_module(space.drawings(one)) for one in architectures]
         return guard_columns(scores.columns, empty, iterations=scores.iterations)
     return guard_columns(
         scores.columns, [space.is_trivial(one) for one in architectures], threshold=np.inf
     )
+
+
+def _has_no_module(drawings: Iterable[Drawing]) -> bool:
+    """Whether no operation of any cell, on live ways or not, computes anything.
+
+    This is what the released code (``evaluate_anglefc.py``) tests before it trains. It is false
+    where there is no cell to look at.
+    """
+    cells = [drawing for drawing in drawings if isinstance(drawing, CellGraph)]
+    kinds = {operation.kind for cell in cells for _, _, operation in cell.edges if operation}
+    return bool(cells) and kinds <= {"skip", "none"}
 
 
 def _count_detectors(scores: Scores, benchmark: Benchmark) -> dict[tuple[bool, bool], int]:

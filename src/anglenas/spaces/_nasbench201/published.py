@@ -19,7 +19,6 @@ __all__ = [
     "all_cells",
     "cell_at",
     "from_naslib",
-    "has_no_module",
     "index_of",
     "size_group",
 ]
@@ -89,14 +88,6 @@ def size_group(cell: NasBench201Architecture) -> int:
     (graph,) = drawings(cell)
     computes = any(operation.kind != "skip" for operation in live_operations(graph))
     return GROUPS.index(counts) if computes else -1
-
-
-def has_no_module(cell: NasBench201Architecture) -> bool:
-    """Whether a cell holds nothing but ``none`` and ``skip_connect``, on live ways or not.
-
-    This is what the released code of Yang et al. (``evaluate_anglefc.py``) tests before it trains.
-    """
-    return set(cell.operations) <= {"none", "skip_connect"}
 
 
 def from_naslib(key: str) -> NasBench201Architecture:
