@@ -25,7 +25,8 @@ from anglenas._report.canvas import (
     text_width,
 )
 from anglenas._report.layout import LINE_HEIGHT, Box, Point, arrange
-from anglenas.spaces import CellGraph, Drawing, Operation, OptionTable
+from anglenas.spaces import Drawing, Operation, OptionTable
+from anglenas.spaces._graph import live_nodes
 
 __all__ = ["Part", "draw_cells", "part_of"]
 
@@ -183,7 +184,7 @@ class _Line:
     @property
     def texts(self) -> list[str]:
         """What people call the operations."""
-        return [printable(one.label) if one else "" for one in self.operations]
+        return [printable(operation.label) if operation else "" for operation in self.operations]
 
     @property
     def passes(self) -> bool:
@@ -214,7 +215,7 @@ def part_of(graph: Drawing) -> Part:
     layout = arrange(
         replace(graph, edges=edges), labels, lambda text: text_width(text, _LABEL), _name_width
     )
-    live = _live(graph)
+    live = live_nodes(graph)
 
     def ink(axes: Axes) -> None:
         for line, route, box in zip(lines, layout.routes, layout.labels, strict=True):
@@ -240,21 +241,10 @@ def _node_text(name: str) -> tuple[str, bool]:
     return (f"${name}$", True) if _STATE.fullmatch(name) else (printable(name), False)
 
 
-def _live(graph: CellGraph) -> set[int]:
-    """The nodes on a way from an input to the output that nothing blocks."""
-    passing = sorted((start, end) for start, end, one in graph.edges if _passes(one))
-    reached, leading = set(graph.inputs), {graph.output}
-    for start, end in passing:
-        reached |= {end} if start in reached else set()
-    for start, end in reversed(passing):
-        leading |= {start} if end in leading else set()
-    return reached & leading
-
-
 def _colour(operations: Sequence[Operation | None]) -> str:
     """The colour of their kind; black for several kinds."""
     light = {kind.name: kind.light for kind in KINDS}
-    colours = {light[one.kind] if one else MUTED for one in operations}
+    colours = {light[operation.kind] if operation else MUTED for operation in operations}
     return colours.pop() if len(colours) == 1 else INK
 
 

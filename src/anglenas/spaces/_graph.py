@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CellGraph", "Drawing", "Kind", "Operation", "OptionTable", "learns", "live_operations"]
+__all__ = [
+    "CellGraph",
+    "Drawing",
+    "Kind",
+    "Operation",
+    "OptionTable",
+    "learns",
+    "live_nodes",
+    "live_operations",
+]
 
 Kind = Literal["convolution", "separable", "dilated", "pooling", "skip", "none", "other"]
 """Kinds of operations, each of which is drawn in a colour of its own; ``"none"`` passes nothing."""
@@ -65,10 +74,22 @@ Drawing = CellGraph | OptionTable
 """What can be drawn of an architecture."""
 
 
-def live_operations(graph: CellGraph) -> frozenset[Operation]:
-    """The operations on the ways from an input of a cell to its output.
+def live_nodes(graph: CellGraph) -> frozenset[int]:
+    """The nodes on the ways from an input of a cell to its output.
 
     An operation of the kind ``"none"`` lets nothing through, so that a way ends there.
+    """
+    passing = sorted(edge[:2] for edge in graph.edges if edge[2] is None or edge[2].kind != "none")
+    reached, leading = set(graph.inputs), {graph.output}
+    for start, end in passing:
+        reached |= {end} if start in reached else set()
+    for start, end in reversed(passing):
+        leading |= {start} if end in leading else set()
+    return frozenset(reached & leading)
+
+
+def live_operations(graph: CellGraph) -> frozenset[Operation]:
+    """The operations on the ways from an input of a cell to its output.
 
     >>> none, skip = Operation("none", "", "none", False), Operation("skip", "skip", "skip", False)
     >>> cell = CellGraph("", ("in", "1", "out"),
@@ -76,19 +97,11 @@ def live_operations(graph: CellGraph) -> frozenset[Operation]:
     >>> [operation.name for operation in live_operations(cell)]
     ['skip']
     """
-    passing = sorted(
-        (edge for edge in graph.edges if edge[2] is None or edge[2].kind != "none"),
-        key=lambda edge: edge[:2],
-    )
-    reached, leading = set(graph.inputs), {graph.output}
-    for start, end, _ in passing:
-        reached |= {end} if start in reached else set()
-    for start, end, _ in reversed(passing):
-        leading |= {start} if end in leading else set()
+    live = live_nodes(graph)
     return frozenset(
         operation
-        for start, end, operation in passing
-        if operation and start in reached and end in leading
+        for start, end, operation in graph.edges
+        if operation and operation.kind != "none" and {start, end} <= live
     )
 
 
