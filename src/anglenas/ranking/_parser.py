@@ -1,8 +1,10 @@
 """From the text of a rank expression to its value."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import TypeVar
 
+from anglenas._text import Cursor
 from anglenas.errors import ExpressionError, UnknownNameError
 from anglenas.ranking._expression import Expression, Factor, LogRank, Rank, Ranked, Standard, Term
 
@@ -21,12 +23,11 @@ _FUNCTIONS = ("log", "logrank", "z")
 _LARGEST_WEIGHT = 1e9
 _DEEPEST = 32
 
-_TOKEN = re.compile(
-    r"(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<name>[^\W\d][\w.:@]*)"
-    r"|(?P<sign>[+*()])"
-)
-_SPACE = re.compile(r"\s*")
+_NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NAME = re.compile(r"[^\W\d][\w.:@]*")
+_BEGINNING = re.compile(rf"{_NUMBER.pattern}|{_NAME.pattern}|[+*()]")
+
+T = TypeVar("T")
 
 
 def parse(text: str) -> Expression:
@@ -71,150 +72,104 @@ def parse(text: str) -> Expression:
     return _Parser(text).whole()
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    position: int
-
-
-def _tokens(text: str) -> list[_Token]:
-    found = []
-    position = _skip_space(text, 0)
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise ExpressionError(
-                f"Unexpected character {text[position]!r}; an expression has metric names, "
-                "numbers, +, * and parentheses.",
-                text,
-                position,
-            )
-        found.append(_Token(match.lastgroup or "", match.group(), position))
-        position = _skip_space(text, match.end())
-    return [*found, _Token("end", "", len(text))]
-
-
-def _skip_space(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
-    return match.end() if match else position
-
-
 class _Parser:
-    """One method for each rule of the grammar, over a cursor into the tokens."""
+    """One method for each rule of the grammar."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._rest = _tokens(text)[::-1]
+        self._cursor = Cursor(text, ExpressionError, skips_blanks=True)
         self._depth = 0
 
-    @property
-    def _next(self) -> _Token:
-        return self._rest[-1]
-
-    def _take(self, text: str) -> bool:
-        found = self._next.text == text
-        if found:
-            self._rest.pop()
-        return found
-
-    def _error(self, message: str, at: _Token | None = None) -> ExpressionError:
-        return ExpressionError(message, self._text, (at or self._next).position)
+    def _wrong(self, message: str) -> Exception:
+        """What is wrong here; where nothing of an expression begins, that is said instead."""
+        position = self._cursor.position
+        rest = self._cursor.text[position:]
+        if rest and not _BEGINNING.match(rest):
+            message = (
+                f"Unexpected character {rest[0]!r}; an expression has metric names, numbers, +, * "
+                "and parentheses."
+            )
+        return self._cursor.wrong(message, position)
 
     def whole(self) -> Expression:
-        if self._next.kind == "end":
-            raise self._error("The expression is empty; write one such as angle_loss+params.")
+        if self._cursor.at_end:
+            raise self._wrong("The expression is empty; write one such as angle_loss+params.")
         expression = self._expression()
-        if self._next.text == ")":
-            raise self._error("This ')' closes nothing; remove it, or open a '(' before it.")
-        if self._next.kind != "end":
-            raise self._error("Expected '+' or the end here; a weight comes first, as in 2*angle.")
+        if self._cursor.at(")"):
+            raise self._wrong("This ')' closes nothing; remove it, or open a '(' before it.")
+        if not self._cursor.at_end:
+            raise self._wrong("Expected '+' or the end here; a weight comes first, as in 2*angle.")
         return expression
 
     def _expression(self) -> Expression:
         terms = [self._term()]
-        while self._take("+"):
+        while self._cursor.take("+"):
             terms.append(self._term())
         return Expression(tuple(terms))
 
     def _term(self) -> Term:
-        if self._next.kind != "number":
+        start = self._cursor.position
+        number = self._cursor.read(_NUMBER)
+        if not number:
             return Term(self._factor())
-        weight = self._weight()
-        if not self._take("*"):
-            raise self._error("Expected '*' after a weight, as in 2*angle.")
-        return Term(self._factor(), weight)
-
-    def _weight(self) -> float:
-        token = self._rest.pop()
-        weight = float(token.text)
-        if not 0 < weight <= _LARGEST_WEIGHT:
-            raise self._error(f"A weight is a number above 0 and up to {_LARGEST_WEIGHT:g}.", token)
-        return weight
+        if not 0 < float(number) <= _LARGEST_WEIGHT:
+            raise self._cursor.wrong(
+                f"A weight is a number above 0 and up to {_LARGEST_WEIGHT:g}.", start
+            )
+        if not self._cursor.take("*"):
+            raise self._wrong("Expected '*' after a weight, as in 2*angle.")
+        return Term(self._factor(), float(number))
 
     def _factor(self) -> Factor:
-        if self._next.text == "(":
-            return Ranked(self._parenthesised())
-        name = self._name()
-        if self._next.text == "(":
-            return self._call(name)
-        return _ALIASES.get(name.text) or Rank(name.text)
+        if self._cursor.at("("):
+            return Ranked(self._parenthesised(self._expression))
+        start, name = self._name()
+        if not self._cursor.at("("):
+            return _ALIASES.get(name) or Rank(name)
+        if name == "logrank":
+            return LogRank(self._parenthesised(self._expression))
+        if name == "z":
+            return self._parenthesised(self._standard)
+        if name == "log":
+            message = "log stands inside z only, as in z(log(params))."
+        else:
+            message = str(UnknownNameError("function", name, _FUNCTIONS))
+        raise self._cursor.wrong(message, start)
 
-    def _name(self) -> _Token:
-        if self._next.kind != "name":
-            raise self._error("Expected the name of a metric here, such as angle.")
-        return self._rest.pop()
-
-    def _parenthesised(self) -> Expression:
-        opening = self._open()
-        expression = self._expression()
-        self._close(opening)
-        return expression
-
-    def _open(self) -> _Token:
-        opening = self._rest.pop()
+    def _parenthesised(self, inside: Callable[[], T]) -> T:
+        opening = self._cursor.position
+        self._cursor.expect("(")
         self._depth += 1
-        if self._depth > _DEEPEST:
-            raise self._error(
+        if self._depth > _DEEPEST:  # Python's own recursion ends somewhere, too
+            raise self._cursor.wrong(
                 f"More than {_DEEPEST} parentheses are open; write it flatter.", opening
             )
-        return opening
-
-    def _close(self, opening: _Token) -> None:
-        if not self._take(")"):
-            raise self._error(
-                f"A ')' is missing here for the '(' at character {opening.position + 1}."
-            )
+        found = inside()
+        if not self._cursor.take(")"):
+            raise self._wrong(f"A ')' is missing here for the '(' at character {opening + 1}.")
         self._depth -= 1
-
-    def _call(self, function: _Token) -> Factor:
-        if function.text == "logrank":
-            return LogRank(self._parenthesised())
-        if function.text == "z":
-            return self._standard()
-        if function.text == "log":
-            raise self._error("log stands inside z only, as in z(log(params)).", function)
-        raise self._error(str(UnknownNameError("function", function.text, _FUNCTIONS)), function)
+        return found
 
     def _standard(self) -> Standard:
-        opening = self._open()
-        name = self._name()
-        log = self._next.text == "("
-        standard = Standard(self._logarithm(name) if log else self._metric(name), log)
-        self._close(opening)
-        return standard
-
-    def _logarithm(self, function: _Token) -> str:
-        if function.text != "log":
-            raise self._error("z takes a metric or its logarithm, as in z(log(params)).", function)
-        opening = self._open()
-        metric = self._metric(self._name())
-        self._close(opening)
-        return metric
-
-    def _metric(self, name: _Token) -> str:
-        if name.text in _ALIASES:
-            raise self._error(
-                f"{name.text} is a sum of ranks, not a metric that z could take.", name
+        start, name = self._name()
+        if not self._cursor.at("("):
+            return Standard(self._metric(start, name), False)
+        if name != "log":
+            raise self._cursor.wrong(
+                "z takes a metric or its logarithm, as in z(log(params)).", start
             )
-        return name.text
+        return Standard(self._parenthesised(lambda: self._metric(*self._name())), True)
+
+    def _metric(self, start: int, name: str) -> str:
+        if name in _ALIASES:
+            raise self._cursor.wrong(
+                f"{name} is a sum of ranks, not a metric that z could take.", start
+            )
+        return name
+
+    def _name(self) -> tuple[int, str]:
+        """Where a name stands, and the name."""
+        start = self._cursor.position
+        name = self._cursor.read(_NAME)
+        if not name:
+            raise self._wrong("Expected the name of a metric here, such as angle.")
+        return start, name
