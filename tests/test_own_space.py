@@ -1,6 +1,7 @@
 """The page on own spaces shows what works: its code is taken from there, and run."""
 
 import csv
+import importlib
 import math
 import os
 import re
@@ -12,6 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
+from anglenas._plugins import reference
+from anglenas.testing import SpaceConformance
 
 PAGE = (Path(__file__).parents[1] / "docs" / "own_space.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
@@ -67,6 +71,20 @@ def test_unused_choices_are_as_the_page_says() -> None:
     text = "width1=16,width2=32,width3=64,depth1=1,depth2=0,depth3=2,kernel1=5,kernel2={},kernel3=7"
     forms = {space.canonical(space.parse(text.format(kernel))) for kernel in (3, 5, 7)}
     assert forms == {text.format(3)}
+
+
+class TestChains(SpaceConformance):
+    @pytest.fixture(autouse=True)
+    def _take(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "chain_space.py").write_text(block("python", "# chain_space.py"))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, "chain_space", raising=False)
+        self.space = importlib.import_module("chain_space").SPACE
+
+    def test_those_without_a_convolution_are_trivial(self) -> None:
+        trivial = [text for text in ("ppppp", "ppcpp", "ccccc") if self.space.is_trivial(text)]
+        assert trivial == ["ppppp"]
+        assert reference("space", self.space) == "chain_space:SPACE"
 
 
 @pytest.mark.slow
