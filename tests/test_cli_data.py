@@ -171,7 +171,9 @@ def test_interrupted_downloads(run: Run, published: Path, monkeypatch: pytest.Mo
 
 
 def blocks(kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return re.findall(
+        rf"^```{kind}(?: notest)?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
 
 
 def test_the_page(run: Run, tmp_path: Path, published: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from anglenas._cli.options import Quiet
+from anglenas._cli.progress import stoppable
 
 __all__ = ["data"]
 
@@ -96,12 +97,8 @@ def _shown(name: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], No
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-    console = Console(stderr=True)
     columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    try:
-        with Progress(*columns, console=console, disable=quiet) as bar:
-            task = bar.add_task(name, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
-    except KeyboardInterrupt:
-        console.print("Stopped. What came is kept; the same command goes on from there.")
-        raise typer.Exit(130) from None
+    bar = Progress(*columns, console=Console(stderr=True), disable=quiet)
+    with stoppable(lambda: "What came is kept"), bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -15,10 +15,24 @@ if TYPE_CHECKING:
     from anglenas._measuring.progress import Progress
     from anglenas.spaces import Supernet
 
-__all__ = ["show_progress"]
+__all__ = ["show_progress", "stoppable"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_RANKINGS = 0.5
+
+
+@contextmanager
+def stoppable(kept: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C ends what is done inside with a word on how to go on, and the shell's own code.
+
+    Args:
+        kept: What is not lost, in words.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nStopped. {kept()}; the same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 @contextmanager
@@ -30,7 +44,12 @@ def show_progress(what: str, *, quiet: bool) -> Iterator[Callable[["Progress"], 
         quiet: Show nothing but that word.
     """
     last: list[Progress] = []
-    try:
+
+    def kept() -> str:
+        count = last[-1].done if last else 0
+        return f"{count} {what} are measured and kept" if count else "Nothing is lost"
+
+    with stoppable(kept):
         if quiet:
             yield last.append
         elif sys.stderr.isatty():
@@ -38,11 +57,6 @@ def show_progress(what: str, *, quiet: bool) -> Iterator[Callable[["Progress"], 
                 yield _BarShower(bar, last)
         else:
             yield _LineShower(last)
-    except KeyboardInterrupt:
-        count = last[-1].done if last else 0
-        done = f"{count} {what} are measured and kept" if count else "Nothing is lost"
-        print(f"\nStopped. {done}; the same command goes on from there.", file=sys.stderr)
-        raise typer.Exit(130) from None
 
 
 def _bar() -> "Bar":

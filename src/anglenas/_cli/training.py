@@ -2,10 +2,10 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-import typer
+from anglenas._cli.progress import stoppable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -21,18 +21,16 @@ _HARDEST = 3
 def show_training(*, quiet: bool) -> Iterator[Callable[["TrainingProgress"], None]]:
     """What to hand to a training as ``on_progress``; Ctrl-C ends with a word on how to go on."""
     last: list[TrainingProgress] = []
-    try:
-        if quiet:
-            yield lambda progress: None
-        elif sys.stderr.isatty():
-            with _bar() as bar:
-                yield _BarShower(bar, last)
-        else:
-            yield _LineShower(last)
-    except KeyboardInterrupt:
-        done = f" {len(last[-1].history)} of {last[-1].epochs} epochs are kept;" if last else ""
-        print(f"\nStopped.{done} the same command goes on from there.", file=sys.stderr)
-        raise typer.Exit(130) from None
+
+    def kept() -> str:
+        if not last:
+            return "Nothing is lost"
+        return f"{len(last[-1].history)} of {last[-1].epochs} epochs are kept"
+
+    with stoppable(kept):
+        bar = _bar() if sys.stderr.isatty() and not quiet else None
+        with bar or nullcontext():
+            yield _Shower(bar, last, quiet=quiet)
 
 
 def _bar() -> "Bar":
@@ -57,48 +55,32 @@ def _bar() -> "Bar":
     )
 
 
-class _BarShower:
-    """Moves a bar, and leaves a line for each epoch above it."""
+class _Shower:
+    """Moves a bar if there is one; prints notices, and a line for each epoch that ends."""
 
-    def __init__(self, bar: "Bar", last: list["TrainingProgress"]) -> None:
-        self._bar, self._last, self._shown = bar, last, _Shown()
-        self._task = bar.add_task("starting", total=None)
-
-    def __call__(self, progress: "TrainingProgress") -> None:
-        self._last[:] = [progress]
-        for line in self._shown(progress):
-            self._bar.console.print(line, highlight=False, markup=False)
-        self._bar.update(
-            self._task,
-            completed=progress.epoch * progress.steps + progress.step,
-            total=progress.epochs * progress.steps,
-            description=f"epoch {progress.epoch + 1}/{progress.epochs}, loss {progress.loss:.3f}",
-        )
-
-
-class _LineShower:
-    """Prints a line for each epoch."""
-
-    def __init__(self, last: list["TrainingProgress"]) -> None:
-        self._last, self._shown = last, _Shown()
+    def __init__(self, bar: "Bar | None", last: list["TrainingProgress"], *, quiet: bool) -> None:
+        self._bar, self._last, self._quiet = bar, last, quiet
+        self._task = bar.add_task("starting", total=None) if bar else None
 
     def __call__(self, progress: "TrainingProgress") -> None:
+        # Epochs that ended before an earlier stop were shown then.
+        told = len(self._last[-1].history) if self._last else len(progress.history)
+        lines = [] if self._last else [f"Note: {notice}" for notice in progress.notices]
+        lines += [_line(epoch, progress.epochs) for epoch in progress.history[told:]]
         self._last[:] = [progress]
-        for line in self._shown(progress):
-            print(line, file=sys.stderr, flush=True)
-
-
-class _Shown:
-    """Notices, and the lines of epochs that were not shown yet, nor before an earlier stop."""
-
-    def __init__(self) -> None:
-        self._count: int | None = None
-
-    def __call__(self, progress: "TrainingProgress") -> list[str]:
-        notices = [f"Note: {n}" for n in progress.notices] if self._count is None else []
-        known = len(progress.history) if self._count is None else self._count
-        self._count = len(progress.history)
-        return notices + [_line(epoch, progress.epochs) for epoch in progress.history[known:]]
+        for line in lines if not self._quiet else ():
+            if self._bar:
+                self._bar.console.print(line, highlight=False, markup=False)
+            else:
+                print(line, file=sys.stderr, flush=True)
+        if self._bar and self._task is not None:
+            self._bar.update(
+                self._task,
+                completed=progress.epoch * progress.steps + progress.step,
+                total=progress.epochs * progress.steps,
+                description=f"epoch {progress.epoch + 1}/{progress.epochs}, "
+                f"loss {progress.loss:.3f}",
+            )
 
 
 def _line(epoch: "Epoch", epochs: int) -> str:
@@ -121,7 +103,13 @@ def print_trained(trained: "Trained") -> None:
     for name in ("weights", "epoch", "accuracy", "among the first 5", "loss"):
         table.add_column(name, justify="left" if name == "weights" else "right")
     for weights, epoch in (("best", trained.best), ("last", trained.last)):
-        table.add_row(weights, *_results(epoch))
+        table.add_row(
+            weights,
+            str(epoch.number + 1),
+            f"{epoch.valid_accuracy:.2%}",
+            f"{epoch.valid_top5:.2%}",
+            f"{epoch.valid_loss:.4g}",
+        )
     console.print(table)
     hardest = sorted(trained.confusion.per_class.items(), key=lambda item: item[1])[:_HARDEST]
     shares = ", ".join(f"{name} {share:.1%}" for name, share in hardest)
@@ -129,12 +117,3 @@ def print_trained(trained: "Trained") -> None:
     for notice in trained.notices:
         console.print(f"[yellow]Note:[/] {escape(notice)}", highlight=False)
     console.print(f"Files: {escape(str(trained.folder))}", highlight=False, soft_wrap=True)
-
-
-def _results(epoch: "Epoch") -> tuple[str, ...]:
-    return (
-        str(epoch.number + 1),
-        f"{epoch.valid_accuracy:.2%}",
-        f"{epoch.valid_top5:.2%}",
-        f"{epoch.valid_loss:.4g}",
-    )
