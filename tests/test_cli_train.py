@@ -110,14 +110,14 @@ def test_an_architecture_needs_images(run: Run) -> None:
     ("arguments", "message"),
     [
         (("train", "nowhere", "--data", "digits"), "Expected '|' here"),
-        (("train", ".", "--data", "digits"), "holds no finished search"),
+        (("train", ".", "--data", "digits"), "holds no finished run"),
         (("train", CELL, "--data", "two.npz", "--recipe", "quik"), "no training recipe named"),
         (("train", CELL, "--data", "none.npz"), "There is nothing at 'none.npz'"),
         (("train", CELL, "--data", "two.npz", "--validation", "2"), "give one between 0 and 1"),
         (("export", "nowhere"), "There is no file 'nowhere'"),
-        (("export", "."), "holds no finished search"),
+        (("export", "."), "holds no finished run"),
         (("export", ".", "--weights", "first"), "--weights is 'best' or 'last', not 'first'"),
-        (("export", ".", "--formats", "pickle"), "holds no finished search"),
+        (("export", ".", "--formats", "pickle"), "holds no finished run"),
     ],
 )
 def test_bad_input_ends_with_a_sentence(run: Run, arguments: tuple[str, ...], message: str) -> None:

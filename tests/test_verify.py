@@ -17,26 +17,27 @@ from scipy import stats
 
 from anglenas._evaluation import (
     Checked,
-    Ranked,
-    Run,
     Subject,
     TrainingRecipe,
     Verification,
-    read_run,
     verify,
 )
+from anglenas._measuring.result import Candidate, Column
+from anglenas._recipe import Recipe
 from anglenas._report import verification_figure, verification_table, write_run, write_verification
-from anglenas._searching import search
+from anglenas._runs import load_run
+from anglenas._searching import Found, search
 from anglenas.errors import SettingError, TrainingError
 from anglenas.spaces import NetworkConfig
 
 pytest.importorskip("lightning")
 
+PLACES = ("top", "middle", "bottom")
 RECIPE = "quick,epochs=1,batch=16,channels=2,cells=1,side=8"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small search on images in a file."""
     folder = tmp_path_factory.mktemp("run")
     rng = np.random.default_rng(0)
@@ -49,22 +50,30 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         workers=0, store=":memory:", rank="angle_loss+params",
     )  # fmt: skip
     write_run(found, folder)
-    return read_run(folder)
+    return folder
 
 
-def ranked(count: int, guarded: tuple[int, ...] = (), unscored: int = 0) -> tuple[Ranked, ...]:
+def ranked(count: int, guarded: tuple[int, ...] = (), unscored: int = 0) -> tuple[Candidate, ...]:
     """A ranking of so many candidates, without a search."""
-    subject = Subject("nasbench201", "text", NetworkConfig())
     return tuple(
-        Ranked(
-            rank,
-            replace(subject, architecture=f"text {rank}"),
-            None if rank > count - unscored else float(-rank),
-            {"params": 1000.0 * (rank % 4 + 1)},
-            rank in guarded,
+        Candidate(
+            rank=rank, number=rank - 1, architecture=f"text {rank}", canonical=f"text {rank}",
+            values={"params": 1000.0 * (rank % 4 + 1)}, spreads={}, ranks={},
+            score=float("-inf") if rank > count - unscored else float(-rank), status="ok",
+            guarded=rank in guarded, space="nasbench201", config=NetworkConfig(),
         )
         for rank in range(1, count + 1)
-    )
+    )  # fmt: skip
+
+
+def found(candidates: tuple[Candidate, ...], origin: str = "digits") -> Found:
+    """A search that found them."""
+    return Found(
+        candidates=candidates, columns=(Column("params"),), rank="angle+loss", space="nasbench201",
+        data="digits", origin=origin, class_names=("0", "1"), flip=False, recipe=Recipe(), seed=1,
+        guard=True, ties="average", notices=(), seconds=1.0, computed=0, strategy="random",
+        limits={},
+    )  # fmt: skip
 
 
 def verification(accuracies: list[float | None]) -> Verification:
@@ -75,18 +84,16 @@ def verification(accuracies: list[float | None]) -> Verification:
         Checked(row, place, accuracy, "ok" if accuracy is not None else "failed: loss", 1.0)
         for row, place, accuracy in zip(rows, places, accuracies, strict=True)
     )
-    run = Run(Path("run"), "digits", ("0", "1"), False, "angle+loss", rows)
-    return Verification(run, TrainingRecipe(), 1, checked, left_out=3)
+    return Verification(found(rows), Path("run"), TrainingRecipe(), 1, checked, left_out=3)
 
 
-def chosen(rows: tuple[Ranked, ...], each: int, monkeypatch: pytest.MonkeyPatch) -> Verification:
+def chosen(rows: tuple[Candidate, ...], each: int, monkeypatch: pytest.MonkeyPatch) -> Verification:
     """What is chosen to be trained, without training it."""
     monkeypatch.setattr(
         "anglenas._evaluation.verification._train",
         lambda one, **_: Checked(one[1], one[0], 0.5, "ok", 0.0),
     )
-    run = Run(Path("run"), "digits", ("0", "1"), False, "angle+loss", rows)
-    return verify(run, each=each, workers=1)
+    return verify(found(rows), each=each, workers=1, folder="run")
 
 
 def test_networks_are_taken_from_three_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,9 +113,10 @@ def test_too_few_candidates_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
         chosen(ranked(8), 3, monkeypatch)
     with pytest.raises(SettingError, match="0 networks from each part prove nothing"):
         chosen(ranked(8), 0, monkeypatch)
-    lost = Run(Path("run"), "", ("0", "1"), False, "angle", ranked(3))
     with pytest.raises(SettingError, match="does not tell where its images are; name them"):
-        verify(lost, each=1)
+        verify(found(ranked(3), origin=""), each=1, folder="run")
+    with pytest.raises(SettingError, match="say where its trainings go"):
+        verify(found(ranked(3)), each=1)
 
 
 def test_agreements_are_those_of_scipy() -> None:
@@ -160,7 +168,7 @@ def test_files_tell_everything(tmp_path: Path) -> None:
 # For real.
 
 
-def test_a_search_is_verified_and_taken_up_again(run: Run, tmp_path: Path) -> None:
+def test_a_search_is_verified_and_taken_up_again(run: Path, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     settings: dict[str, Any] = {"each": 1, "recipe": RECIPE, "workers": 1, "folder": tmp_path}
     result = verify(run, **settings, on_progress=lambda *step: seen.append(step))
@@ -168,18 +176,18 @@ def test_a_search_is_verified_and_taken_up_again(run: Run, tmp_path: Path) -> No
     assert all(one.status == "ok" and 0 < (one.accuracy or 0) <= 1 for one in result.checked)
     times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.ckpt")}
     assert len(times) == 3
-    again = verify(run.folder, **settings)
+    again = verify(run, **settings)
     assert [one.accuracy for one in again.checked] == [one.accuracy for one in result.checked]
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.ckpt")} == times
 
 
 def test_a_network_that_diverges_is_told_and_the_others_go_on(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from anglenas._evaluation import verification as _verify
 
     def train(subject: Subject, *arguments: Any, **settings: Any) -> Any:
-        if subject.architecture == run.ranked[0].subject.architecture:
+        if subject.architecture == str(load_run(run).best.architecture):
             raise TrainingError("The loss is not finite.")
         return own(subject, *arguments, **settings)
 
@@ -191,7 +199,7 @@ def test_a_network_that_diverges_is_told_and_the_others_go_on(
 
 
 @pytest.mark.slow
-def test_processes_do_not_change_the_result(run: Run, tmp_path: Path) -> None:
+def test_processes_do_not_change_the_result(run: Path, tmp_path: Path) -> None:
     one, two = (
         verify(run, each=1, recipe=RECIPE, workers=workers, folder=tmp_path / str(workers))
         for workers in (1, 2)
@@ -202,11 +210,11 @@ def test_processes_do_not_change_the_result(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_command_line(
-    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from anglenas._cli import main
 
-    arguments = [str(run.folder), "--each", "1", "--recipe", RECIPE, "--workers", "1"]
+    arguments = [str(run), "--each", "1", "--recipe", RECIPE, "--workers", "1"]
     monkeypatch.setattr(sys, "argv", ["anglenas", "verify", *arguments])
     with pytest.raises(SystemExit) as end:
         main()
@@ -215,17 +223,19 @@ def test_the_command_line(
     assert "tau of angle_loss+params: " in out
     assert "gain over params: " in out
     assert err.splitlines()[-1] == "3 of 3 trained"
-    assert (run.folder / "verify" / "figure.png").exists()
+    assert (run / "verify" / "figure.png").exists()
 
 
 @pytest.mark.parametrize("most", [1.2e5, 9e5, 4e6])
-def test_the_axis_of_parameters_has_round_numbers_all_over(run: Run, most: float) -> None:
-    sizes = np.geomspace(1e5, most, 3)
+def test_the_axis_of_parameters_has_round_numbers_all_over(run: Path, most: float) -> None:
+    sizes, searched = np.geomspace(1e5, most, 3), load_run(run)
     checked = tuple(
         Checked(replace(one, values={**one.values, "params": size}), place, 0.5, "ok", 1.0)
-        for one, place, size in zip(run.ranked, ("top", "middle", "bottom"), sizes, strict=False)
+        for one, place, size in zip(
+            searched.candidates, ("top", "middle", "bottom"), sizes, strict=False
+        )
     )
-    figure = verification_figure(Verification(run, TrainingRecipe(), 1, checked, 0))
+    figure = verification_figure(Verification(searched, run, TrainingRecipe(), 1, checked, 0))
     axes = figure.axes[1]
     low, high = axes.get_xlim()
     ticks = [tick for tick in axes.get_xticks() if low <= tick <= high]

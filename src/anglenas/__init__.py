@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from anglenas._pruning import Pruned, prune
     from anglenas._recipe import Recipe, preset
     from anglenas._report import write_run
+    from anglenas._runs import load_run
     from anglenas._searching import Found, search
     from anglenas._study import correlate
     from anglenas.spaces import make_network
@@ -40,6 +41,7 @@ __all__ = [
     "__version__",
     "correlate",
     "export_network",
+    "load_run",
     "make_network",
     "preset",
     "prune",
@@ -64,6 +66,7 @@ _HOMES = {
     "Workers": "_measuring.workers",
     "correlate": "_study",
     "export_network": "_export",
+    "load_run": "_runs",
     "make_network": "spaces",
     "preset": "_recipe",
     "prune": "_pruning",

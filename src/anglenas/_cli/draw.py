@@ -26,9 +26,14 @@ def draw(
     from anglenas._report import draw_cells, save_figure
 
     is_folder = os.path.isdir(subject)  # noqa: PTH112 - Path raises for a text that is too long
-    text, name = _best(Path(subject), space) if is_folder else (subject, space)
-    searched: Any = load("space", name)
-    architecture = _parsed(searched, name, text)
+    if is_folder:
+        from anglenas._runs import load_run
+
+        best = load_run(subject, space).best
+        searched, architecture = load("space", best.space), best.architecture
+    else:
+        searched = load("space", space)
+        architecture = _parsed(searched, space, subject)
     save_figure(draw_cells(searched.drawings(architecture), caption=str(architecture)), out)
     print(out)
 
@@ -70,25 +75,3 @@ def _refusal(space: str, text: str) -> Exception | None:
     except Exception as error:  # the code of a space can be anybody's, and raise anything
         return error
     return None
-
-
-def _best(folder: Path, space: str) -> tuple[str, str]:
-    """The best architecture of a run, and the name of its space."""
-    from anglenas._plugins import refuse_code
-
-    text, name = _read(folder)
-    refuse_code("space", name, folder, space)
-    return text, name
-
-
-def _read(folder: Path) -> tuple[str, str]:
-    import json
-
-    try:
-        best = json.loads((folder / "best.json").read_text())
-        return str(best["architecture"]), str(best["space"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SettingError(
-            f"The folder {str(folder)!r} holds no finished run ({error}); "
-            "give the folder that a search printed."
-        ) from error

@@ -60,7 +60,8 @@ def export(
 
 def _weights(subject: Path, which: str, space: str) -> "tuple[Weights, str]":
     """The network to take away, and what to know about it."""
-    from anglenas._evaluation import read_run, read_weights
+    from anglenas._evaluation import fresh_weights, read_weights
+    from anglenas._runs import load_run
 
     if not subject.is_dir():
         return read_weights(subject, space), ""
@@ -68,4 +69,4 @@ def _weights(subject: Path, which: str, space: str) -> "tuple[Weights, str]":
         if (path := folder / f"{which}.safetensors").exists():
             return read_weights(path, space), ""
     remark = f"its weights are fresh; 'anglenas train {subject}' trains them."
-    return read_run(subject, space).fresh_weights(), remark
+    return fresh_weights(load_run(subject, space)), remark

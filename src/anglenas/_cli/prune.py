@@ -39,7 +39,6 @@ def prune(
     number: Annotated[
         int,
         typer.Option(
-            min=0,
             help="Operations that an edge loses in a round; 0: as many as TE-NAS has in the space.",
         ),
     ] = 0,

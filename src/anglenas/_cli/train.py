@@ -13,7 +13,8 @@ from anglenas._cli.options import Flip, Quiet, Seed, Space, trains_with_workers
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
-    from anglenas._evaluation import Subject, Trained
+    from anglenas._evaluation import Trained
+    from anglenas._measuring.result import Candidate
     from anglenas._measuring.workers import Workers
 
 __all__ = ["TrainingData", "Validation", "train"]
@@ -117,17 +118,19 @@ def train(
 
 def _subject(
     text: str, space: str, rank: int, data: str | None, flip: bool | None
-) -> "tuple[Subject | str, str | Path, bool | None]":
+) -> "tuple[Candidate | str, str | Path, bool | None]":
     """What to train, on which images, and whether they may be mirrored."""
-    from anglenas._evaluation import read_run
+    from anglenas._runs import load_run
+    from anglenas.data import relocate
 
     if not os.path.isdir(text):  # noqa: PTH112 - Path raises for a text that is too long
         if data is None:
             raise SettingError("Say which images to train on: --data photos/.")
         return text, data, flip
-    run = read_run(text, space)
+    run = load_run(text, space)
     mirrored = run.flip if flip is None and data is None else flip
-    return run.at(rank).subject, run.images(data), mirrored
+    images = relocate(run.origin, text) if data is None else data
+    return run.at(rank), images, mirrored
 
 
 def _folder(subject: str, data: str | Path, recipe: str, seed: int) -> Path:

@@ -104,7 +104,7 @@ def _print(verification: "Verification", figure: Path) -> None:
         table.add_column(name, justify="left" if name == "part" else "right")
     for one in verification.checked:
         accuracy = escape(one.status) if one.accuracy is None else f"{one.accuracy:.2%}"
-        params = f"{one.ranked.values['params']:,.0f}"
+        params = f"{one.params:,.0f}"
         table.add_row(one.part, str(one.ranked.rank), accuracy, params)
     console.print(table)
     for name, agreement in verification.agreements.items():

@@ -1,6 +1,6 @@
 """Evaluation: found networks trained from scratch. Training needs the extra ``train``."""
 
-from anglenas._evaluation.network import Subject, Weights, read_weights
+from anglenas._evaluation.network import Subject, Weights, fresh_weights, read_weights
 from anglenas._evaluation.recipe import (
     TRAINING_PRESETS,
     Machine,
@@ -10,7 +10,6 @@ from anglenas._evaluation.recipe import (
     read_training_recipe,
 )
 from anglenas._evaluation.result import Confusion, Epoch, Trained, TrainingProgress
-from anglenas._evaluation.runs import Ranked, Run, read_run
 from anglenas._evaluation.training import train
 from anglenas._evaluation.verification import Checked, Part, Verification, verify
 
@@ -21,8 +20,6 @@ __all__ = [
     "Epoch",
     "Machine",
     "Part",
-    "Ranked",
-    "Run",
     "Subject",
     "Trained",
     "TrainingProgress",
@@ -30,8 +27,8 @@ __all__ = [
     "Verification",
     "Weights",
     "drop_path_rate",
+    "fresh_weights",
     "learning_rate",
-    "read_run",
     "read_training_recipe",
     "read_weights",
     "train",

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from anglenas._evaluation.recipe import TrainingRecipe
-from anglenas._measuring.result import Candidate
+from anglenas._measuring.result import Candidate, Result
 from anglenas._numerics import derive
 from anglenas._plugins import load, names, refuse_code
 from anglenas.errors import ArchitectureError, SettingError, TrainingError, needs_extra
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["BEST", "LAST", "Subject", "Weights", "read_weights"]
+__all__ = ["BEST", "LAST", "Subject", "Weights", "fresh_weights", "read_weights"]
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 
@@ -156,6 +156,14 @@ class Weights:
         temporary = path.with_name(f".{path.name}")
         temporary.write_bytes(content)
         temporary.replace(path)
+
+
+def fresh_weights(result: Result, rank: int = 1, seed: int = 1) -> Weights:
+    """A network of a search or a pruning with random weights, for images of 0 to 1 as they are."""
+    subject = Subject.of(result.at(rank))
+    channels = subject.config.in_channels
+    tensors = subject.network(seed).state_dict()
+    return Weights(subject, tensors, result.class_names, (0.0,) * channels, (1.0,) * channels)
 
 
 def read_weights(path: Path, space: str = "") -> Weights:

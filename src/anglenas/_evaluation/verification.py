@@ -15,12 +15,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from anglenas._evaluation.network import Subject
 from anglenas._evaluation.recipe import TrainingRecipe, read_training_recipe
-from anglenas._evaluation.runs import Ranked, Run, read_run
 from anglenas._evaluation.training import train
+from anglenas._measuring.result import Candidate, Result
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive, single_thread
+from anglenas._runs import load_run
+from anglenas._searching import Found
 from anglenas._settings import checked
+from anglenas.data import relocate
 from anglenas.errors import SettingError, TrainingError, needs_extra
 from anglenas.ranking import Interval, bootstrap, kendall_tau
 
@@ -44,11 +48,16 @@ class Checked:
         seconds: How long its training took; outside of every comparison.
     """
 
-    ranked: Ranked
+    ranked: Candidate
     part: Part
     accuracy: float | None
     status: str
     seconds: float
+
+    @property
+    def params(self) -> float:
+        """Its number of parameters, which everything that is trained has."""
+        return float(self.ranked.values[_BASELINE] or 0)
 
 
 @dataclass(frozen=True)
@@ -57,13 +66,15 @@ class Verification:
 
     Attributes:
         run: The search.
+        folder: Where its trainings are.
         recipe: How its networks were trained.
         seed: Where all randomness came from.
         checked: Those that were trained, by rank.
         left_out: How many trivial or unscored candidates were not considered.
     """
 
-    run: Run
+    run: Result
+    folder: Path
     recipe: TrainingRecipe
     seed: int
     checked: tuple[Checked, ...]
@@ -79,14 +90,14 @@ class Verification:
         """
         accuracy = self._column(lambda trained: trained.accuracy)
         scores = self._column(lambda trained: trained.ranked.score)
-        params = self._column(lambda trained: trained.ranked.values.get(_BASELINE))
+        params = self._column(lambda trained: trained.params)
 
         def taus(chosen: NDArray[np.intp]) -> tuple[float, float, float]:
             pair = [kendall_tau(order[chosen], accuracy[chosen]) for order in (scores, params)]
             return pair[0], pair[1], pair[0] - pair[1]
 
         rng = np.random.default_rng(derive(self.seed, "bootstrap"))
-        names = (self.run.expression, _BASELINE, "gain")
+        names = (self.run.rank, _BASELINE, "gain")
         return dict(zip(names, bootstrap(taus, len(accuracy), rng), strict=True))
 
     @cached_property
@@ -109,7 +120,7 @@ class Verification:
 
 @checked
 def verify(
-    run: Run | str | Path,
+    run: Found | str | Path,
     *,
     each: int = 5,
     data: str | Path | None = None,
@@ -127,7 +138,7 @@ def verify(
     folder of its own: what is trained is not trained again, and what was interrupted goes on.
 
     Args:
-        run: The search, or its folder.
+        run: The folder of a search; or the search, and then a folder for the trainings.
         each: Networks from each of the three parts of the ranking.
         data: The images, as in :func:`anglenas.search`; by default those that were searched on.
         recipe: The budget; see :func:`read_training_recipe`.
@@ -137,7 +148,7 @@ def verify(
         workers: Trainings at once, in processes with one thread each, and their device; by default
             one a core. A script that calls this needs ``if __name__ == "__main__":``, as with all
             processes of Python.
-        folder: Where trainings go; by default ``verify`` in that of the search.
+        folder: Where trainings go; by default ``verify`` in the folder of the search.
         on_progress: Called after every training, with how many are done, and of how many.
 
     Raises:
@@ -147,14 +158,19 @@ def verify(
     with needs_extra("train"):
         import lightning  # noqa: F401 - before processes are started that would all say so
     workers = Workers.of(workers)
-    searched = run if isinstance(run, Run) else read_run(run, space)
+    searched = run if isinstance(run, Result) else load_run(run, space)
+    if folder is None and isinstance(run, Result):
+        raise SettingError("A search has no folder of its own; say where its trainings go.")
+    base = Path(folder) if folder else Path(str(run)) / "verify"
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
-    images = searched.images(data)
+    images = data if data is not None else relocate(searched.origin, base)
     worth = [
-        ranked for ranked in searched.ranked if ranked.score is not None and not ranked.guarded
+        ranked
+        for ranked in searched.candidates
+        # Without a number of parameters there is nothing that the ranking could be compared with.
+        if ranked.scored and not ranked.guarded and ranked.values.get(_BASELINE) is not None
     ]
     chosen = _choose(worth, each)
-    base = Path(folder) if folder else searched.folder / "verify"
     job = partial(
         _train, images=images, flip=searched.flip if data is None else None, recipe=recipe,
         seed=seed, validation=validation, device=workers.device, folder=base,
@@ -164,10 +180,11 @@ def verify(
         done[trained.ranked.rank] = trained
         on_progress(len(done), len(chosen))
     checked = tuple(done[ranked.rank] for _, ranked in chosen)
-    return Verification(searched, recipe, seed, checked, len(searched.ranked) - len(worth))
+    left_out = len(searched.candidates) - len(worth)
+    return Verification(searched, base, recipe, seed, checked, left_out)
 
 
-def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Part, Ranked]]:
+def _choose(worth: Sequence[Candidate], each: int) -> list[tuple[Part, Candidate]]:
     """The first, the middle and the last of a ranking, best first."""
     if each < 1:
         raise SettingError(f"{each} networks from each part prove nothing; train 1 at least.")
@@ -177,7 +194,7 @@ def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Part, Ranked]]:
             f"take {each} from each of its three parts; take {len(worth) // 3}, or search more."
         )
     start = (len(worth) - each) // 2
-    parts: tuple[tuple[Part, Sequence[Ranked]], ...] = (
+    parts: tuple[tuple[Part, Sequence[Candidate]], ...] = (
         ("top", worth[:each]),
         ("middle", worth[start : start + each]),
         ("bottom", worth[-each:]),
@@ -186,8 +203,8 @@ def _choose(worth: Sequence[Ranked], each: int) -> list[tuple[Part, Ranked]]:
 
 
 def _trained(
-    job: Callable[[tuple[Part, Ranked]], Checked],
-    chosen: Sequence[tuple[Part, Ranked]],
+    job: Callable[[tuple[Part, Candidate]], Checked],
+    chosen: Sequence[tuple[Part, Candidate]],
     workers: Workers,
 ) -> Iterator[Checked]:
     """The networks as they are trained, by processes of one thread each."""
@@ -221,7 +238,7 @@ def _end_with_parent() -> None:
 
 
 def _train(
-    chosen: tuple[Part, Ranked],
+    chosen: tuple[Part, Candidate],
     *,
     images: str | Path,
     flip: bool | None,
@@ -233,11 +250,12 @@ def _train(
 ) -> Checked:
     """Train one network; what goes wrong with it alone is its status."""
     part, ranked = chosen
-    digest = hashlib.sha256(ranked.subject.architecture.encode()).hexdigest()[:8]
+    subject = Subject.of(ranked)
+    digest = hashlib.sha256(subject.architecture.encode()).hexdigest()[:8]
     try:
         with single_thread():
             trained = train(
-                ranked.subject, images, folder / f"rank{ranked.rank:04d}-{digest}", recipe=recipe,
+                subject, images, folder / f"rank{ranked.rank:04d}-{digest}", recipe=recipe,
                 seed=seed, flip=flip, validation=validation, workers=Workers(0, device=device),
             )  # fmt: skip
     except TrainingError as error:

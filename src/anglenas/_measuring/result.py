@@ -9,6 +9,7 @@ from torch import nn
 
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
+from anglenas.errors import SettingError
 from anglenas.spaces import NetworkConfig, Space
 
 __all__ = ["Candidate", "Column", "Result", "counted", "table_row"]
@@ -147,6 +148,16 @@ class Result:
     def best(self) -> Candidate:
         """The candidate of rank 1; see whether it is ``scored``, for all may have failed."""
         return self.candidates[0]
+
+    def at(self, rank: int) -> Candidate:
+        """The candidate of a rank.
+
+        Raises:
+            SettingError: There is none.
+        """
+        if not 1 <= rank <= len(self.candidates):
+            raise SettingError(f"The run has the ranks 1 to {len(self.candidates)}, not {rank}.")
+        return self.candidates[rank - 1]
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -2,23 +2,19 @@
 
 import csv
 import io
-import json
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from anglenas import _numerics as numerics
 from anglenas._measuring.result import Candidate
 from anglenas._plugins import load
 from anglenas._pruning import Pruned
 from anglenas._report.files import remove, write_bytes
 from anglenas._report.model import Column, Row, RunReport
 from anglenas._report.page import write_report
+from anglenas._runs import run_json, versions
 from anglenas._searching import Found
 from anglenas.errors import SettingError
-from anglenas.probes import find_metric
 
 __all__ = ["prepare_folder", "report_of", "write_run"]
 
@@ -63,7 +59,7 @@ def write_run(found: Found | Pruned, folder: Path | str, command: str = "") -> P
     """
     folder = prepare_folder(folder)
     report = report_of(found, command)
-    write_bytes(folder / "run.json", _settings(found, report).encode())
+    write_bytes(folder / "run.json", run_json(found, command).encode())
     if isinstance(found, Pruned):
         write_bytes(folder / "pruning.csv", _rows(found.table).encode())
     else:
@@ -92,12 +88,15 @@ def report_of(found: Found | Pruned, command: str = "") -> RunReport:
         recipe_settings=found.recipe.settings() | {"repeats": found.recipe.repeats},
         calibrated=found.recipe.calibrated,
         seed=found.seed,
-        columns=tuple(_column(name) for name in found.best.values),
+        columns=tuple(
+            Column(one.name, "higher" if one.higher_is_better else "lower", one.unit)
+            for one in found.columns
+        ),
         rows=tuple(_row(one) for one in found.candidates),
         graphs=tuple(space.drawings(one.architecture) for one in found.candidates[:_DRAWN]),
         snippet=_snippet(found),
         notices=found.remarks,
-        versions=_versions(),
+        versions=versions(),
         data_facts={
             "classes": len(found.class_names),
             **_how(found),
@@ -116,11 +115,6 @@ def _how(found: Found | Pruned) -> dict[str, str | int]:
         "reading": found.reading,
         "removals": len(found.removals),
     }
-
-
-def _column(name: str) -> Column:
-    metric = find_metric(name)
-    return Column(name, "higher" if metric.higher_is_better else "lower", metric.unit)
 
 
 def _row(one: Candidate) -> Row:
@@ -148,38 +142,3 @@ def _snippet(found: Found | Pruned) -> str:
         f" channels={config.channels}, cells={config.cells},\n"
         ")  # an ordinary torch.nn.Module with fresh weights, ready to be trained\n"
     )
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "anglenas": version("anglenas"),
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "numerics": numerics.platform(),
-    }
-
-
-def _settings(found: Found | Pruned, report: RunReport) -> str:
-    content: dict[str, Any] = {
-        "command": report.command,
-        "space": found.space,
-        "data": found.data,
-        "origin": found.origin,
-        "classes": found.class_names,
-        "rank": found.rank,
-        **_how(found),
-        "seed": found.seed,
-        "guard": found.guard,
-        "ties": found.ties,
-        "limits": dict(found.limits) if isinstance(found, Found) else {},
-        "flip": found.flip,
-        "recipe": {
-            "name": found.recipe.name,
-            "calibrated": found.recipe.calibrated,
-            "fingerprint": found.recipe.fingerprint,
-            **report.recipe_settings,
-        },
-        "network": vars(found.best.config),
-        "versions": report.versions,
-    }
-    return json.dumps(content, indent=2) + "\n"

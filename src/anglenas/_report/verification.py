@@ -41,12 +41,12 @@ def verification_figure(verification: Verification) -> Figure:
         left = figure.add_axes((0.085, 0.17, 0.42, 0.73))
         right = figure.add_axes((0.555, 0.17, 0.42, 0.73), sharey=left)
         _draw(left, trained, lambda checked: checked.ranked.rank)
-        _draw(right, trained, lambda checked: checked.ranked.values["params"])
+        _draw(right, trained, lambda checked: checked.params)
         left.invert_xaxis()  # better is further to the right in both
         right.set_xscale("log")
         right.tick_params(labelleft=False)
-        mark_axis(right.xaxis, _locator([c.ranked.values["params"] for c in trained]))
-        expression = verification.run.expression
+        mark_axis(right.xaxis, _locator([c.params for c in trained]))
+        expression = verification.run.rank
         dress(left, title=f"search: {_text(ranking)}", x=f"rank by {expression}", y="accuracy, %")
         dress(right, title=f"params: {_text(params)}", x="parameters")
         left.legend(loc="best", prop=font(8.5), frameon=False, labelcolor=INK)
@@ -80,17 +80,17 @@ def verification_table(verification: Verification) -> str:
     Every network has a line with its rank, part, accuracy, score and parameters.
     """
     lines = [
-        f"| part | rank | accuracy | `{verification.run.expression}` | parameters | architecture |",
+        f"| part | rank | accuracy | `{verification.run.rank}` | parameters | architecture |",
         "|---|---:|---:|---:|---:|---|",
     ]
     for checked in verification.checked:
         ranked = checked.ranked
         accuracy = checked.status if checked.accuracy is None else f"{checked.accuracy:.2%}"
         # A bar would end the cell of the table, in code too.
-        text = ranked.subject.architecture.replace("|", "\\|")
+        text = str(ranked.architecture).replace("|", "\\|")
         lines.append(
             f"| {checked.part} | {ranked.rank} | {accuracy} | {ranked.score:.4g} | "
-            f"{ranked.values['params']:,.0f} | `{text}` |"
+            f"{checked.params:,.0f} | `{text}` |"
         )
     lines += ["", "| order by | Kendall's tau | 95 % interval |", "|---|---:|---:|"]
     for name, agreement in verification.agreements.items():
@@ -124,14 +124,14 @@ def write_verification(verification: Verification, folder: Path | str, command: 
     rows = (
         (checked.part, checked.ranked.rank,
          "" if checked.accuracy is None else repr(checked.accuracy), repr(checked.ranked.score),
-         repr(checked.ranked.values["params"]), f"{checked.seconds:.0f}", checked.status,
-         checked.ranked.subject.architecture)
+         repr(checked.params), f"{checked.seconds:.0f}", checked.status,
+         str(checked.ranked.architecture))
         for checked in verification.checked
     )  # fmt: skip
     write_bytes(folder / "table.csv", csv_bytes([head, *rows]))
     summary = {
-        "search": str(verification.run.folder),
-        "rank": verification.run.expression,
+        "search": str(verification.folder),
+        "rank": verification.run.rank,
         "recipe": {"name": verification.recipe.name, **verification.recipe.values()},
         "seed": verification.seed,
         "networks": len(verification.checked),
