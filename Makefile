@@ -23,7 +23,7 @@ search: .venv/installed ## find a network for the built-in images (ARGS go to `a
 	$(BIN)/anglenas search $(ARGS)
 
 extras: .venv/installed ## install what `anglenas train`, verify and export need, too
-	$(INSTALL) -qq --editable '.[train,export]'
+	$(INSTALL) -qq --editable '.[train,export,cluster]'
 
 test: .venv/installed-dev ## check style, types and layers, and run the quick tests
 	$(BIN)/ruff format --check
@@ -67,5 +67,5 @@ clean: ## remove .venv, build results and caches
 
 .venv/installed-dev: .venv/installed
 	@echo "Installing the tools for development, and the extras"
-	@$(INSTALL) -qq --group dev --editable '.[train,export]'
+	@$(INSTALL) -qq --group dev --editable '.[train,export,cluster]'
 	@touch $@

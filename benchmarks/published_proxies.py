@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas._measuring.cluster import DaskWorkers
 from anglenas._measuring.computing import compute
+from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.plan import Plan, draw_repeats, make_plan
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.store import Store
@@ -134,7 +134,7 @@ def measure(data: str, published: Path, store: Path | None, workers: int, out: P
         rows = [{"index": index, **rounded(values_of(plans, index, outcomes))} for index in indices]
         write(out, ["index", *METRICS], rows)
 
-    with Store(store) as opened, DaskWorkers.local(workers) as executor:
+    with Store(store) as opened, LocalWorkers(workers) as executor:
         scorer = Scorer(opened, executor)
         for job, plan in zip(JOBS, plans, strict=True):
             chosen = [NASBENCH201.at(index) for index in indices[: job.networks]]

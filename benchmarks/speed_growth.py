@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from matplotlib.ticker import LogLocator
 
-from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.plan import draw_repeats
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.scores import score_architectures
@@ -120,7 +120,7 @@ def workers() -> Iterator[Point]:
     for count in (1, 2):
         with TemporaryDirectory() as folder, ExitStack() as opened:
             store = opened.enter_context(Store(Path(folder) / "scores.sqlite"))
-            executor = opened.enter_context(DaskWorkers.local(count))
+            executor = opened.enter_context(LocalWorkers(count))
             for chosen in (cells[:4], cells[4:28]):
                 start = time.perf_counter()
                 score_architectures(

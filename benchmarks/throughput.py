@@ -25,7 +25,7 @@ import psutil
 import torch
 from torch import nn
 
-from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.scores import score_many
 from anglenas._measuring.store import Store
@@ -120,7 +120,7 @@ def words(count: int) -> list[Task]:
 
 def tasks(folder: Path) -> Iterator[str]:
     """Rows on cheap tasks."""
-    with Store(folder / "tasks.sqlite") as store, DaskWorkers.local(WORKERS) as workers:
+    with Store(folder / "tasks.sqlite") as store, LocalWorkers(WORKERS) as workers:
         scorer = Scorer(store, workers)
         list(scorer.outcomes(words(10), {}))  # the workers are up
         with used() as usage:

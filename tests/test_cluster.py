@@ -5,27 +5,31 @@ What ends whom is real: signals, limits of memory and of address space, certific
 
 import importlib
 import json
+import logging
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask
 import psutil
 import pytest
 
 import anglenas
-from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.cluster import ClusterWorkers, write_keys
 from anglenas._measuring.executors import InProcess
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.store import Store
 from anglenas._measuring.task import Outcome, Task
+from anglenas.errors import WorkersError
+from anglenas.testing import ExecutorConformance
 
 pytestmark = pytest.mark.slow
 
@@ -44,10 +48,9 @@ def fakes() -> Iterator[Any]:
 class Cluster:
     """A scheduler and workers that are started by the commands that docs/cluster.md shows."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, keys: Path) -> None:
         self.folder = folder
-        self.options = options
-        self.environment = {**os.environ, "PYTHONPATH": str(FAKES)}
+        self.environment = {**os.environ, "PYTHONPATH": str(FAKES), "DASK_CONFIG": str(keys)}
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def scheduler(self, port: int = 0) -> str:
@@ -67,7 +70,7 @@ class Cluster:
     def _start(self, *words: object, **changes: Any) -> "subprocess.Popen[bytes]":
         log = (self.folder / "log").open("ab")
         command = [BIN / "dask", *words, "--host", "127.0.0.1", "--no-dashboard",
-                   "--dashboard-address", "127.0.0.1:0", *self.options]  # fmt: skip
+                   "--dashboard-address", "127.0.0.1:0"]  # fmt: skip
         process = subprocess.Popen(
             [str(word) for word in command], stdout=log, stderr=log, env=self.environment, **changes
         )
@@ -83,13 +86,54 @@ class Cluster:
             process.wait()
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "cluster.yaml"
+    write_keys(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def our_keys(keys: Path) -> Iterator[None]:
+    """This process has the keys, too."""
+    comm = json.loads(keys.read_text())["distributed"]["comm"]
+    tls = {
+        f"distributed.comm.tls.{role}.{part}": text
+        for role in ("scheduler", "worker", "client")
+        for part, text in comm["tls"][role].items()
+    }
+    with dask.config.set(tls | {"distributed.comm.tls.ca-file": comm["tls"]["ca-file"]}):
+        yield
+
+
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
+def cluster(tmp_path: Path, keys: Path, our_keys: None) -> Iterator[Cluster]:
     with ExitStack() as stack:
-        made = Cluster(tmp_path)
+        made = Cluster(tmp_path, keys)
         stack.callback(made.end)
-        made.scheduler()
+        assert made.scheduler().startswith("tls://127.0.0.1:")
         yield made
+
+
+@pytest.fixture(scope="class")
+def two_workers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, keys: Path,
+    our_keys: None,
+) -> Iterator[None]:  # fmt: skip
+    made = Cluster(tmp_path_factory.mktemp("cluster"), keys)
+    try:
+        made.scheduler()
+        made.worker("one")
+        made.worker("two")
+        request.cls.make = staticmethod(partial(ClusterWorkers, made.address))
+        yield
+    finally:
+        made.end()
+
+
+@pytest.mark.usefixtures("two_workers")
+class TestClusterWorkers(ExecutorConformance):
+    """Workers with nannies, which start dead ones anew."""
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -107,12 +151,14 @@ def wait_until(condition: Callable[[], Any], seconds: float) -> bool:
     return bool(condition())
 
 
-def search(folder: Path, *options: object, **environment: str) -> "subprocess.Popen[str]":
+def search(
+    folder: Path, *options: object, keys: Path | str = "", **environment: str
+) -> "subprocess.Popen[str]":
     words = ["search", "--budget", BUDGET, "--out", folder / "run", "--store", folder / "s.sqlite"]
     return subprocess.Popen(
         [str(word) for word in (BIN / "anglenas", *words, *options)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
-        env={**os.environ, **environment},
+        env={**os.environ, "DASK_CONFIG": str(keys), **environment},
     )  # fmt: skip
 
 
@@ -132,11 +178,11 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def test_a_search_through_a_scheduler_gives_the_same_bytes(
-    cluster: Cluster, table: bytes, tmp_path: Path
+    cluster: Cluster, keys: Path, table: bytes, tmp_path: Path
 ) -> None:
     cluster.worker("one")
     cluster.worker("two")
-    process = search(tmp_path, "--scheduler", cluster.address, "--quiet")
+    process = search(tmp_path, "--scheduler", cluster.address, "--quiet", keys=keys)
     _, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (0, "")
     assert (tmp_path / "run" / "table.csv").read_bytes() == table
@@ -145,11 +191,11 @@ def test_a_search_through_a_scheduler_gives_the_same_bytes(
 
 
 def test_a_scheduler_that_is_killed_in_the_middle(
-    cluster: Cluster, table: bytes, tmp_path: Path
+    cluster: Cluster, keys: Path, table: bytes, tmp_path: Path
 ) -> None:
     store = tmp_path / "s.sqlite"
     cluster.worker("one")
-    process = search(tmp_path, "--scheduler", cluster.address, "--quiet")
+    process = search(tmp_path, "--scheduler", cluster.address, "--quiet", keys=keys)
     assert wait_until(lambda: kept(store) > 2, 120)
     cluster.processes[0].kill()
     out, errors = process.communicate(timeout=60)
@@ -164,7 +210,7 @@ def test_a_scheduler_that_is_killed_in_the_middle(
     cluster.end()
     cluster.scheduler()
     cluster.worker("one")
-    process = search(tmp_path, "--scheduler", cluster.address, "--json")
+    process = search(tmp_path, "--scheduler", cluster.address, "--json", keys=keys)
     out, _ = process.communicate(timeout=300)
     assert json.loads(out)["computed"] == 2 * BUDGET - before
     assert (tmp_path / "run" / "table.csv").read_bytes() == table
@@ -179,7 +225,7 @@ def test_workers_and_machines_that_are_killed_in_the_middle(cluster: Cluster, fa
     tasks = [fakes.task(f"sleep 0.2 {number}") for number in range(60)]
     nannies = [cluster.worker("one"), cluster.worker("two")]
     outcomes = []
-    with DaskWorkers.connect(cluster.address) as workers:
+    with ClusterWorkers(cluster.address) as workers:
         for outcome in workers.run(tasks, fakes.BATCHES):
             outcomes.append(outcome)
             if len(outcomes) == 10:
@@ -195,7 +241,7 @@ def test_a_task_that_takes_more_memory_than_its_worker_may(cluster: Cluster, fak
     """The nanny ends the worker at its limit, three times; the tasks beside it are done."""
     cluster.worker("one", "--memory-limit", "1000MB")
     tasks = [fakes.task(word) for word in ("be a", "gorge 3000", "be b", "be c")]
-    with DaskWorkers.connect(cluster.address) as workers, Store.memory() as store:
+    with ClusterWorkers(cluster.address) as workers, Store.memory() as store:
         outcomes = by_task(Scorer(store, workers).outcomes(tasks, fakes.BATCHES))
     assert [outcomes[task].status for task in tasks] == [
         "ok", "failed: worker died 3 times", "ok", "ok",
@@ -211,7 +257,7 @@ def test_a_task_that_gets_no_memory(cluster: Cluster, fakes: Any) -> None:
 
     cluster.worker("one", "--memory-limit", 0, preexec_fn=limited)
     tasks = [fakes.task(word) for word in ("tell", "gorge 8000", "tell again")]
-    with DaskWorkers.connect(cluster.address) as workers:
+    with ClusterWorkers(cluster.address) as workers:
         first, failed, last = (outcome for task in tasks
                                for outcome in workers.run([task], fakes.BATCHES))  # fmt: skip
     assert failed.status.startswith("failed: RuntimeError: ")
@@ -232,7 +278,9 @@ SLOW = Slow(name="slow:SLOW")
 
 
 @pytest.mark.parametrize("remote", [False, True])
-def test_a_measurement_that_takes_too_long(cluster: Cluster, tmp_path: Path, remote: bool) -> None:
+def test_a_measurement_that_takes_too_long(
+    cluster: Cluster, keys: Path, tmp_path: Path, remote: bool
+) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     path = os.pathsep.join([str(tmp_path), str(FAKES.with_name("search_fakes"))])
     cluster.environment["PYTHONPATH"] = path
@@ -242,7 +290,7 @@ def test_a_measurement_that_takes_too_long(cluster: Cluster, tmp_path: Path, rem
         where = ["--scheduler", cluster.address]
     process = search(
         tmp_path, "--space", "search_fakes:PAIRS", "--strategy", "exhaustive", "--time-limit", 3,
-        "--rank", "params", "--metrics", "slow:SLOW", "--json", *where, PYTHONPATH=path,
+        "--rank", "params", "--metrics", "slow:SLOW", "--json", *where, keys=keys, PYTHONPATH=path,
     )  # fmt: skip
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
@@ -259,10 +307,12 @@ def test_a_time_limit_needs_a_worker(tmp_path: Path) -> None:
     assert errors == ("anglenas: A time limit needs a worker that can be ended; give 1 at least.\n")
 
 
-def test_a_worker_for_a_device_that_it_does_not_have(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_worker_for_a_device_that_it_does_not_have(
+    cluster: Cluster, keys: Path, tmp_path: Path
+) -> None:
     cluster.environment["ANGLENAS_DEVICE"] = "xpu"
     cluster.worker("one")
-    process = search(tmp_path, "--scheduler", cluster.address)
+    process = search(tmp_path, "--scheduler", cluster.address, keys=keys)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "A worker cannot compute: " in errors
@@ -279,12 +329,6 @@ def listening(pid: int) -> set[str]:
     }
 
 
-def test_nothing_listens_beyond_this_machine(fakes: Any) -> None:
-    with DaskWorkers.local(2) as workers:
-        assert len(list(workers.run([fakes.task("be a")], fakes.BATCHES))) == 1
-        assert listening(os.getpid()) == {"127.0.0.1"}
-
-
 def test_the_documented_scheduler_and_worker_listen_where_they_are_told(cluster: Cluster) -> None:
     nanny = cluster.worker("one")
     assert wait_until(lambda: len(family(nanny.pid)) > 1 and listening(nanny.pid), 60)
@@ -292,62 +336,83 @@ def test_the_documented_scheduler_and_worker_listen_where_they_are_told(cluster:
     assert listening(cluster.processes[0].pid) == {"127.0.0.1"}
 
 
-CERTIFICATES = """
-openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=ca -keyout ca.key -out ca.pem
-openssl req -newkey rsa:2048 -nodes -subj /CN=anglenas -keyout key.pem -out request.pem
-openssl x509 -req -days 365 -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -out cert.pem
-"""
+def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.yaml"
+    told = subprocess.run(
+        [BIN / "anglenas", "cluster", "keys", path], capture_output=True, text=True
+    )
+    assert told.stdout.splitlines()[-1] == f"export DASK_CONFIG={path}"
+    assert path.stat().st_mode & 0o777 == 0o600
+    before = path.read_bytes()
+    told = subprocess.run(
+        [BIN / "anglenas", "cluster", "keys", path], capture_output=True, text=True
+    )
+    assert (told.returncode, path.read_bytes()) == (2, before)
+    assert "cannot be written" in told.stderr
 
 
-def certificates(folder: Path) -> dict[str, str]:
-    """Make them by the documented commands; what the environment says then."""
-    folder.mkdir()
-    for line in CERTIFICATES.strip().splitlines():
-        subprocess.run(line.split(), cwd=folder, check=True, capture_output=True)
-    tls = "DASK_DISTRIBUTED__COMM__TLS__"
-    own = {f"{tls}{role}__{part}": str(folder / f"{part.lower()}.pem")
-           for role in ("SCHEDULER", "WORKER", "CLIENT") for part in ("CERT", "KEY")}  # fmt: skip
-    return {f"{tls}CA_FILE": str(folder / "ca.pem"), **own}
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates")
-def test_a_cluster_with_certificates(tmp_path: Path, table: bytes) -> None:
-    ours, theirs = certificates(tmp_path / "ours"), certificates(tmp_path / "theirs")
-    cluster = Cluster(tmp_path, "--protocol", "tls")
-    cluster.environment |= ours
-    try:
-        address = cluster.scheduler()
-        assert address.startswith("tls://")
-        cluster.worker("one")
-        process = search(tmp_path, "--scheduler", address, "--quiet", **ours)
-        _, errors = process.communicate(timeout=300)
-        assert (process.returncode, errors) == (0, "")
-        assert (tmp_path / "run" / "table.csv").read_bytes() == table
-
-        process = search(tmp_path, "--scheduler", address, "--quiet")
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 2
-        assert "set the environment variable DASK_DISTRIBUTED__COMM__TLS__CA_FILE" in errors
-
-        strangers = [(address, theirs), (address.replace("tls:", "tcp:"), {})]
-        for wrong, environment in strangers:
-            process = search(tmp_path, "--scheduler", wrong, "--quiet", **environment)
-            _, errors = process.communicate(timeout=60)
-            assert process.returncode == 1
-            assert errors.startswith(f"anglenas: No scheduler answers at {wrong} (")
-            assert "Traceback" not in errors
-    finally:
-        cluster.end()
-
-
-def test_ctrl_c_leaves_the_cluster_as_it_was(cluster: Cluster, fakes: Any, tmp_path: Path) -> None:
+def test_who_has_no_keys_gets_nowhere(cluster: Cluster, tmp_path: Path) -> None:
+    others = tmp_path / "others.yaml"
+    write_keys(others)
     cluster.worker("one")
-    process = search(tmp_path, "--scheduler", cluster.address, "--quiet")
+    for address, keys, code, words in (
+        (cluster.address, "", 2, "takes keys, and Dask's setting distributed.comm.tls.ca-file is"),
+        (cluster.address, others, 1, f"No scheduler answers at {cluster.address} ("),
+        (
+            cluster.address.replace("tls:", "tcp:"),
+            others,
+            2,
+            "not encrypted, and whoever reaches",
+        ),
+        ("10.0.0.1:8786", others, 2, "cluster keys cluster.yaml`, copy them to each machine"),
+    ):
+        process = search(tmp_path, "--scheduler", address, "--quiet", keys=keys)
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, "Traceback" in errors) == (code, False)
+        assert words in errors
+
+
+def test_a_scheduler_without_encryption_is_not_started_with_the_keys(cluster: Cluster) -> None:
+    scheduler = cluster._start("scheduler", "--protocol", "tcp", "--port", 0)
+    assert scheduler.wait(60) != 0
+    assert b"encryption required" in (cluster.folder / "log").read_bytes()
+
+
+def test_other_workers_than_the_scores_are_for(
+    cluster: Cluster, fakes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.worker("one")
+    with ClusterWorkers(cluster.address) as workers:
+        monkeypatch.setattr(workers, "_platform", "torch 9, ABACUS")
+        with pytest.raises(WorkersError, match=r"compute with torch .* for torch 9, ABACUS; use"):
+            list(workers.run([fakes.task("be a")], fakes.BATCHES))
+
+
+def test_a_scheduler_that_goes_away(
+    cluster: Cluster, fakes: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cluster.worker("one")
+    levels = [handler.level for handler in logging.getLogger("distributed").handlers]
+    with ClusterWorkers(cluster.address) as workers:
+        run = workers.run([fakes.task("be a"), fakes.task("sleep 1")], fakes.BATCHES)
+        assert next(run).status == "ok"
+        cluster.end()
+        with pytest.raises(WorkersError, match="scheduler of the workers is gone; start it again"):
+            next(run)
+    assert capfd.readouterr() == ("", "")
+    assert [handler.level for handler in logging.getLogger("distributed").handlers] == levels
+
+
+def test_ctrl_c_leaves_the_cluster_as_it_was(
+    cluster: Cluster, keys: Path, fakes: Any, tmp_path: Path
+) -> None:
+    cluster.worker("one")
+    process = search(tmp_path, "--scheduler", cluster.address, "--quiet", keys=keys)
     assert wait_until(lambda: kept(tmp_path / "s.sqlite") > 2, 120)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert errors.strip().startswith("Stopped. ")
-    with DaskWorkers.connect(cluster.address) as workers:
+    with ClusterWorkers(cluster.address) as workers:
         (outcome,) = workers.run([fakes.task("be a")], fakes.BATCHES)
     assert outcome.status == "ok"

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from anglenas._measuring.executors import HereFirst, InProcess
+from anglenas._measuring.executors import InProcess
+from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.scores import score
 from anglenas._measuring.store import Store
 from anglenas._measuring.task import Context, Outcome, Task
@@ -126,6 +127,12 @@ class Others:
             self.probes.append(task.context.probe)
             yield Outcome(task, "undefined: by others")
 
+    def __enter__(self) -> "Others":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        pass
+
 
 def test_times_are_measured_here_before_others_work() -> None:
     config = NetworkConfig(num_classes=3, channels=2, cells=1, side=8)
@@ -135,11 +142,11 @@ def test_times_are_measured_here_before_others_work() -> None:
         for probe in ("counting", "latency") for index in (3, 4)
     ]  # fmt: skip
     others = Others()
-    outcomes = list(HereFirst(others).run(tasks, {}))
+    with Store.memory() as store:
+        outcomes = list(Scorer(store, others).outcomes(tasks, {}))
     assert [one.task for one in outcomes] == [*tasks[2:], *tasks[:2]]
     assert [one.status for one in outcomes] == ["ok"] * 2 + ["undefined: by others"] * 2
     assert others.probes == ["counting"] * 2
-    assert list(HereFirst(InProcess()).run([], {})) == []
 
 
 # As a limit.
@@ -176,7 +183,7 @@ def test_limits_that_nothing_keeps_are_told() -> None:
         found(max_latency_ms=0.0001, strategy="random,first_patience=3", channels=2, cells=1)
     with pytest.raises(SettingError, match="max_latency_ms of 0 leaves no network; give more than"):
         found(max_latency_ms=0)
-    with pytest.raises(SettingError, match="max_latency_ms of nan leaves no network"):
+    with pytest.raises(SettingError, match="max_latency_ms is a finite number, not nan"):
         found(max_latency_ms=float("nan"))
 
 

@@ -22,7 +22,7 @@ def prune(rank="angle_loss+params", recipe=TINY, store=":memory:"):
 
 def refusal(monkeypatch, free, recipe):
     """What a pruning says that has so many bytes."""
-    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", free)
+    monkeypatch.setattr("anglenas._measuring.memory.free_memory", lambda: free)
     with pytest.raises(SettingError) as caught:
         prune("angle", recipe=recipe)
     return str(caught.value)
@@ -75,11 +75,11 @@ def test_what_is_not_trained_needs_memory_for_its_weights_alone(monkeypatch):
         str(NASBENCH201_SUPERNET.full()), NetworkConfig(10, 2, 1, side=4)
     )
     copies = 4 * sum(weight.nbytes for weight in network.parameters())
-    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", int(1.02 * copies))
+    monkeypatch.setattr("anglenas._measuring.memory.free_memory", lambda: int(1.02 * copies))
     with pytest.raises(SettingError, match="To train the supernet on 100 images"):
         prune("angle")
     assert set(prune("params").best.architecture.operations) == {"nor_conv_3x3"}
-    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", int(0.98 * copies))
+    monkeypatch.setattr("anglenas._measuring.memory.free_memory", lambda: int(0.98 * copies))
     with pytest.raises(SettingError, match="To build the supernet takes about"):
         prune("params")
 
@@ -160,7 +160,7 @@ def test_memory_is_estimated_above_its_peak_and_not_far_above(probe, recipe, cha
 
 
 def test_worker_processes_take_memory_of_their_own(monkeypatch):
-    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", 10**9)
+    monkeypatch.setattr("anglenas._measuring.memory.free_memory", lambda: 10**9)
     size, recipe = NetworkConfig(10), preset("fast")
     check_memory(lambda _: 4 * 10**8, size, 0, "train", recipe)
     check_memory(lambda _: 4 * 10**8, size, 1, "train", recipe)
@@ -176,7 +176,7 @@ def test_worker_processes_take_memory_of_their_own(monkeypatch):
      ("grasp", "differentiate"), ("naswot", "train"), ("params", "build")],
 )  # fmt: skip
 def test_memory_is_estimated_for_what_the_ranking_measures(monkeypatch, rank, does):
-    monkeypatch.setattr("anglenas._measuring.memory.MEMORY_LIMIT", 1)
+    monkeypatch.setattr("anglenas._measuring.memory.free_memory", lambda: 1)
     with pytest.raises(SettingError, match=f"To {does} the supernet"):
         prune(rank)
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from anglenas._measuring.cluster import DaskWorkers
 from anglenas._measuring.computing import compute
 from anglenas._measuring.devices import (
     choose_device,
@@ -18,6 +17,7 @@ from anglenas._measuring.devices import (
     platform_of,
 )
 from anglenas._measuring.executors import InProcess
+from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.task import Context, Task
 from anglenas._numerics import platform
 from anglenas.errors import SettingError, WorkersError
@@ -68,7 +68,7 @@ def test_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "cuda", SimpleNamespace(is_available=lambda: False))
     assert device_count("cuda") == 0
     with pytest.raises(SettingError, match="has no device 'cuda' that torch can use; compute on"):
-        DaskWorkers.local(1, device="cuda")
+        LocalWorkers(1, device="cuda")
     with pytest.raises(SettingError, match="has no device 'cuda:7'"):
         InProcess("cuda:7")
     monkeypatch.setenv("ANGLENAS_DEVICE", "cuda")

@@ -1,32 +1,33 @@
 """Workers: the same scores as in one process, whatever candidates do to them."""
 
 import importlib
-import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 import anglenas
 from anglenas import _plugins as plugins
-from anglenas._measuring import pool as _pool
 from anglenas._measuring.backlog import Backlog
-from anglenas._measuring.cluster import DaskWorkers
 from anglenas._measuring.executors import InProcess
+from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.store import Store
 from anglenas._measuring.task import Context, Outcome, Task
-from anglenas._numerics import platform
 from anglenas._recipe import Recipe
-from anglenas.errors import DataError, SettingError, WorkersError
+from anglenas.errors import SettingError, WorkersError
 from anglenas.spaces import NetworkConfig
+from anglenas.testing import ExecutorConformance
 
 FAKES = Path(__file__).parent / "scoring_fakes"
 
@@ -66,158 +67,90 @@ def fakes() -> Iterator[Any]:
         yield importlib.import_module("scoring_fakes")
 
 
-@pytest.fixture(scope="module")
-def workers(fakes: Any) -> Iterator[DaskWorkers]:
-    with DaskWorkers.local(2, time_limit=2.0) as workers:
-        yield workers
-
-
 def by_task(outcomes: Any) -> dict[Task, Outcome]:
     found = list(outcomes)
     assert len({outcome.task for outcome in found}) == len(found)
     return {outcome.task: outcome for outcome in found}
 
 
-def test_workers_give_the_same_as_one_process(fakes: Any, workers: DaskWorkers) -> None:
-    tasks = [fakes.task(f"be {number}") for number in range(100)]
-    tasks += [fakes.task(f"be {number}", probe="SHAPE") for number in range(10)]
-    tasks += [fakes.task(word) for word in ("undefined", "break", "exit", "strange", "devour")]
-    outcomes = by_task(workers.run(tasks, fakes.BATCHES))
-    assert outcomes == by_task(InProcess().run(tasks, fakes.BATCHES))
+class TestInProcess(ExecutorConformance):
+    """The process that asks."""
+
+    make = staticmethod(InProcess)
+    separate = False
 
 
-def test_a_worker_computes_with_one_thread_in_a_process_of_its_own(
-    fakes: Any, workers: DaskWorkers
-) -> None:
-    (outcome,) = workers.run([fakes.task("tell")], fakes.BATCHES)
-    assert outcome.record is not None
-    assert (outcome.record["threads"], outcome.record["omp"]) == (1, "1")
-    assert outcome.record["pid"] != os.getpid()
+class TestLocalWorkers(ExecutorConformance):
+    """Processes of this machine; those of a cluster are tested beside it."""
+
+    make = staticmethod(partial(LocalWorkers, 2))
 
 
-@pytest.mark.slow
-def test_tasks_that_kill_or_hang_their_worker_fail_and_the_run_goes_on(
-    fakes: Any, workers: DaskWorkers, tmp_path: Path
-) -> None:
-    cheap = [fakes.task(f"be {number}") for number in range(60)]
-    deadly, slow = fakes.task("die"), fakes.task("sleep 60")
-    unlucky = fakes.task(f"die_until {tmp_path / 'tries'} 1")
-    # In the middle, where chunks have grown: those beside them must not be blamed.
-    tasks = [*cheap[:30], deadly, slow, unlucky, *cheap[30:]]
-    outcomes = by_task(workers.run(tasks, fakes.BATCHES))
-    assert {task: outcome.status for task, outcome in outcomes.items()} == {
-        **dict.fromkeys(cheap, "ok"),
-        unlucky: "ok",
-        deadly: "failed: worker died 3 times",
-        slow: "failed: took longer than 2 s",
-    }
-
-
-def test_each_of_many_tasks_has_one_outcome(fakes: Any, workers: DaskWorkers) -> None:
-    """What handing one out costs is told by ``benchmarks/throughput.py``."""
-    tasks = [fakes.task(f"be {number}") for number in range(1000)]
-    told = [outcome.task.subject for outcome in workers.run(tasks, fakes.BATCHES)]
-    assert sorted(told) == sorted(task.subject for task in tasks)
-
-
-def test_outcomes_come_as_they_are_finished(fakes: Any, workers: DaskWorkers) -> None:
-    pids: set[int] = set()
-    while len(pids) < 2:  # a test before this one may have left a worker that is still starting
-        told = workers.run([fakes.task("tell"), fakes.task("tell again")], fakes.BATCHES)
-        pids = {outcome.record["pid"] for outcome in told if outcome.record}
+def test_outcomes_come_as_they_are_finished(fakes: Any) -> None:
     tasks = [fakes.task("sleep 1"), *(fakes.task(f"be {number}") for number in range(5))]
-    words = [outcome.task.subject for outcome in workers.run(tasks, fakes.BATCHES)]
+    with LocalWorkers(2) as workers:
+        pids: set[int] = set()
+        while len(pids) < 2:  # one of them may still be starting
+            told = workers.run([fakes.task("tell"), fakes.task("tell again")], fakes.BATCHES)
+            pids = {outcome.record["pid"] for outcome in told if outcome.record}
+        words = [outcome.task.subject for outcome in workers.run(tasks, fakes.BATCHES)]
     assert words[-1] == "sleep 1"
 
 
-def test_a_caller_who_dawdles_does_not_use_up_the_time_of_tasks(
-    fakes: Any, workers: DaskWorkers
-) -> None:
-    assert workers._connection is not None
-    client, check = workers._connection
+def test_a_caller_who_dawdles_does_not_use_up_the_time_of_tasks(fakes: Any) -> None:
     tasks = [fakes.task(f"sleep 0.1 {number}") for number in range(4)]
-    run = _pool.Pool(client, fakes.BATCHES, 1.0, platform(), check).run(tasks)
-    statuses = [next(run).status]
-    time.sleep(1.5)
-    statuses += [outcome.status for outcome in run]
+    with LocalWorkers(2, time_limit=3) as workers:
+        run = workers.run(tasks, fakes.BATCHES)
+        statuses = [next(run).status]
+        time.sleep(3.5)
+        statuses += [outcome.status for outcome in run]
     assert statuses == ["ok"] * 4
 
 
-def test_tasks_are_read_as_they_are_needed(fakes: Any, workers: DaskWorkers) -> None:
-    read = []
-
-    def endless() -> Iterator[Task]:
-        while True:
-            read.append(fakes.task(f"be {len(read)}"))
-            yield read[-1]
-
-    run = workers.run(endless(), fakes.BATCHES)
-    assert {next(run).status for _ in range(20)} == {"ok"}
-    run.close()
-    assert len(read) < 500
+def test_no_more_workers_are_started_than_there_are_tasks(fakes: Any) -> None:
+    with LocalWorkers(50) as workers:
+        assert len(list(workers.run([fakes.task("be a")], fakes.BATCHES))) == 1
+        assert len(psutil.Process().children()) == 1
+    assert psutil.Process().children() == []
 
 
-def test_the_callers_mistake_is_raised(fakes: Any, workers: DaskWorkers) -> None:
-    with pytest.raises(DataError, match="Labels run from 1"):
-        list(workers.run([fakes.task("mislabel")], fakes.BATCHES))
+def test_nothing_listens_and_nothing_is_shared(fakes: Any) -> None:
+    """No port that others can reach, and no semaphore or memory that a container may lack."""
+    with LocalWorkers(2) as workers:
+        assert len(list(workers.run([fakes.task("be a"), fakes.task("be b")], fakes.BATCHES))) == 2
+        me = psutil.Process()
+        family = [me, *me.children(recursive=True)]
+        assert len(family) == 3
+        assert [one.net_connections("inet") for one in family] == [[], [], []]
+        maps = [Path(f"/proc/{one.pid}/maps").read_text() for one in family[1:]]
+        assert ["/dev/shm" in text for text in maps] == [False, False]
 
 
-def test_a_scheduler_that_runs_already(fakes: Any, workers: DaskWorkers) -> None:
-    assert workers._connection is not None
-    with DaskWorkers.connect(workers._connection.client.scheduler.address) as guests:
-        (outcome,) = guests.run([fakes.task("be a")], fakes.BATCHES)
-    assert outcome.status == "ok"
-    (outcome,) = workers.run([fakes.task("be b")], fakes.BATCHES)
-    assert outcome.status == "ok"
-
-
-def test_other_workers_than_the_scores_are_for(
-    fakes: Any, workers: DaskWorkers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workers, "_platform", "torch 9, ABACUS")
-    with pytest.raises(WorkersError, match=r"compute with torch .* for torch 9, ABACUS; use"):
+def test_a_worker_that_cannot_be_started(fakes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with (
+        LocalWorkers(1) as workers,
+        pytest.raises(WorkersError, match=r"cannot be started .*No such file.*; use fewer, or 0"),
+    ):
         list(workers.run([fakes.task("be a")], fakes.BATCHES))
 
 
-def test_the_callers_process_stays_as_it_was(fakes: Any) -> None:
-    before = dict(os.environ)
-    levels = [handler.level for handler in logging.getLogger("distributed").handlers]
-    with DaskWorkers.local(1):
-        pass
-    assert dict(os.environ) == before
-    assert [handler.level for handler in logging.getLogger("distributed").handlers] == levels
-
-
-def test_a_scheduler_that_goes_away(fakes: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    from distributed import LocalCluster
-
-    quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, processes=False, protocol="tcp://",
-                           scheduler_kwargs=quiet, silence_logs=logging.CRITICAL)  # fmt: skip
-    with cluster, DaskWorkers.connect(cluster.scheduler_address) as guests:
-        run = guests.run([fakes.task("be a"), fakes.task("sleep 1")], fakes.BATCHES)
-        assert next(run).status == "ok"
-        cluster.close()
-        with pytest.raises(WorkersError, match="scheduler of the workers is gone; start it again"):
-            next(run)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_no_scheduler_and_no_sense() -> None:
-    with pytest.raises(WorkersError, match=r"No scheduler answers at nonsense .* `dask scheduler`"):
-        DaskWorkers.connect("nonsense").__enter__()
-    with pytest.raises(SettingError, match="at least 1 worker, not 0"):
-        DaskWorkers.local(0)
-    with pytest.raises(SettingError, match="above 0 seconds, not -1"):
-        DaskWorkers.local(1, time_limit=-1)
-    with pytest.raises(WorkersError, match="not started; use them in a with statement"):
-        DaskWorkers.local(1).run([], {})
+def test_workers_that_die_as_they_start(
+    fakes: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "torch.py").write_text("import os; os._exit(9)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with (
+        LocalWorkers(2) as workers,
+        pytest.raises(WorkersError, match="die as they start; see whether their machine has"),
+    ):
+        list(workers.run([fakes.task("be a"), fakes.task("be b")], fakes.BATCHES))
 
 
 def test_a_run_that_outlives_its_workers_is_quiet(
     fakes: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with DaskWorkers.local(1) as workers:
+    with LocalWorkers(1) as workers:
         run = workers.run([fakes.task("be a"), fakes.task("sleep 1")], fakes.BATCHES)
         next(run)
     run.close()
@@ -264,9 +197,9 @@ def test_chunks_grow_while_tasks_are_cheap_and_stay_small_when_they_are_not(fake
 
 SCRIPT = """
 import scoring_fakes as fakes
-from anglenas._measuring.cluster import DaskWorkers
+from anglenas._measuring.local import LocalWorkers
 words = ["be a", "sleep 60", *(f"sleep 0.1 {number}" for number in range(500))]
-with DaskWorkers.local(2) as workers:
+with LocalWorkers(2) as workers:
     for outcome in workers.run([fakes.task(word) for word in words], fakes.BATCHES):
         print(outcome.task.subject, flush=True)
 """
@@ -289,10 +222,14 @@ def script(tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
     process.communicate()
 
 
-def minders(folder: Path) -> list[str]:
-    """The processes that were started for workers whose folder is below this one."""
-    lines = subprocess.check_output(["ps", "-wweo", "args"], text=True).splitlines()
-    return [line for line in lines if str(folder) in line and "script.py" not in line]
+def started_by(folder: Path) -> list[int]:
+    """The processes that a script in the folder has started, and those that they have."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("TMPDIR") == str(folder):
+                found.append(process.pid)
+    return found
 
 
 @pytest.mark.slow
@@ -300,36 +237,34 @@ def minders(folder: Path) -> list[str]:
 def test_ctrl_c_ends_all_at_once_and_quietly(
     script: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
-    assert minders(tmp_path)
+    assert len(started_by(tmp_path)) == 3
     started = time.monotonic()
     script.send_signal(signal.SIGINT)
     _, errors = script.communicate(timeout=10)
     assert time.monotonic() - started < 5
     assert errors.count(b"Traceback") == 1
     assert errors.strip().endswith(b"KeyboardInterrupt")
-    assert minders(tmp_path) == []
-    assert list(tmp_path.glob("anglenas-*")) == []
+    assert started_by(tmp_path) == []
 
 
 @pytest.mark.slow
 def test_workers_end_with_a_process_that_is_killed(
     script: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
-    assert minders(tmp_path)
+    assert len(started_by(tmp_path)) == 3
     script.send_signal(signal.SIGKILL)
     script.communicate()
     deadline = time.monotonic() + 10
-    while minders(tmp_path) and time.monotonic() < deadline:
+    while started_by(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert minders(tmp_path) == []
-    assert list(tmp_path.glob("anglenas-*")) == []
+    assert started_by(tmp_path) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 8])
 def test_scores_do_not_depend_on_how_many_compute(fakes: Any, count: int) -> None:
     tasks = [fakes.task(f"be {number}", seed=number % 7) for number in range(300)]
-    with DaskWorkers.local(count) as workers, Store.memory() as store:
+    with LocalWorkers(count) as workers, Store.memory() as store:
         outcomes = by_task(Scorer(store, workers).outcomes(tasks, fakes.BATCHES))
     assert outcomes == by_task(InProcess().run(tasks, fakes.BATCHES))
 
@@ -346,16 +281,5 @@ def test_a_short_training_gives_the_same_bits_here_and_in_workers(fakes: Any) ->
     tasks = [Task.of(context, space.sample(rng)) for _ in range(6)]
     here = by_task(InProcess().run(tasks, fakes.BATCHES))
     assert any(outcome.status == "ok" for outcome in here.values())
-    with DaskWorkers.local(2) as workers:
+    with LocalWorkers(2) as workers:
         assert by_task(workers.run(tasks, fakes.BATCHES)) == here
-
-
-@pytest.mark.slow
-def test_the_process_that_minds_the_workers_is_killed(fakes: Any, tmp_path: Path) -> None:
-    with DaskWorkers.local(1) as workers:
-        run = workers.run([fakes.task("be a"), fakes.task("sleep 60")], fakes.BATCHES)
-        next(run)
-        children = subprocess.check_output(["pgrep", "-n", "-P", str(os.getpid()), "-f", "_minder"])
-        os.kill(int(children), signal.SIGKILL)
-        with pytest.raises(WorkersError, match="minds the workers has ended"):
-            next(run)

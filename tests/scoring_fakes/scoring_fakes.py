@@ -1,81 +1,27 @@
-"""A tiny space, and probes that do what candidates do to workers; imported by the workers too."""
+"""More words to obey than the conformance suite has, and probes that look elsewhere."""
 
-import math
-import os
 import resource
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from anglenas._measuring.task import Context, Task
 from anglenas._recipe import Recipe
-from anglenas.data import FewShot
-from anglenas.errors import ArchitectureError, DataError, NetworkError
-from anglenas.probes import Probe, Undefined
-from anglenas.spaces import NetworkConfig, Space
+from anglenas.errors import NetworkError
+from anglenas.probes import Probe
+from anglenas.spaces import NetworkConfig
+from anglenas.testing import _obedient
+from anglenas.testing._obedient import BATCH, BATCHES, VERBS
+
+__all__ = ["BATCH", "BATCHES"]
 
 
-def parse(text: str) -> str:
-    if not text.isprintable():
-        raise ArchitectureError("A word is printable.", text, 0)
-    return text
-
-
-def build(text: str, config: Any) -> nn.Module:
-    subject = parse(text)
-    network = nn.Linear(config.in_channels, config.num_classes)
-    network.word = subject  # type: ignore[assignment]
-    if subject == "too wide":
+def build(text: str, config: NetworkConfig) -> Any:
+    if text == "too wide":
         raise MemoryError("no room for the weights")
-    return network
-
-
-def _obey(network: Any, batch: Any, recipe: Any, seed: int) -> dict[str, Any]:
-    verb, _, rest = network.word.partition(" ")
-    return _VERBS[verb](rest) or {
-        "word": network.word,
-        "value": math.sin(len(network.word) + seed) * recipe.lr,
-        "mean": float(batch.images.float().mean()),
-    }
-
-
-def _die_until(rest: str) -> None:
-    """Die unless the file says that it was tried so often already."""
-    file, times = rest.rsplit(" ", 1)
-    tries = len(Path(file).read_text()) if Path(file).exists() else 0
-    with Path(file).open("a") as log:
-        log.write("x")
-    if tries < int(times):
-        os._exit(3)
-
-
-def _die(rest: str) -> None:
-    time.sleep(float(rest or 0))
-    os._exit(3)
-
-
-def _undefined(rest: str) -> None:
-    raise Undefined(f"loss is not finite {rest}")
-
-
-def _break(rest: str) -> None:
-    raise RuntimeError(f"shapes do not match\n{rest}")
-
-
-def _misfit(rest: str) -> None:
-    raise NetworkError("The network has fewer outputs than there are classes.")
-
-
-def _mislabel(rest: str) -> None:
-    raise DataError("Labels run from 1 to 2, but there are 2 classes; number them from 0 to 1.")
-
-
-def _exit(rest: str) -> None:
-    raise SystemExit(rest)
+    return _obedient.build(text, config)
 
 
 def _devour(rest: str) -> None:
@@ -96,37 +42,14 @@ def _gorge(rest: str) -> None:
         time.sleep(0.05)
 
 
-def _tell(rest: str) -> dict[str, Any]:
-    return {"threads": torch.get_num_threads(), "omp": os.environ.get("OMP_NUM_THREADS"),
-            "pid": os.getpid()}  # fmt: skip
+def _misfit(rest: str) -> None:
+    raise NetworkError("The network has fewer outputs than there are classes.")
 
 
-def _strange(rest: str) -> dict[str, Any]:
-    return {"curve": (1.0, math.nan, math.inf), "tiny": 5e-324, "zero": -0.0, "third": 1 / 3}
+VERBS.update(devour=_devour, gorge=_gorge, misfit=_misfit)
 
-
-_VERBS: dict[str, Any] = {
-    "be": lambda rest: None,
-    "break": _break,
-    "devour": _devour,
-    "die": _die,
-    "die_until": _die_until,
-    "exit": _exit,
-    "gorge": _gorge,
-    "misfit": _misfit,
-    "mislabel": _mislabel,
-    "sleep": lambda rest: time.sleep(float(rest.split()[0])),
-    "strange": _strange,
-    "tell": _tell,
-    "undefined": _undefined,
-}
-
-# The network of a word is a linear layer that carries it.
-SPACE = Space(
-    name="words", parse=parse, sample=lambda rng: "be", mutate=lambda word, rng: word + "!",
-    build=build, drawings=lambda word: (), canonical=str.lower, fixed_version=1,
-)  # fmt: skip
-OBEY = Probe("obey", (), _obey)  # the word
+SPACE = replace(_obedient.SPACE, build=build)
+OBEY = _obedient.OBEY
 SHAPE = Probe(
     "shape",
     (),
@@ -135,16 +58,6 @@ SHAPE = Probe(
     uses_images=False,
 )
 WHERE = Probe("where", (), lambda network, *_: {"device": str(network.weight.device)})
-
-BATCH = FewShot(
-    images=torch.arange(96, dtype=torch.uint8).reshape(2, 3, 4, 4),
-    labels=torch.tensor([0, 1]),
-    class_names=("even", "odd"),
-    mean=(0.0, 0.0, 0.0),
-    std=(1.0, 1.0, 1.0),
-    flip=False,
-)
-BATCHES = {BATCH.fingerprint: BATCH}
 
 
 def context(probe: str = "OBEY", seed: int = 3, **changes: Any) -> Context:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from anglenas._cli.cluster import cluster
 from anglenas._cli.correlate import correlate
 from anglenas._cli.data import data
 from anglenas._cli.draw import draw
@@ -31,6 +32,7 @@ for command in (search, prune, score, correlate, draw, train, export, verify):
     app.command(help=flowing(command.__doc__ or ""))(command)
 app.add_typer(data, name="data")
 app.add_typer(store, name="store")
+app.add_typer(cluster, name="cluster")
 
 
 def _print_version(wanted: bool) -> None:

@@ -4,12 +4,12 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import torch
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from anglenas._evaluation.heads import logits_and_auxiliary
+from anglenas._measuring.memory import free_memory
 from anglenas._torch import storage_id
 from anglenas.errors import SettingError
 
@@ -74,11 +74,7 @@ def available_bytes(device: torch.device) -> int:
     """Memory that is free on a device, within the limits of this process."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    from distributed.system import MEMORY_LIMIT  # knows control groups, which psutil does not
-
-    within: int = MEMORY_LIMIT - psutil.Process().memory_info().rss
-    free: int = psutil.virtual_memory().available
-    return min(free, within)
+    return free_memory()
 
 
 def too_little(need: Need, batch: int, available: int) -> SettingError:

@@ -1,123 +1,224 @@
-"""Workers in processes of their own: on this machine, or behind a scheduler anywhere."""
+"""Workers of a Dask scheduler, on any number of machines. Needs the extra ``cluster``."""
 
+import asyncio
+import json
 import logging
 import os
 import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+import time
+import uuid
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, NamedTuple, Self
+from typing import Any, NoReturn, Self
 
-from anglenas._measuring.devices import (
-    DEVICE_VARIABLE,
-    choose_device,
-    device_count,
-    platform_of,
-)
+from anglenas._measuring.computing import compute_all
+from anglenas._measuring.devices import device_of_worker, platform_of
+from anglenas._measuring.pool import Died, Pool, PoolWorker
 from anglenas._measuring.task import Outcome, Task
+from anglenas._torch import import_compiler
 from anglenas.data import FewShot
-from anglenas.errors import SettingError, WorkersError
+from anglenas.errors import SettingError, WorkersError, needs_extra
 
-if TYPE_CHECKING:
-    from distributed import Client
+with needs_extra("cluster"):
+    import dask
+    import distributed
 
+__all__ = ["ClusterWorkers", "write_keys"]
 
-__all__ = ["DaskWorkers"]
-
-
-class _Connection(NamedTuple):
-    """A client, and what raises :class:`WorkersError` when no worker will ever come (again)."""
-
-    client: "Client"
-    check: Callable[[], None]
+_SECONDS = 0.2  # between looks at who is there
+_PATIENCE = 60.0  # seconds without any worker
 
 
-_SETTINGS = {
-    # A worker that is paused or that spills is slow without a reason that anybody sees; one that
-    # takes all memory is still ended, before the machine is.
-    "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE": "False",
-    "DASK_DISTRIBUTED__WORKER__MEMORY__SPILL": "False",
-    "DASK_DISTRIBUTED__WORKER__MEMORY__TARGET": "False",
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    # Dask gives freed memory back at once, so that each tensor is paged in anew: measured, a short
-    # training takes twice the time. Here it is kept for the next tensor.
-    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
-    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
-}
+def write_keys(path: Path) -> None:
+    """Write the keys of a cluster: Dask's settings with a certificate that all its machines share.
+
+    It holds for a year. Nobody but its owner may read the file, since whoever has it can run code
+    on all machines of the cluster.
+
+    Raises:
+        SettingError: The file exists already, or cannot be written.
+    """
+    with needs_extra("cluster"):
+        import cryptography  # noqa: F401 - Dask needs it, and says so in words of its own
+    keys = distributed.Security.temporary()  # type: ignore[no-untyped-call]
+    own = {"cert": keys.tls_client_cert, "key": keys.tls_client_key}
+    tls = {"ca-file": keys.tls_ca_file, "scheduler": own, "worker": own, "client": own}
+    comm = {"default-scheme": "tls", "require-encryption": True, "tls": tls}
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump({"distributed": {"comm": comm}}, file, indent=2)  # which is YAML, too
+    except OSError as error:
+        raise SettingError(
+            f"The keys cannot be written to {str(path)!r} ({error.strerror}); give a new file."
+        ) from error
 
 
-class DaskWorkers:
-    """Computes in worker processes, each of them with one thread; a context manager.
+def _check_encrypted(address: str) -> None:
+    """Refuse what others could use or read, and say how it is done right."""
+    how = (
+        "make keys with `anglenas cluster keys cluster.yaml`, copy them to each machine, set the "
+        "environment variable DASK_CONFIG to their path, and give an address that begins with tls://"
+    )
+    if not address.startswith("tls://"):
+        raise SettingError(
+            f"{address} is not encrypted, and whoever reaches it can run code as you; {how}."
+        )
+    for part in ("ca-file", "client.cert", "client.key"):
+        setting = dask.config.get(f"distributed.comm.tls.{part}", None)
+        if setting is None or ("\n" not in setting and not Path(setting).is_file()):
+            raise SettingError(
+                f"{address} takes keys, and Dask's setting distributed.comm.tls.{part} is "
+                f"{setting!r}; {how}."
+            )
 
-    A task whose worker died goes out again, alone; after three deaths, or when it takes longer
-    than the time limit, its outcome is ``"failed: ..."`` and the run goes on. Scores do not depend
-    on how many workers there are.
 
-    Example::
+@dataclass(frozen=True)
+class _Greeting:
+    """What a worker says of itself when it is ready."""
 
-        with DaskWorkers.local(8) as workers:
-            for outcome in workers.run(tasks, batches):
-                ...
+    pid: int
+    nanny: bool
+    platform: str
+
+
+def _keep(batches: Mapping[str, FewShot]) -> Mapping[str, FewShot]:
+    """Runs on a worker, where its result stays: the images travel once."""
+    return batches
+
+
+def _greet(batches: Mapping[str, FewShot]) -> _Greeting:
+    """Runs on a worker, once the images are there."""
+    import_compiler()
+    worker = distributed.get_worker()
+    wanted, _ = device_of_worker(worker.name)
+    return _Greeting(os.getpid(), bool(worker.nanny), platform_of(wanted))
+
+
+def _compute(chunk: Sequence[Task], batches: Mapping[str, FewShot]) -> list[Outcome]:
+    _, device = device_of_worker(distributed.get_worker().name)
+    return compute_all(chunk, batches, device)
+
+
+class _Worker(PoolWorker):
+    """A worker of the scheduler, and the one future that it has of us at a time."""
+
+    def __init__(self, client: Any, address: str, batches: Mapping[str, FewShot]) -> None:
+        super().__init__()
+        self._client, self._address = client, address
+        self.greeting: _Greeting | None = None
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
+            self._images = self._submit(_keep, batches)
+        self._ask(_greet, self._images)
+
+    def _ask(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self._remote = self._submit(function, *arguments)
+        self.future = self._soon(self._remote.result)
+
+    def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return self._client.submit(
+            function,
+            *arguments,
+            key=f"{function.__name__}-{uuid.uuid4()}",
+            workers=[self._address],
+            allow_other_workers=False,
+            pure=False,
+        )
+
+    def _soon(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> "Future[Any]":
+        """What the client gives, as a future of this process that is waited for like any other."""
+
+        async def result() -> Any:
+            return await function(*arguments, **options)
+
+        return asyncio.run_coroutine_threadsafe(result(), self._client.loop.asyncio_loop)
+
+    def give(self, chunk: Sequence[Task], batches: Mapping[str, FewShot]) -> None:
+        self._ask(_compute, chunk, self._images)
+
+    def has_answered(self) -> bool:
+        return self.future.done()
+
+    def answer(self) -> Sequence[Outcome]:
+        try:
+            answer: _Greeting | list[Outcome] = self.future.result()
+        except (CancelledError, distributed.KilledWorker):
+            raise Died from None
+        self._remote.release()
+        if isinstance(answer, _Greeting):
+            self.greeting = answer
+            return ()
+        return answer
+
+    def kill(self) -> None:
+        """Have its nanny kill it and start a new one; without a nanny, it ends itself."""
+        assert self.greeting is not None
+        order = self._soon(
+            self._client.run,
+            os.kill,
+            self.greeting.pid,
+            int(signal.SIGKILL),
+            workers=[self._address],
+            nanny=self.greeting.nanny,
+            on_error="ignore",
+        )
+        wait([order], _SECONDS)  # no longer: one that holds its interpreter's lock never answers
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        self.future.cancel()
+        self._remote.release()
+        self._images.release()
+
+
+class ClusterWorkers(Pool[_Worker]):
+    """Computes on the workers of a scheduler that runs already, which stay; a context manager.
+
+    The scheduler and its workers need the same packages as this process.
+
+    Args:
+        address: Such as ``"tls://10.0.0.1:8786"``; Dask's settings say where the keys are.
+        time_limit: Seconds that one task may take; ``None`` for no limit.
+        device: Kind of device that the workers compute on; each of them is told by its own
+            environment, ``ANGLENAS_DEVICE``, and those of another kind are left alone.
+
+    Raises:
+        SettingError: The address is not encrypted, keys are missing, or there is no such device.
     """
 
     def __init__(
-        self,
-        connect: "Callable[[ExitStack], _Connection]",
-        time_limit: float | None = None,
-        device: str = "cpu",
+        self, address: str, *, time_limit: float | None = None, device: str = "cpu"
     ) -> None:
-        if time_limit is not None and not time_limit > 0:
-            raise SettingError(f"A time limit is above 0 seconds, not {time_limit}.")
-        self._connect = connect
-        self._platform = platform_of(device)
-        self._time_limit = float("inf") if time_limit is None else time_limit
+        _check_encrypted(address)
+        super().__init__(time_limit)
+        self._address, self._platform = address, platform_of(device)
         self._stack = ExitStack()
-        self._connection: _Connection | None = None
+        self._client: Any = None
+        self._batches: Mapping[str, FewShot] = {}  # that the workers have
+        # Workers that are left alone: of another platform, or killed and not gone yet.
+        self._left: dict[Hashable, str | None] = {}
+        self._looked = self._seen = -float("inf")
 
-    @classmethod
-    def local(cls, workers: int, *, time_limit: float | None = None, device: str = "cpu") -> Self:
-        """Workers on this machine, which end with the context.
-
-        Args:
-            workers: How many.
-            time_limit: Seconds that one task may take; ``None`` for no limit.
-            device: Where they compute: ``"cpu"``; ``"cuda"`` for all GPUs, among which they are
-                dealt out evenly, so that four workers share two GPUs by halves; or ``"cuda:1"``.
+    def __enter__(self) -> Self:
+        """Speak with the scheduler.
 
         Raises:
-            SettingError: There is no worker, no time or no such device.
+            WorkersError: It does not answer.
         """
-        if workers < 1:
-            raise SettingError(f"There is at least 1 worker, not {workers}.")
-        choose_device(device, 0, device_count(device))
-        return cls(lambda stack: _start(stack, workers, device), time_limit, device)
-
-    @classmethod
-    def connect(cls, address: str, *, time_limit: float | None = None, device: str = "cpu") -> Self:
-        """The workers of a scheduler that runs already, which stay when the context ends.
-
-        Args:
-            address: Such as ``"tcp://10.0.0.1:8786"``. The scheduler and its workers need the same
-                packages as this process, and can run any code: trust the network they are in, or
-                use ``"tls://..."`` and Dask's own settings (``distributed.comm.tls``).
-            time_limit: Seconds that one task may take; ``None`` for no limit.
-            device: Kind of device that the workers compute on; each of them is told by its own
-                environment, ``ANGLENAS_DEVICE``, and those of another kind are left alone.
-
-        Raises:
-            SettingError: There is no time, no such device, or no certificate for TLS.
-        """
-        _check_certificates(address)
-        return cls(
-            lambda stack: _Connection(_client(stack, address), lambda: None), time_limit, device
-        )
+        with ExitStack() as stack:
+            stack.enter_context(_quiet())
+            try:
+                client: Any = distributed.Client(self._address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+            except (OSError, ValueError) as error:
+                raise WorkersError(
+                    f"No scheduler answers at {self._address} ({error}); start one with `dask "
+                    "scheduler`, and give the address that it prints."
+                ) from error
+            self._client = stack.enter_context(client)
+            self._stack = stack.pop_all()
+        return self
 
     def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
         """The outcome of every task, in the order in which they are finished.
@@ -126,134 +227,77 @@ class DaskWorkers:
             WorkersError: The scheduler or all workers are gone, or compute with another torch.
             UsageError: What was asked cannot be done as asked (see :func:`compute`).
         """
-        from anglenas._measuring.pool import Pool
+        self._seen = time.monotonic()
+        if batches is not self._batches:
+            self._dismiss_all()
+            self._batches = batches
+        return super().run(tasks, batches)
 
-        if self._connection is None:
-            raise WorkersError("These workers are not started; use them in a with statement.")
-        client, check = self._connection
-        return Pool(client, batches, self._time_limit, self._platform, check).run(tasks)
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._connection = self._connect(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._connection = None
-        self._stack.close()
-
-
-def _start(stack: ExitStack, workers: int, device: str) -> _Connection:
-    """A scheduler in this process, and one process that starts and minds the workers.
-
-    ``LocalCluster`` would start its workers with ``multiprocessing``, which imports the user's
-    script once more in each of them: without a ``__main__`` guard, it would search in each of them.
-    """
-    from distributed import LocalCluster
-
-    stack.enter_context(_quiet())
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="anglenas-")))
-    cluster = stack.enter_context(
-        LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=0,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            silence_logs=False,
-            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-        )
-    )
-    client = _client(stack, cluster.scheduler_address)
-    log = stack.enter_context((folder / "log").open("w+b"))
-    process = _spawn(cluster.scheduler_address, workers, device, folder, log)
-    stack.callback(_end, process)
-    return _Connection(client, lambda: _check(process, log))
-
-
-def _client(stack: ExitStack, address: str) -> "Client":
-    from distributed import Client
-
-    stack.enter_context(_quiet())
-    try:
-        client = Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        raise WorkersError(
-            f"No scheduler answers at {address} ({error}); start one with `dask scheduler`, and "
-            "give the address that it prints."
-        ) from error
-    stack.enter_context(client)
-    return client
-
-
-def _check_certificates(address: str) -> None:
-    """Say how TLS is set up, before it fails in a way that nobody understands."""
-    if not address.startswith("tls://"):
-        return
-    import dask
-
-    for part in ("ca-file", "client.cert", "client.key"):
-        name = f"distributed.comm.tls.{part}"
-        path = dask.config.get(name, None)
-        if path is None or not Path(path).is_file():
-            variable = "DASK_" + name.upper().replace(".", "__").replace("-", "_")
-            raise SettingError(
-                f"{address} takes a certificate, and {name} is {path!r}; set the environment "
-                f"variable {variable} to the path of its file."
+    def _look(self, most: int | None) -> list[Hashable]:
+        for address, worker in list(self._workers.items()):
+            if worker.greeting and worker.greeting.platform != self._platform:
+                self._workers.pop(address).dismiss()
+                self._left[address] = worker.greeting.platform
+        if time.monotonic() - self._looked < _SECONDS:
+            return []
+        try:
+            present = set(self._client.nthreads()) if self._client.status == "running" else None
+        except OSError:
+            present = None
+        if present is None:
+            self._is_gone()
+        self._looked = time.monotonic()
+        self._left = {name: why for name, why in self._left.items() if name in present}
+        for name in present - self._workers.keys() - self._left.keys():
+            self._workers[name] = _Worker(self._client, name, self._batches)
+        if self._workers:
+            self._seen = time.monotonic()
+        elif others := {platform for platform in self._left.values() if platform}:
+            raise WorkersError(
+                f"The workers compute with {' and '.join(sorted(others))}, but the scores are for "
+                f"{self._platform}; use workers of this kind, so that scores can be compared."
             )
+        elif time.monotonic() - self._seen > _PATIENCE:
+            raise WorkersError(
+                f"For {_PATIENCE:g} s there has been no worker to compute; start some and run the "
+                "same again: what was finished is kept."
+            )
+        gone = self._workers.keys() - present
+        return [name for name in gone if self._workers[name].is_idle
+                or not self._workers[name].has_answered()]  # fmt: skip
 
+    def _kill(self, name: Hashable) -> None:
+        super()._kill(name)
+        self._left[name] = None
 
-def _spawn(
-    address: str, workers: int, device: str, folder: Path, log: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    options = {
-        "--nworkers": workers,
-        "--nthreads": 1,
-        "--name": folder.name,  # which a number is appended to, if there are several
-        "--host": "127.0.0.1",
-        "--dashboard-address": "127.0.0.1:0",  # it answers even without a dashboard
-        "--local-directory": folder,
-        "--death-timeout": 60,
-    }
-    minder = Path(__file__).with_name("minder.py")
-    command = [sys.executable, "-P", str(minder), address, "--no-dashboard"]
-    return subprocess.Popen(
-        command + [str(word) for pair in options.items() for word in pair],
-        env={**os.environ, **_SETTINGS, DEVICE_VARIABLE: device, "PYTHONPATH": path},
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,  # Ctrl-C in a terminal is for the main process alone
-    )
-
-
-def _check(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-    if process.poll() is not None:
-        log.seek(0)
-        last = (log.read().decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+    def _is_gone(self) -> NoReturn:
         raise WorkersError(
-            f"The process that minds the workers has ended ({last}); run the same again: what was "
+            "The scheduler of the workers is gone; start it again and run the same again: what was "
             "finished is kept."
         )
 
+    def _wait(self, workers: Mapping[Hashable, _Worker], seconds: float) -> list[Hashable]:
+        if not workers:
+            time.sleep(_SECONDS)
+        futures = [worker.future for worker in workers.values()]
+        done = wait(futures, min(seconds, _SECONDS), "FIRST_COMPLETED").done
+        answered = [name for name, worker in workers.items() if worker.future in done]
+        if answered and self._client.status != "running":
+            self._is_gone()  # and all futures are cancelled, as if their workers had died
+        return answered
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the workers at once: they hold nothing that would be lost."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    def _dismiss_all(self) -> None:
+        while self._workers:
+            self._workers.popitem()[1].dismiss()
+
+    def __exit__(self, *raised: object) -> None:
+        self._dismiss_all()
+        self._stack.close()
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's messages off the screen; what matters in them comes as an outcome or an error."""
-    import distributed  # noqa: F401 - sets up the handlers
-
     handlers = logging.getLogger("distributed").handlers
     levels = [handler.level for handler in handlers]
     for handler in handlers:

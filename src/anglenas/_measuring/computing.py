@@ -1,7 +1,10 @@
 """From a task to its outcome, in whatever process it is called."""
 
+import gc
 import socket
 import time
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,7 +18,7 @@ from anglenas.errors import NetworkError, SettingError, UsageError, WorkersError
 from anglenas.probes import Probe, Record, Undefined, find_probe
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["compute"]
+__all__ = ["compute", "compute_all"]
 
 
 def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu") -> Outcome:
@@ -41,6 +44,25 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
     return Outcome(task, status, record, time.perf_counter() - started, socket.gethostname())
 
 
+def compute_all(
+    chunk: Iterable[Task], batches: Mapping[str, FewShot], device: torch.device | str
+) -> list[Outcome]:
+    """What a worker does with a chunk of tasks, the images of which it has by fingerprint."""
+    outcomes = [compute(task, batches.get(task.context.images), device) for task in chunk]
+    _pass_by_what_stays()
+    return outcomes
+
+
+@cache
+def _pass_by_what_stays() -> None:
+    """Once, when probes have imported all that they need: let the garbage collector pass it by.
+
+    It stays anyway, and looking through it takes longer than a cheap measurement.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[str, Record | None]:
     probe, space = _probe(task.context), _space(task.context)
     images = batch if probe.uses_images else _blank(task.context.network)
@@ -57,7 +79,9 @@ def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[s
             return "ok", json_safe(probe.measure(network, images, recipe, task.context.seed or 0))
     except Undefined as reason:
         return f"undefined: {_line(reason)}", None
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a user's code may raise anything, SystemExit too
         if isinstance(error, UsageError) and not isinstance(error, NetworkError):
             raise
         return f"failed: {type(error).__name__}: {_line(error)}", None

@@ -1,18 +1,25 @@
 """Who computes: one protocol, and the executor that needs nothing but this process."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from anglenas._measuring.computing import compute
 from anglenas._measuring.devices import choose_device, device_count
-from anglenas._measuring.task import Outcome, Task, machine_bound
+from anglenas._measuring.task import Outcome, Task
 from anglenas.data import FewShot
 
-__all__ = ["Executor", "HereFirst", "InProcess"]
+__all__ = ["Executor", "InProcess"]
 
 
 class Executor(Protocol):
-    """Something that turns tasks into outcomes."""
+    """Something that turns tasks into outcomes, and holds what it needs to until it is left.
+
+    :class:`anglenas.testing.ExecutorConformance` tests what else is expected of one.
+    """
+
+    def __enter__(self) -> Self:
+        """Make ready; what takes long can wait for the first task."""
 
     def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
         """The outcome of every task, as they come, in an order of the executor's own.
@@ -26,12 +33,20 @@ class Executor(Protocol):
             WorkersError: The processes that compute cannot be used.
         """
 
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End what was started."""
+
 
 class InProcess:
     """Computes here, one task after the other, without a time limit.
 
     A candidate that kills its process kills this one: the outcomes before it are kept, and
-    :class:`DaskWorkers` gets past it.
+    :class:`LocalWorkers` gets past it.
 
     Args:
         device: Where it computes: ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ...
@@ -47,26 +62,8 @@ class InProcess:
         """The outcome of every task, in their order."""
         return (compute(task, batches.get(task.context.images), self._device) for task in tasks)
 
+    def __enter__(self) -> Self:
+        return self
 
-class HereFirst:
-    """Computes what depends on the machine in this process, before another executor does the rest.
-
-    Times would be those of whichever machine a worker is on, and of one on which all cores work.
-
-    Args:
-        others: Who computes all else.
-        device: As for :class:`InProcess`.
-    """
-
-    def __init__(self, others: Executor, device: str = "cpu") -> None:
-        self._others, self._device = others, device
-
-    def run(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
-        """The outcome of every task, those that are computed here first."""
-        parted: dict[bool, list[Task]] = {True: [], False: []}
-        for task in tasks:
-            parted[machine_bound(task.context.probe)].append(task)
-        if parted[True]:
-            yield from InProcess(self._device).run(parted[True], batches)
-        if parted[False]:
-            yield from self._others.run(parted[False], batches)
+    def __exit__(self, *raised: object) -> None:
+        return None

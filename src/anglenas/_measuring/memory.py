@@ -1,13 +1,14 @@
 """How much memory a measurement takes, before it takes it."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import psutil
 import torch
-from distributed.system import MEMORY_LIMIT
 from torch import nn
 
 from anglenas._blocks.layers import compute_together
@@ -17,7 +18,7 @@ from anglenas.errors import AnglenasError, SettingError
 from anglenas.probes._jacobian import NUMBERS_AT_ONCE
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["check_memory", "gradients_memory", "training_memory"]
+__all__ = ["check_memory", "free_memory", "gradients_memory", "training_memory"]
 
 _COPIES = 4  # of each weight: the network's own, and the trained copy's with gradient and momentum
 _MOST = 2**63  # bytes: more than PyTorch can count
@@ -114,6 +115,48 @@ def _saved() -> Iterator[dict[int, int]]:
         yield sizes
 
 
+def free_memory() -> int:
+    """Bytes that are free for this process and what it starts, within the limits of a container.
+
+    ``psutil`` tells what is free on the machine, which may be far more than its control groups let
+    a container have.
+
+    >>> 0 < free_memory() <= psutil.virtual_memory().total
+    True
+    """
+    free: int = psutil.virtual_memory().available
+    for folder, limit, used, cache in _control_groups():
+        try:
+            most = int((folder / limit).read_text())
+            taken = int((folder / used).read_text())
+            details = (folder / "memory.stat").read_text()
+        except (OSError, ValueError):  # no such group here, or "max": no limit
+            continue
+        # Files that were read are kept until their memory is needed.
+        kept = re.search(rf"^{cache} (\d+)$", details, re.MULTILINE)
+        free = min(free, most - taken + int(kept[1] if kept else 0))
+    return max(free, 0)
+
+
+def _control_groups() -> Iterator[tuple[Path, str, str, str]]:
+    """Folders that may limit this process, from its own up, and their files of limit and use."""
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for _, controllers, path in (line.split(":", 2) for line in lines):
+        if not controllers:
+            root, files = Path("/sys/fs/cgroup"), ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            root = Path("/sys/fs/cgroup/memory")
+            files = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+        else:
+            continue
+        own = PurePosixPath(path)
+        for above in (own, *own.parents):
+            yield (root / above.relative_to("/"), *files)
+
+
 def check_memory(
     estimate: Callable[[NetworkConfig], int],
     config: NetworkConfig,
@@ -133,7 +176,7 @@ def check_memory(
     Raises:
         SettingError: It does not; tells which settings to change.
     """
-    free = min(psutil.virtual_memory().available, MEMORY_LIMIT)
+    free = free_memory()
     own = _PROCESS if workers else 0
 
     def fit(needed: int) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from anglenas._measuring.executors import Executor
+from anglenas._measuring.executors import Executor, InProcess
 from anglenas._measuring.store import Store
-from anglenas._measuring.task import Outcome, Task
+from anglenas._measuring.task import Outcome, Task, machine_bound
 from anglenas.data import FewShot
 
 __all__ = ["Scorer"]
@@ -18,10 +18,14 @@ class Scorer:
     Attributes:
         store: Where outcomes are kept.
         executor: Who computes.
+        device: Where this process computes what depends on the machine and the moment, before the
+            executor does the rest: times would be those of whichever machine a worker is on, and of
+            one all of whose cores work.
     """
 
     store: Store
     executor: Executor
+    device: str = "cpu"
 
     def outcomes(self, tasks: Iterable[Task], batches: Mapping[str, FewShot]) -> Iterator[Outcome]:
         """The outcome of every distinct task: first those in the store, then the missing ones.
@@ -44,6 +48,9 @@ class Scorer:
         }
         yield from (known[task] for task in wanted if task in known)
         missing = [task for task in wanted if task not in known]
-        for outcome in self.executor.run(missing, batches) if missing else ():
-            self.store.put_many([outcome])
-            yield outcome
+        here = [task for task in missing if machine_bound(task.context.probe)]
+        elsewhere = [task for task in missing if not machine_bound(task.context.probe)]
+        for executor, some in ((InProcess(self.device), here), (self.executor, elsewhere)):
+            for outcome in executor.run(some, batches) if some else ():
+                self.store.put_many([outcome])
+                yield outcome

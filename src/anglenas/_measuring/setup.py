@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from anglenas._measuring.cluster import DaskWorkers
-from anglenas._measuring.executors import Executor, HereFirst, InProcess
+from anglenas._measuring.executors import Executor, InProcess
+from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.store import Store
 from anglenas._measuring.workers import Workers
@@ -21,6 +21,7 @@ __all__ = [
     "choose_recipe",
     "choose_space",
     "open_data",
+    "open_executor",
     "open_scorer",
 ]
 
@@ -68,23 +69,20 @@ def _open_store(store: str | Path | Store | None) -> Iterator[Store]:
         yield opened
 
 
-@contextmanager
-def _open_executor(workers: Workers) -> Iterator[Executor]:
-    """Who computes: this process, local processes, or those behind a scheduler."""
+def open_executor(workers: Workers) -> Executor:
+    """Who computes: this process, processes of this machine, or those behind a scheduler."""
     if workers.count == 0:
-        yield InProcess(workers.device)
-        return
+        return InProcess(workers.device)
     limit, device = workers.time_limit, workers.device
     if workers.scheduler is None:
-        executor = DaskWorkers.local(workers.processes, time_limit=limit, device=device)
-    else:
-        executor = DaskWorkers.connect(workers.scheduler, time_limit=limit, device=device)
-    with executor:
-        yield HereFirst(executor, device)
+        return LocalWorkers(workers.processes, time_limit=limit, device=device)
+    from anglenas._measuring.cluster import ClusterWorkers  # needs Dask, which few have
+
+    return ClusterWorkers(workers.scheduler, time_limit=limit, device=device)
 
 
 @contextmanager
 def open_scorer(store: str | Path | Store | None, workers: Workers) -> Iterator[Scorer]:
-    """Who measures what is not in the store; see :func:`_open_store` and :func:`_open_executor`."""
-    with _open_store(store) as opened, _open_executor(workers) as executor:
-        yield Scorer(opened, executor)
+    """Who measures what is not in the store; see :func:`_open_store` and :func:`open_executor`."""
+    with _open_store(store) as opened, open_executor(workers) as executor:
+        yield Scorer(opened, executor, workers.device)

@@ -1,4 +1,4 @@
-"""Conformance suites for your own probes, spaces and data sets; the built-in ones pass them.
+"""Conformance suites for your own probes, spaces, data sets, executors; ours pass them.
 
 Subclass one in a test file, and pytest runs all its tests::
 
@@ -14,11 +14,15 @@ import pytest
 
 # Otherwise a failing assert of a library says nothing about its values.
 pytest.register_assert_rewrite(
-    "anglenas.testing._data", "anglenas.testing._probe", "anglenas.testing._space"
+    "anglenas.testing._data",
+    "anglenas.testing._executor",
+    "anglenas.testing._probe",
+    "anglenas.testing._space",
 )
 
 from anglenas.testing._data import DataConformance  # noqa: E402
+from anglenas.testing._executor import ExecutorConformance  # noqa: E402
 from anglenas.testing._probe import ProbeConformance  # noqa: E402
 from anglenas.testing._space import SpaceConformance  # noqa: E402
 
-__all__ = ["DataConformance", "ProbeConformance", "SpaceConformance"]
+__all__ = ["DataConformance", "ExecutorConformance", "ProbeConformance", "SpaceConformance"]

@@ -1,0 +1,130 @@
+"""A tiny space, and a probe that does what candidates do to workers, who import them from here."""
+
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from anglenas._measuring.task import Context, Task
+from anglenas._recipe import Recipe
+from anglenas.data import FewShot
+from anglenas.errors import ArchitectureError, DataError
+from anglenas.probes import Probe, Undefined
+from anglenas.spaces import NetworkConfig, Space
+
+__all__ = ["BATCH", "BATCHES", "OBEY", "SPACE", "VERBS", "build", "task"]
+
+
+def parse(text: str) -> str:
+    """The word, if it is one."""
+    if not text.isprintable():
+        raise ArchitectureError("A word is printable.", text, 0)
+    return text
+
+
+def build(text: str, config: NetworkConfig) -> nn.Module:
+    """A linear layer that carries a word."""
+    network = nn.Linear(config.in_channels, config.num_classes)
+    network.word = parse(text)  # type: ignore[assignment]
+    return network
+
+
+def _obey(network: Any, batch: FewShot, recipe: Recipe, seed: int) -> dict[str, Any]:
+    """What the verb gives, or numbers that depend on all that a record may depend on."""
+    verb, _, rest = network.word.partition(" ")
+    return VERBS[verb](rest) or {
+        "word": network.word,
+        "value": math.sin(len(network.word) + seed) * recipe.lr,
+        "mean": float(batch.images.float().mean()),
+    }
+
+
+def _die(rest: str) -> None:
+    time.sleep(float(rest or 0))
+    os._exit(3)
+
+
+def _die_until(rest: str) -> None:
+    """Die unless the file says that it was tried so often already."""
+    file, times = rest.rsplit(" ", 1)
+    tries = len(Path(file).read_text()) if Path(file).exists() else 0
+    with Path(file).open("a") as log:
+        log.write("x")
+    if tries < int(times):
+        os._exit(3)
+
+
+def _undefined(rest: str) -> None:
+    raise Undefined(f"loss is not finite {rest}")
+
+
+def _break(rest: str) -> None:
+    raise RuntimeError(f"shapes do not match\n{rest}")
+
+
+def _mislabel(rest: str) -> None:
+    raise DataError("Labels run from 1 to 2, but there are 2 classes; number them from 0 to 1.")
+
+
+def _exit(rest: str) -> None:
+    raise SystemExit(rest)
+
+
+def _cancel(rest: str) -> None:
+    raise GeneratorExit(rest)
+
+
+def _tell(rest: str) -> dict[str, Any]:
+    return {"threads": torch.get_num_threads(), "omp": os.environ.get("OMP_NUM_THREADS"),
+            "pid": os.getpid()}  # fmt: skip
+
+
+def _strange(rest: str) -> dict[str, Any]:
+    return {"curve": (1.0, math.nan, math.inf), "tiny": 5e-324, "zero": -0.0, "third": 1 / 3}
+
+
+VERBS: dict[str, Any] = {
+    "be": lambda rest: None,
+    "break": _break,
+    "cancel": _cancel,
+    "die": _die,
+    "die_until": _die_until,
+    "exit": _exit,
+    "mislabel": _mislabel,
+    "sleep": lambda rest: time.sleep(float(rest.split()[0])),
+    "strange": _strange,
+    "tell": _tell,
+    "undefined": _undefined,
+}
+"""What the first part of a word makes the probe do."""
+
+SPACE = Space(
+    name="words", parse=parse, sample=lambda rng: "be", mutate=lambda word, rng: word + "!",
+    build=build, drawings=lambda word: (), canonical=str.lower, fixed_version=1,
+)  # fmt: skip
+"""Words, whose case tells nothing."""
+OBEY = Probe("obey", (), _obey)
+"""A probe that does what the first part of a word says."""
+
+BATCH = FewShot(
+    images=torch.arange(96, dtype=torch.uint8).reshape(2, 3, 4, 4),
+    labels=torch.tensor([0, 1]),
+    class_names=("even", "odd"),
+    mean=(0.0, 0.0, 0.0),
+    std=(1.0, 1.0, 1.0),
+    flip=False,
+)
+BATCHES = {BATCH.fingerprint: BATCH}
+
+
+def task(word: str, batch: FewShot = BATCH, seed: int = 3) -> Task:
+    """The task that measures a word."""
+    network = NetworkConfig(num_classes=2, channels=1, cells=1)
+    place = "anglenas.testing._obedient"
+    context = Context.of(f"{place}:SPACE", f"{place}:OBEY", network, recipe=Recipe(),
+                         images=batch.fingerprint, seed=seed)  # fmt: skip
+    return Task(context, word)
