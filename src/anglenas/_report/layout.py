@@ -114,24 +114,12 @@ def arrange(
     by_length = sorted(edges, key=lambda edge: (edge.length, edge.start))  # long ones go outside
     _choose_sides(by_length)
     _choose_zones(by_length)
-    # Lanes that end at the same side of a node lie the higher the longer they are.
-    upwards = [e for _, e in sorted(enumerate(by_length), key=lambda p: p[1].side * (p[0] + 1))]
-    heights = []
-    for node in range(len(graph.nodes)):
-        out = [edge for edge in upwards if edge.start == node]
-        into = [edge for edge in upwards if edge.end == node]
-        for edge, port in zip(out, _ports(out), strict=True):
-            edge.leaving = port
-        for edge, port in zip(into, _ports(into), strict=True):
-            edge.arriving = port
-        farthest = max(map(abs, _ports(out) + _ports(into)), default=0.0)
-        heights.append(max(_NODE_HEIGHT, 2 * farthest + 12))
+    heights = _choose_ports(by_length, len(graph.nodes))
     _stack(by_length, heights)
-
-    # From left to right: a node, the gutter behind it, labels, the gutter before the next node.
     widths = [max(_NODE_HEIGHT, name_width(name) + 14) for name in graph.nodes]
     behind = [_gutter(e.y - e.leaving for e in edges if e.start == k) for k in range(len(widths))]
     before = [_gutter(e.y - e.arriving for e in edges if e.end == k) for k in range(len(widths))]
+    # From left to right: a node, the gutter behind it, labels, the gutter before the next node.
     lefts, middles = [0.0], []
     for k, width in enumerate(widths[:-1]):
         room = max((edge.width for edge in edges if edge.zone == k), default=0.0)
@@ -139,7 +127,6 @@ def arrange(
         room = room or -min(behind[k], before[k + 1]) / 2
         middles.append(lefts[k] + width + behind[k] + room / 2)
         lefts.append(lefts[k] + width + behind[k] + room + before[k + 1])
-
     parts = [*((0.0, height / 2) for height in heights), *((e.y, e.height / 2) for e in edges)]
     bottom, top = (max(side * y + half for y, half in parts) for side in (-1, 1))
     routes: list[tuple[Point, ...]] = []
@@ -199,6 +186,23 @@ def _choose_zones(edges: Sequence[_Edge]) -> None:
                 ),
             )
             taken.append((edge.zone, edge.side))
+
+
+def _choose_ports(edges: Sequence[_Edge], nodes: int) -> list[float]:
+    """Let edges join each node without a crossing; returns how high the nodes have to be for it."""
+    # Lanes that end at the same side of a node lie the higher the longer they are.
+    upwards = [e for _, e in sorted(enumerate(edges), key=lambda p: p[1].side * (p[0] + 1))]
+    heights = []
+    for node in range(nodes):
+        out = [edge for edge in upwards if edge.start == node]
+        into = [edge for edge in upwards if edge.end == node]
+        for edge, port in zip(out, _ports(out), strict=True):
+            edge.leaving = port
+        for edge, port in zip(into, _ports(into), strict=True):
+            edge.arriving = port
+        farthest = max(map(abs, _ports(out) + _ports(into)), default=0.0)
+        heights.append(max(_NODE_HEIGHT, 2 * farthest + 12))
+    return heights
 
 
 def _ports(edges: Sequence[_Edge]) -> list[float]:
