@@ -45,8 +45,8 @@ class Training(LightningModule):
         self.train_loss, self.train_accuracy = MeanMetric(), MeanMetric()
         self.valid_loss, self.valid_top5 = MeanMetric(), MeanMetric()
         self.confusion = MulticlassConfusionMatrix(classes)
-        self.layout = memory_format_of(network)
-        network.to(memory_format=self.layout)  # type: ignore[call-overload]
+        self.memory_format = memory_format_of(network)
+        network.to(memory_format=self.memory_format)  # type: ignore[call-overload]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """SGD; the learning rate is set at the start of each epoch."""
@@ -100,7 +100,7 @@ class Training(LightningModule):
         self.valid_top5.update((likeliest == labels[:, None]).any(1))
 
     def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
-        return images.contiguous(memory_format=self.layout)
+        return images.contiguous(memory_format=self.memory_format)
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)

@@ -26,7 +26,7 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]  # (N, 3, H, W) and (N,)
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _Form:
     """One published form of a data set: which files, and what is in them."""
 
     name: str
@@ -45,7 +45,7 @@ class Archive:
     """A published data set in its own files; :func:`find_archive` finds one."""
 
     files: Files
-    layout: _Layout
+    form: _Form
 
     def train(self) -> ArraySource:
         """The images to train on.
@@ -53,7 +53,7 @@ class Archive:
         Raises:
             DataError: A file is missing, damaged, or holds anything but images and labels.
         """
-        return _load(self.files, self.layout, self.layout.train)
+        return _load(self.files, self.form, self.form.train)
 
     def held_out(self) -> ArraySource:
         """The images to test with.
@@ -61,7 +61,7 @@ class Archive:
         Raises:
             DataError: As of :meth:`train`.
         """
-        return _load(self.files, self.layout, self.layout.test)
+        return _load(self.files, self.form, self.form.test)
 
 
 def find_archive(path: Path, *, max_bytes: int = 2 << 30) -> Archive | None:
@@ -84,36 +84,36 @@ def find_archive(path: Path, *, max_bytes: int = 2 << 30) -> Archive | None:
 
 
 def _recognised(files: Files) -> Archive | None:
-    name = files.first(_LAYOUT_OF)
-    return Archive(files, _LAYOUT_OF[name]) if name else None
+    name = files.first(_FORM_OF)
+    return Archive(files, _FORM_OF[name]) if name else None
 
 
-def _load(files: Files, layout: _Layout, names: tuple[str, ...]) -> ArraySource:
-    read = dict(_decoded(files, layout, names))
+def _load(files: Files, form: _Form, names: tuple[str, ...]) -> ArraySource:
+    read = dict(_decoded(files, form, names))
     missing = [name for name in names if name not in read]
     if missing:
-        raise DataError(f"{files.place} looks like {layout.name} and lacks "
+        raise DataError(f"{files.place} looks like {form.name} and lacks "
                         f"{', '.join(missing)}; give the whole official archive.")  # fmt: skip
     return from_arrays(
         np.concatenate([read[name][0] for name in names]),
         np.concatenate([read[name][1] for name in names]),
-        name=layout.name,
-        class_names=read.get(layout.names_file),
-        mean=layout.mean,
-        std=layout.std,
+        name=form.name,
+        class_names=read.get(form.names_file),
+        mean=form.mean,
+        std=form.std,
     )
 
 
-def _decoded(files: Files, layout: _Layout, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _decoded(files: Files, form: _Form, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """Name and content of each file, as images and labels or as names of classes."""
-    readers: dict[str, Callable[[bytes], Any]] = dict.fromkeys(names, layout.batch)
-    if layout.class_names is not None:
-        readers[layout.names_file] = layout.class_names
+    readers: dict[str, Callable[[bytes], Any]] = dict.fromkeys(names, form.batch)
+    if form.class_names is not None:
+        readers[form.names_file] = form.class_names
     for name, content in files.read(readers):
         try:
             yield name, readers[name](content)
         except ValueError as error:
-            raise DataError(f"The file {name!r} of {files.place} is no file of {layout.name}: "
+            raise DataError(f"The file {name!r} of {files.place} is no file of {form.name}: "
                             f"{error}; get it again from its source.") from error  # fmt: skip
 
 
@@ -193,21 +193,21 @@ def _printable(names: Any, classes: int) -> list[str]:
     return names
 
 
-def _cifar10(**form: Any) -> _Layout:
+def _cifar10(**form: Any) -> _Form:
     mean, std = _scaled(125.3, 123.0, 113.9), _scaled(63.0, 62.1, 66.7)
-    return _Layout(name="cifar10", mean=mean, std=std, **form)
+    return _Form(name="cifar10", mean=mean, std=std, **form)
 
 
-def _cifar100(**form: Any) -> _Layout:
+def _cifar100(**form: Any) -> _Form:
     mean, std = _scaled(129.3, 124.1, 112.4), _scaled(68.2, 65.4, 70.4)
-    return _Layout(name="cifar100", mean=mean, std=std, **form)
+    return _Form(name="cifar100", mean=mean, std=std, **form)
 
 
 def _scaled(*levels: float) -> tuple[float, ...]:
     return tuple(level / 255 for level in levels)
 
 
-_LAYOUTS = (
+_FORMS = (
     _cifar10(
         folder="cifar-10-batches-py",
         train=tuple(f"data_batch_{number}" for number in range(1, 6)),
@@ -240,7 +240,7 @@ _LAYOUTS = (
         names_file="fine_label_names.txt",
         class_names=partial(_listed_names, classes=100),
     ),
-    _Layout(
+    _Form(
         name="imagenet16-120",
         folder="ImageNet16",
         train=tuple(f"train_data_batch_{number}" for number in range(1, 11)),
@@ -250,5 +250,5 @@ _LAYOUTS = (
         std=_scaled(63.22, 61.26, 65.09),
     ),
 )
-_FOLDERS = tuple(layout.folder for layout in _LAYOUTS)
-_LAYOUT_OF = {name: layout for layout in _LAYOUTS for name in layout.train}
+_FOLDERS = tuple(form.folder for form in _FORMS)
+_FORM_OF = {name: form for form in _FORMS for name in form.train}

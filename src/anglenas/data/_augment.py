@@ -28,7 +28,7 @@ def standard_padding(side: int) -> int:
 
 
 def normalise(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """``(images / 255 - mean) / std``, float32, in the memory layout of the images.
+    """``(images / 255 - mean) / std``, float32, in the memory format of the images.
 
     Args:
         images: ``(N, C, H, W)`` uint8.
@@ -60,7 +60,7 @@ def augment(
         generator: Where all randomness comes from.
 
     Returns:
-        New images of the same shape, type and memory layout.
+        New images of the same shape, type and memory format.
     """
     shifted = _draw(len(images), padding, flip, generator)
     return _windows(_bank(images, padding, flip), images.shape[2:], *shifted)
@@ -71,7 +71,7 @@ class Augmenter:
     """Augmented and normalised versions of one batch, each ``(N, C, H, W)`` float32.
 
     Equal, bit by bit, to :func:`normalise` of :func:`augment` with the batch's own ``flip``, so
-    the border that a shift uncovers is black; in the memory layout of the batch's images.
+    the border that a shift uncovers is black; in the memory format of the batch's images.
 
     Attributes:
         batch: The images.

@@ -22,7 +22,7 @@ __all__ = ["FolderSource", "holds_folders", "load_folder"]
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 _FORMATS = ("JPEG", "PNG", "WEBP")
-_LAYOUT = "expected is one folder for each class with its JPEG, PNG or WebP images in it"
+_EXPECTED = "expected is one folder for each class with its JPEG, PNG or WebP images in it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +160,7 @@ def load_folder(path: str | Path) -> FolderSource:
     """
     given = Path(path).expanduser()
     if not given.is_dir():
-        raise DataError(f"There is no folder {str(path)!r}; {_LAYOUT}.")
+        raise DataError(f"There is no folder {str(path)!r}; {_EXPECTED}.")
     root = given.resolve()
     names = tuple(folder.name for folder in _class_folders(root))
     return FolderSource(root.name, root, names, notices=_left_out(root))
@@ -191,7 +191,7 @@ def _class_folders(root: Path) -> list[Path]:
         count = f"{len(folders)} class folder{'' if len(folders) == 1 else 's'}"
         links = "".join(f" {sentence}" for sentence in _left_out(root))
         raise DataError(
-            f"{str(root)!r} has {count}{loose}; {_LAYOUT}, and at least 2 classes.{links}"
+            f"{str(root)!r} has {count}{loose}; {_EXPECTED}, and at least 2 classes.{links}"
         )
     for folder in folders:
         if not folder.name.isprintable():
