@@ -84,7 +84,7 @@ class TestChains(SpaceConformance):
     def test_those_without_a_convolution_are_trivial(self) -> None:
         trivial = [text for text in ("ppppp", "ppcpp", "ccccc") if self.space.is_trivial(text)]
         assert trivial == ["ppppp"]
-        assert reference("space", self.space) == "chain_space:SPACE"
+        assert reference("space", self.space, self.space.home) == "chain_space:SPACE"
 
 
 @pytest.mark.slow

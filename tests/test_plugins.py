@@ -15,7 +15,6 @@ from anglenas import _plugins as plugins
 from anglenas._searching import search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 from anglenas.probes import Metric, Probe, _registry, find_metric, find_probe, metric_names
-from anglenas.spaces import NASBENCH201
 
 FAKES = Path(__file__).parent / "search_fakes"
 GROUPS: dict[plugins.Kind, str] = {
@@ -53,26 +52,24 @@ def test_unknown_names_are_told_with_the_nearest(kind: plugins.Kind) -> None:
 def test_objects_of_a_users_module() -> None:
     fakes = importlib.import_module("search_fakes")
     assert plugins.load("space", "search_fakes:PAIRS") is fakes.PAIRS
-    assert plugins.reference("space", fakes.PAIRS) == "search_fakes:PAIRS"
-    assert plugins.reference("probe", fakes.WIDTH) == "search_fakes:WIDTH"
-    assert plugins.reference("strategy", "search_fakes:CLIMB") == "search_fakes:CLIMB"
+    assert plugins.reference("space", fakes.PAIRS, fakes.PAIRS.home) == "search_fakes:PAIRS"
+    assert plugins.reference("probe", fakes.WIDTH, "search_fakes") == "search_fakes:WIDTH"
 
 
 def test_registered_objects_go_by_their_registered_name() -> None:
     for kind in GROUPS:
         for name in plugins.names(kind):
-            assert plugins.reference(kind, plugins.load(kind, name)) == name
-    assert plugins.reference("space", NASBENCH201) == "nasbench201"
+            assert plugins.reference(kind, plugins.load(kind, name), "nowhere") == name
 
 
 def test_an_object_without_a_name() -> None:
     fakes = importlib.import_module("search_fakes")
     with pytest.raises(UsageError, match=r"cannot be found by workers; assign it .*'search_fakes'"):
-        plugins.reference("space", fakes.pairs("more", fakes.build))
+        plugins.reference("space", fakes.pairs("more", fakes.build), "search_fakes")
     with pytest.raises(UsageError, match=r"cannot be found by workers; assign .*'search_fakes'"):
         search(space=fakes.pairs("more", fakes.build), workers=0, store=":memory:")
     with pytest.raises(UnknownNameError, match="no space named 'pears'"):
-        plugins.reference("space", "pears")
+        search(space="pears", workers=0, store=":memory:")
 
 
 @pytest.mark.parametrize(
@@ -111,17 +108,17 @@ SCRIPT = """
 import search_fakes
 from dataclasses import replace
 from anglenas.errors import UsageError
-from anglenas._plugins import reference
+from anglenas._measuring.setup import choose_space
 def build(text, config):
     pass
 SPACE = replace(search_fakes.PAIRS, build=build)
-for name in (SPACE, "__main__:SPACE"):
+for space in (SPACE, "__main__:SPACE"):
     try:
-        reference("space", name, SPACE.home)
+        choose_space(space)
     except UsageError as error:
         print(error)
 if __name__ == "__main__":
-    print(reference("space", "my_pairs:SPACE"))
+    print(choose_space("my_pairs:SPACE"))
 """
 
 

@@ -105,40 +105,31 @@ def refuse_code(kind: Kind, name: str, place: str | Path, given: str = "") -> No
         )
 
 
-def reference(kind: Kind, thing: Any, home: str = "") -> str:
+def reference(kind: Kind, thing: object, home: str) -> str:
     """The name under which :func:`load` finds an object, also in another process.
 
     Args:
         kind: What the object is.
-        thing: The object, or its name, which is returned as it is.
-        home: Name of the module that the object is an attribute of; by default that of its class,
-            or of one of its functions.
+        thing: The object.
+        home: Name of the module that the object is an attribute of, if it is not registered.
 
     Raises:
         UsageError: The object cannot be found by a name: it is not an attribute of its module.
 
     >>> from anglenas.spaces import NASBENCH201
-    >>> reference("space", NASBENCH201)
+    >>> reference("space", NASBENCH201, NASBENCH201.home)
     'nasbench201'
     """
-    if isinstance(thing, str):
-        load(kind, thing)
-        return thing
     for name in names(kind):
         if load(kind, name) is thing:
             return name
-    # An object of a class of ours is not of the class's module, but of its functions'.
-    functions = [value for value in getattr(thing, "__dict__", {}).values() if callable(value)]
-    parts = (str(part.__module__) for part in (thing, *functions))
-    modules = dict.fromkeys([home] if home else parts)
-    for module in modules:
-        for name, value in vars(sys.modules[module]).items():
-            if value is thing:
-                _check_module(kind, module, name)
-                return f"{module}:{name}"
+    for name, value in vars(sys.modules[home]).items():
+        if value is thing:
+            _check_module(kind, home, name)
+            return f"{home}:{name}"
     raise UsageError(
         f"The {kind} {thing!r} cannot be found by workers; assign it to a name in the module "
-        f"{next(reversed(modules))!r}, or pass 'module:name'."
+        f"{home!r}, or pass 'module:name'."
     )
 
 

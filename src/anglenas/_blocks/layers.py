@@ -13,11 +13,11 @@ from anglenas._blocks.together import (
     box_average,
     each,
     first_of,
+    in_format,
     normalised,
     padded,
     phases,
     placed,
-    relaid,
     stacked,
     woven,
 )
@@ -42,14 +42,14 @@ class BatchNorm(nn.BatchNorm2d):
     """BatchNorm that is quicker on a CPU where channels are few (benchmarks/speed_blocks.py)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """``(B, C, S, S)``, same shape and layout."""
+        """``(B, C, S, S)``, same shape and memory format."""
         if not (self.training and x.is_cpu and x.shape[1] < _NARROW):
             return super().forward(x)
         if x.is_contiguous() or not x.is_contiguous(memory_format=torch.channels_last):
             return super().forward(x)
         # Channels first, a register holds pixels, of which there are many.
         first, last = torch.contiguous_format, torch.channels_last
-        return relaid(super().forward(relaid(x, first, last)), last, first)
+        return in_format(super().forward(in_format(x, first, last)), last, first)
 
 
 class DilatedDepthwise(nn.Conv2d):
@@ -122,9 +122,9 @@ class ReluConvBn(Rectifying):
     def together(cls, operations: Sequence[Self | None], x: Rectified) -> torch.Tensor:
         """Their kernels one behind another: ``(B, E outputs, ...)``, and padding."""
         conv = first_of(operations).conv
-        weight = stacked(each(lambda one: one.conv.weight, operations))
+        weight = stacked(each(lambda operation: operation.conv.weight, operations))
         wide = F.conv2d(x.value, weight, None, conv.stride, conv.padding)
-        return normalised(each(lambda one: one.norm, operations), wide)
+        return normalised(each(lambda operation: operation.norm, operations), wide)
 
 
 def average(x: torch.Tensor) -> torch.Tensor:
@@ -264,7 +264,7 @@ def _means_together(x: torch.Tensor, edges: Sequence[Mixture]) -> Iterator[torch
     alone: list[list[torch.Tensor]] = [[] for _ in edges]
     shared: list[tuple[torch.Tensor, list[int]]] = []
     for operations in _by_name(edges):
-        held = [place for place, one in enumerate(operations) if one is not None]
+        held = [place for place, module in enumerate(operations) if module is not None]
         first = operations[held[0]]
         if not isinstance(first, Rectifying) and _has_state(first):
             for place in held:
@@ -287,8 +287,8 @@ def _means_together(x: torch.Tensor, edges: Sequence[Mixture]) -> Iterator[torch
 def _by_name(edges: Sequence[Mixture]) -> Iterator[list[Any]]:
     """For the name of each operation, what every edge holds under it, or None."""
     held: list[dict[str, nn.Module]] = [dict(edge.operations.items()) for edge in edges]
-    for name in dict.fromkeys(name for one in held for name in one):
-        yield [one.get(name) for one in held]
+    for name in dict.fromkeys(name for operations in held for name in operations):
+        yield [operations.get(name) for operations in held]
 
 
 def _split(x: torch.Tensor, channels: int) -> list[torch.Tensor]:

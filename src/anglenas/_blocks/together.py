@@ -24,12 +24,12 @@ __all__ = [
     "depthwise",
     "each",
     "first_of",
+    "in_format",
     "normalised",
     "padded",
     "phases",
     "placed",
     "pointwise",
-    "relaid",
     "stacked",
     "woven",
 ]
@@ -52,12 +52,12 @@ def padded(channels: int) -> int:
 
 def each(read: Callable[[T], R], operations: Sequence[T | None]) -> list[R | None]:
     """What is read of each one that is there."""
-    return [None if one is None else read(one) for one in operations]
+    return [None if operation is None else read(operation) for operation in operations]
 
 
 def first_of(operations: Sequence[T | None]) -> T:
     """The first one that is there."""
-    return next(one for one in operations if one is not None)
+    return next(operation for operation in operations if operation is not None)
 
 
 def stacked(tensors: Iterable[torch.Tensor | None]) -> torch.Tensor:
@@ -69,10 +69,10 @@ def stacked(tensors: Iterable[torch.Tensor | None]) -> torch.Tensor:
     tensor([1., 1., 0., 0., 1., 1., 0., 0.])
     """
     parts = [*tensors]
-    one = first_of(parts)
-    zeros = torch.zeros_like(one)
-    missing = padded(len(one) * len(parts)) - len(one) * len(parts)
-    padding = [one.new_zeros(missing, *one.shape[1:])] if missing else []
+    first = first_of(parts)
+    zeros = torch.zeros_like(first)
+    missing = padded(len(first) * len(parts)) - len(first) * len(parts)
+    padding = [first.new_zeros(missing, *first.shape[1:])] if missing else []
     return torch.cat([zeros if part is None else part for part in parts] + padding)
 
 
@@ -94,36 +94,38 @@ def woven(parts: torch.Tensor) -> torch.Tensor:
     return pixels.permute(0, 3, 1, 2)
 
 
-class _Relaid(torch.autograd.Function):
+class _InFormat(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
     def forward(
-        x: torch.Tensor, layout: torch.memory_format, back: torch.memory_format
+        x: torch.Tensor, form: torch.memory_format, back: torch.memory_format
     ) -> torch.Tensor:
-        return x.contiguous(memory_format=layout)
+        return x.contiguous(memory_format=form)
 
     @staticmethod
     def setup_context(context: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        _, layout, back = inputs
-        context.layouts = back, layout
+        _, form, back = inputs
+        context.forms = back, form
 
     @staticmethod
     def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        return relaid(gradient, *context.layouts), None, None
+        return in_format(gradient, *context.forms), None, None
 
     @staticmethod
     def jvp(context: Any, tangent: torch.Tensor, *_: None) -> torch.Tensor:
-        back, layout = context.layouts
-        return relaid(tangent, layout, back)
+        back, form = context.forms
+        return in_format(tangent, form, back)
 
 
-def relaid(x: torch.Tensor, layout: torch.memory_format, back: torch.memory_format) -> torch.Tensor:
-    """The same numbers in another layout, and their gradient in the former one.
+def in_format(
+    x: torch.Tensor, form: torch.memory_format, back: torch.memory_format
+) -> torch.Tensor:
+    """The same numbers in another memory format, and their gradient in the former one.
 
-    A plain copy leaves its gradient as it comes, and BatchNorm of two layouts at once is slow.
+    A plain copy leaves its gradient as it comes, and BatchNorm of two formats at once is slow.
     """
-    return _Relaid.apply(x, layout, back)  # type: ignore[no-any-return, no-untyped-call]
+    return _InFormat.apply(x, form, back)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class Rectified:
@@ -136,7 +138,6 @@ class Rectified:
 
     def __init__(self, value: torch.Tensor, edges: int) -> None:
         self.value, self.edges = value, edges
-        self._repeated: dict[str, torch.Tensor] = {}
 
     @cached_property
     def halved(self) -> torch.Tensor:
@@ -150,18 +151,25 @@ class Rectified:
         return torch.cat([self.halved, shifted], dim=1)
 
     @cached_property
-    def phases(self) -> torch.Tensor:
-        """Its :func:`phases`."""
-        return phases(self.value)
+    def wide(self) -> torch.Tensor:
+        """The map, its channels once for each edge, and padding."""
+        return self._repeated(self.value)
 
-    def repeated(self, form: str) -> torch.Tensor:
-        """One of the other attributes, its channels once for each edge, and padding."""
-        if form not in self._repeated:
-            pixels = getattr(self, form).permute(0, 2, 3, 1).unsqueeze(3)
-            wide = pixels.expand(-1, -1, -1, self.edges, -1).flatten(3)
-            wide = F.pad(wide, (0, padded(wide.shape[3]) - wide.shape[3]))
-            self._repeated[form] = wide.permute(0, 3, 1, 2)
-        return self._repeated[form]
+    @cached_property
+    def wide_halved(self) -> torch.Tensor:
+        """The same of :attr:`halved`."""
+        return self._repeated(self.halved)
+
+    @cached_property
+    def wide_phases(self) -> torch.Tensor:
+        """The same of its :func:`phases`."""
+        return self._repeated(phases(self.value))
+
+    def _repeated(self, x: torch.Tensor) -> torch.Tensor:
+        pixels = x.permute(0, 2, 3, 1).unsqueeze(3)
+        wide = pixels.expand(-1, -1, -1, self.edges, -1).flatten(3)
+        wide = F.pad(wide, (0, padded(wide.shape[3]) - wide.shape[3]))
+        return wide.permute(0, 3, 1, 2)
 
 
 def depthwise(convolutions: Sequence[nn.Conv2d | None], x: Rectified) -> torch.Tensor:
@@ -175,15 +183,15 @@ def depthwise(convolutions: Sequence[nn.Conv2d | None], x: Rectified) -> torch.T
     first, weight = first_of(convolutions), stacked(each(_weight, convolutions))
     dilated, halves = first.dilation[0] == 2, first.stride[0] == 2
 
-    def convolved(form: str, stride: int) -> torch.Tensor:
+    def convolved(wide: torch.Tensor, stride: int = 1) -> torch.Tensor:
         padding = first.kernel_size[0] // 2
-        return F.conv2d(x.repeated(form), weight, None, stride, padding, 1, len(weight))
+        return F.conv2d(wide, weight, None, stride, padding, 1, len(weight))
 
     if dilated and halves:  # taps that lie two pixels apart, of every second pixel
-        return convolved("halved", 1)
+        return convolved(x.wide_halved)
     if dilated:
-        return woven(convolved("phases", 1))[:, :, : x.value.shape[2], : x.value.shape[3]]
-    return convolved("value", first.stride[0])
+        return woven(convolved(x.wide_phases))[:, :, : x.value.shape[2], : x.value.shape[3]]
+    return convolved(x.wide, first.stride[0])
 
 
 def _weight(module: nn.Conv2d | nn.BatchNorm2d) -> torch.Tensor:
@@ -199,10 +207,10 @@ def pointwise(convolutions: Sequence[nn.Conv2d | None], x: torch.Tensor) -> torc
     """
     weight = first_of(convolutions).weight
     zeros = torch.zeros_like(weight)
-    weights = [zeros if one is None else one.weight for one in convolutions]
+    weights = [zeros if conv is None else conv.weight for conv in convolutions]
     if len(weight) % _REGISTER == 0:
         return F.conv2d(x, torch.cat(weights), groups=len(weights))
-    diagonal: torch.Tensor = torch.block_diag(*(one.flatten(1) for one in weights))  # type: ignore[no-untyped-call]
+    diagonal: torch.Tensor = torch.block_diag(*(kernel.flatten(1) for kernel in weights))  # type: ignore[no-untyped-call]
     missing = x.shape[1] - len(diagonal)
     return F.conv2d(x, F.pad(diagonal, (0, missing, 0, missing))[:, :, None, None])
 
@@ -212,22 +220,18 @@ def normalised(norms: Sequence[nn.BatchNorm2d | None], x: torch.Tensor) -> torch
 
     Their running statistics are moved as if each had run.
     """
-    first, there = first_of(norms), [one for one in norms if one is not None]
+    first, there = first_of(norms), [norm for norm in norms if norm is not None]
     weight = stacked(each(_weight, norms))
-    bias = stacked(each(lambda one: one.bias, norms))
+    bias = stacked(each(lambda norm: norm.bias, norms))
     mean, variance = torch.zeros_like(weight), torch.ones_like(weight)
     result = F.batch_norm(x, mean, variance, weight, bias, True, 1.0, first.eps)
     assert first.momentum is not None
     for name, moved in (("running_mean", mean), ("running_var", variance)):
         parts = moved[: len(norms) * first.num_features].view(len(norms), -1)
-        now = [parts[place] for place, one in enumerate(norms) if one is not None]
-        lerp_each(_buffers(there, name), now, first.momentum)
-    add_to_each(_buffers(there, "num_batches_tracked"), 1)
+        now = [parts[place] for place, norm in enumerate(norms) if norm is not None]
+        lerp_each([norm.get_buffer(name) for norm in there], now, first.momentum)
+    add_to_each([norm.get_buffer("num_batches_tracked") for norm in there], 1)
     return result
-
-
-def _buffers(modules: Sequence[nn.Module], name: str) -> list[torch.Tensor]:
-    return [getattr(module, name) for module in modules]
 
 
 def placed(parts: Sequence[tuple[torch.Tensor, Sequence[int]]], width: int) -> torch.Tensor:
@@ -240,11 +244,11 @@ def placed(parts: Sequence[tuple[torch.Tensor, Sequence[int]]], width: int) -> t
     x = torch.cat([part for part, _ in parts], dim=1)
     channels = parts[0][0].shape[1]
     weight = x.new_zeros(width, x.shape[1])
-    one = torch.eye(channels, dtype=x.dtype, device=x.device)
+    same = torch.eye(channels, dtype=x.dtype, device=x.device)
     for number, (_, places) in enumerate(parts):
         columns = weight[:, number * channels : (number + 1) * channels]
         for place in places:
-            columns[place * channels : (place + 1) * channels] = one
+            columns[place * channels : (place + 1) * channels] = same
     return F.conv2d(x, weight[:, :, None, None])
 
 

@@ -74,20 +74,20 @@ class _Depthwise(Rectifying):
     def together(cls, operations: Sequence[Self | None], x: Rectified) -> torch.Tensor:
         """``(B, C, S, S) -> (B, n C, S / stride, S / stride)`` and padding."""
         return cls._normalised(
-            operations, depthwise(each(lambda one: one.depthwise, operations), x)
+            operations, depthwise(each(lambda part: part.depthwise, operations), x)
         )
 
     @classmethod
     def apart(cls, operations: Sequence[Self | None], x: torch.Tensor) -> torch.Tensor:
         """All but the ReLU, each of channels of its own, of stride 1: padded, same shape."""
-        weight = stacked(each(lambda one: one.depthwise.weight, operations))
+        weight = stacked(each(lambda part: part.depthwise.weight, operations))
         wide = F.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=len(weight))
         return cls._normalised(operations, wide)
 
     @classmethod
     def _normalised(cls, operations: Sequence[Self | None], x: torch.Tensor) -> torch.Tensor:
-        mixed = pointwise(each(lambda one: one.pointwise, operations), x)
-        return normalised(each(lambda one: one.norm, operations), mixed)
+        mixed = pointwise(each(lambda part: part.pointwise, operations), x)
+        return normalised(each(lambda part: part.norm, operations), mixed)
 
 
 class _Separable(Rectifying):
@@ -105,8 +105,8 @@ class _Separable(Rectifying):
     @classmethod
     def together(cls, operations: Sequence[Self | None], x: Rectified) -> torch.Tensor:
         """``(B, C, S, S) -> (B, n C, S / stride, S / stride)`` and padding."""
-        first = _Depthwise.together(each(lambda one: one.first, operations), x)
-        return _Depthwise.apart(each(lambda one: one.second, operations), F.relu(first))
+        first = _Depthwise.together(each(lambda part: part.first, operations), x)
+        return _Depthwise.apart(each(lambda part: part.second, operations), F.relu(first))
 
 
 class FactorizedReduce(Rectifying):
@@ -134,7 +134,7 @@ class FactorizedReduce(Rectifying):
         """``(B, inputs, S, S) -> (B, E outputs, S / 2, S / 2)``, and padding."""
         kernel = stacked(each(cls._kernel, operations))
         wide = F.conv2d(x.both, kernel[:, :, None, None])
-        return normalised(each(lambda one: one.norm, operations), wide)
+        return normalised(each(lambda part: part.norm, operations), wide)
 
     def _kernel(self) -> torch.Tensor:
         """Of one convolution of the pixels that both read: ``(outputs, 2 inputs)``."""
@@ -242,8 +242,8 @@ class Cell(nn.Module):
         """Outputs of the two cells before to ``(B, 4 C, S', S')``."""
         states = [self.first(before), self.second(last)]
         for node in range(NODES):
-            one, other = (self._applied(2 * node + place, states) for place in (0, 1))
-            states.append(one + other)
+            first, second = (self._applied(2 * node + place, states) for place in (0, 1))
+            states.append(first + second)
         return torch.cat(states[INPUTS:], dim=1)
 
     def _applied(self, place: int, states: list[torch.Tensor]) -> torch.Tensor:
