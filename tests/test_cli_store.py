@@ -59,7 +59,7 @@ def content(path: Path) -> dict[Task, Any]:
 def test_info_for_people(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     text = run("info", "--store", filled)
-    assert "counting (version 1) of nasbench201" in text
+    assert "counting (version 2) of nasbench201" in text
     assert "recipe fast,augment=no,lr=0.1, images 0123456789abcdef, seed 7" in text
     assert f"{filled}: 3 scores, 0.0 MB, schema 1" in text
     assert [line.split("│")[2:5] for line in text.splitlines() if "version" in line] == [
