@@ -3,8 +3,6 @@
 import csv
 import re
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 from anglenas._plugins import names
@@ -65,19 +63,6 @@ def test_every_built_in_metric_is_told_in_words() -> None:
         for metric in find_probe(name).metrics:
             assert metric.formula
             assert not metric.formula.endswith(".")
-
-
-def test_the_evidence_shows_the_table_that_the_script_makes(dev_data: Path) -> None:
-    table = subprocess.run(
-        [
-            sys.executable, DOCS.parent / "benchmarks" / "published_proxies.py", "table",
-            "--scores", DOCS / "evidence" / "metrics_scores.csv", "--seconds", SECONDS,
-            "--published", dev_data / "nasbench201_published_proxies_cifar10.csv",
-            "--accuracies", dev_data / "nasbench201.csv",
-        ],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    assert table in (DOCS / "evidence" / "metrics.md").read_text()
 
 
 if __name__ == "__main__":
