@@ -136,7 +136,9 @@ def _inline(figure: Figure, prefix: str, change: Callable[[str], str] = str) -> 
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
     width = float(figure.get_figwidth()) * 72
-    svg = svg.replace("<svg", f'<svg style="max-width: {width:.0f}pt"', 1)
+    # Half of its size can still be read; what is then wider than a phone is scrolled.
+    sizes = f"max-width: {width:.0f}pt; min-width: {width / 2:.0f}pt"
+    svg = svg.replace("<svg", f'<svg style="{sizes}"', 1)
     for colour, name in _COLOURS.items():
         svg = svg.replace(colour, f"var(--{name})")
     return Markup(svg)
