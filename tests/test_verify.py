@@ -248,6 +248,7 @@ import os
 import time
 from pathlib import Path
 
+from anglenas import Workers
 from anglenas._evaluation.verification import _trained
 
 
@@ -257,7 +258,7 @@ def job(path):
 
 
 if __name__ == "__main__":
-    list(_trained(job, ["first", "second"], 2))
+    list(_trained(job, ["first", "second"], Workers(2)))
 """
 
 
