@@ -14,7 +14,7 @@ from anglenas.data import Augmenter, draw_few_shot, open_source, standard_paddin
 from anglenas.errors import NetworkError
 from anglenas.probes import Undefined, find_metric
 from anglenas.probes._initialise import initialise
-from anglenas.probes._short_training import SHORT_TRAINING, cosine, short_training
+from anglenas.probes._short_training import SHORT_TRAINING, _descent, cosine, short_training
 from anglenas.spaces import NASBENCH201, NetworkConfig
 
 CELL = NASBENCH201.parse(
@@ -75,6 +75,26 @@ def test_trajectories_equal_those_of_a_plain_training(batch):
     assert record["loss"] == pytest.approx(losses, rel=2e-3)
     assert record["cosine"] == pytest.approx(cosines, rel=1e-4)
     assert losses[-1] < losses[0]  # it does learn
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_each_step_is_that_of_torchs_optimiser_bit_for_bit(momentum):
+    recipe = Recipe(lr=0.1, momentum=momentum, weight_decay=0.01)
+    start = [torch.randn(5, generator=torch.Generator().manual_seed(k)) for k in range(3)]
+    ours, theirs = ([nn.Parameter(tensor.clone()) for tensor in start] for _ in range(2))
+    step = _descent(ours, recipe)
+    optimiser = torch.optim.SGD(
+        theirs, lr=0.1, momentum=momentum, nesterov=momentum > 0, weight_decay=0.01, fused=True
+    )
+    for iteration in range(4):
+        for always, sometimes, never in (ours, theirs):
+            always.grad = sometimes.grad = never.grad = None
+            ((always**3).sum() + ((sometimes**2).sum() if iteration != 1 else 0)).backward()
+        step()
+        optimiser.step()
+        assert all(map(torch.equal, ours, theirs))
+    assert torch.equal(ours[2], start[2])
+    assert not torch.equal(ours[1], start[1])
 
 
 def test_metrics_are_read_from_the_trajectories(batch):

@@ -34,9 +34,7 @@ def main() -> None:
     sys.path[:], device = pickle.loads(inbox.get())
 
     from anglenas._measuring.computing import compute_all
-    from anglenas._torch import import_compiler
 
-    import_compiler()
     answer: object = ()  # it is ready
     batches: dict[str, Any] = {}
     while True:

@@ -18,7 +18,6 @@ from anglenas._measuring.computing import compute_all
 from anglenas._measuring.devices import device_of_worker, platform_of
 from anglenas._measuring.pool import Died, Pool, PoolWorker
 from anglenas._measuring.task import Outcome, Task
-from anglenas._torch import import_compiler
 from anglenas.data import FewShot
 from anglenas.errors import SettingError, WorkersError, needs_extra
 
@@ -91,7 +90,6 @@ def _keep(batches: Mapping[str, FewShot]) -> Mapping[str, FewShot]:
 
 def _greet(batches: Mapping[str, FewShot]) -> _Greeting:
     """Runs on a worker, once the images are there."""
-    import_compiler()
     worker = distributed.get_worker()
     wanted, _ = device_of_worker(worker.name)
     return _Greeting(os.getpid(), bool(worker.nanny), platform_of(wanted))

@@ -10,7 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import flop_registry
 
 from anglenas._recipe import Recipe
-from anglenas._torch import CONVOLUTIONS, TorchDispatchMode
+from anglenas._torch import CONVOLUTIONS, DispatchMode
 from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import blank_image, copied, explained
@@ -78,7 +78,7 @@ def count_operations(network: nn.Module, shape: Sequence[int]) -> Operations:
     return Operations(counter.total, tuple(sorted(counter.uncounted)))
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Counter(DispatchMode):
     """Adds up the operations of whatever is computed inside.
 
     ``torch.utils.flop_counter.FlopCounterMode`` gives the same total, but does not tell what it

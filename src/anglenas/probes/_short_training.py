@@ -12,12 +12,13 @@ batch. One training yields
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.sgd import sgd
 
 from anglenas._blocks import compute_together
 from anglenas._numerics import derive
@@ -182,28 +183,50 @@ def _views(batch: FewShot, specimen: Specimen, recipe: Recipe, seed: int) -> Ite
         )
 
 
+def _descent(parameters: Sequence[nn.Parameter], recipe: Recipe) -> Callable[[], None]:
+    """What moves the parameters by their gradients, bit for bit as ``torch.optim.SGD`` does."""
+    # Not the class itself: making one imports torch's compiler, a thousand modules in 1.5 s of each
+    # worker, several times as long as it takes to measure a network by the recipe "draft".
+    momenta: dict[nn.Parameter, torch.Tensor | None] = {}
+
+    @torch.no_grad()
+    def step() -> None:
+        moved = [parameter for parameter in parameters if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in moved if parameter.grad is not None]
+        buffers = [momenta.get(parameter) for parameter in moved]
+        sgd(
+            list(moved),
+            gradients,
+            buffers,
+            has_sparse_grad=any(gradient.is_sparse for gradient in gradients),
+            fused=True,  # one call for all weights; otherwise starting small steps takes longer
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            nesterov=recipe.momentum > 0,
+            weight_decay=recipe.weight_decay,
+            dampening=0,
+            maximize=False,
+        )
+        momenta.update(zip(moved, buffers, strict=True))
+
+    return step
+
+
 def _train(
     specimen: Specimen, classifier: nn.Linear | None, batch: FewShot, recipe: Recipe, seed: int
 ) -> tuple[list[float], list[float]]:
-    optimiser = torch.optim.SGD(
-        specimen.network.parameters(),
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        nesterov=recipe.momentum > 0,
-        weight_decay=recipe.weight_decay,
-        fused=True,  # one call for all weights; otherwise starting small steps takes longer
-    )
+    step = _descent(list(specimen.network.parameters()), recipe)
     start = None if classifier is None else classifier.weight.detach().clone()
     losses: list[float] = []
     cosines: list[float] = []
     for images in _views(batch, specimen, recipe, seed):
-        optimiser.zero_grad()
+        specimen.network.zero_grad()
         loss = F.cross_entropy(specimen.network(images), specimen.labels)
         if not math.isfinite(value := loss.item()):
             break
         losses.append(value)
         loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        step()
         if classifier is None or start is None:
             continue
         if not math.isfinite(turned := cosine(start, classifier.weight.detach())):
