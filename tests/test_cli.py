@@ -91,7 +91,7 @@ def test_a_search_prints_a_table_and_writes_a_folder(run: Run, tmp_path: Path) -
     assert ended.out.rstrip().endswith("Report: mine/report.html")
     assert "4 of 4 measured" in ended.err
     written = {str(file.relative_to(tmp_path / "mine")) for file in tmp_path.glob("mine/**/*.*")}
-    assert {"report.html", "table.csv", "best.json", "run.json", "cells/rank1.svg"} <= written
+    assert {"report.html", "table.csv", "run.json", "cells/rank1.svg"} <= written
     assert len((tmp_path / "mine" / "table.csv").read_text().splitlines()) == 5
     assert not list(tmp_path.glob("mine/.*"))
 

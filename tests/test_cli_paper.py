@@ -179,7 +179,7 @@ def test_cells_are_searched_drawn_and_told(run: Run, tmp_path: Path) -> None:
     folders = {"figure3", "figure4", "figure5", "figure6"}
     written = {path.name for path in (tmp_path / "cells").iterdir()}
     assert written == {*drawings, *folders, "cells.json"}
-    assert (tmp_path / "cells" / "figure6" / "best.json").exists()
+    assert (tmp_path / "cells" / "figure6" / "run.json").exists()
     again = run("paper", "cells", *images[2:], "--strategy", "random", "--budget", "2", *TINY, "-q")
     assert (again.code, again.err) == (0, "")
     assert json.loads((tmp_path / "cells" / "cells.json").read_text()) == results

@@ -74,7 +74,7 @@ def test_the_page_s_searches_run(tmp_path):
         words[words.index("photos/")] = "digits"
         words += ["--out", f"run{number}", "--store", "s.sqlite", "--workers", "0", "-q"]
         subprocess.run([SCRIPT, *words], cwd=tmp_path, check=True, capture_output=True)
-        assert (tmp_path / f"run{number}" / "best.json").exists()
+        assert (tmp_path / f"run{number}" / "run.json").exists()
 
 
 SHORT = {

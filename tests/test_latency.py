@@ -24,7 +24,6 @@ from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._recipe import Recipe
 from anglenas._report import Mark, Scatter, rank_figure, write_run
 from anglenas._report.figures import scatters
-from anglenas._report.run import report_of
 from anglenas._searching import Found, search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 from anglenas.probes._latency import LATENCY, time_forward
@@ -217,7 +216,7 @@ def test_the_front_is_what_nothing_beats(pairs: list[tuple[float, float]]) -> No
 
 def test_charts_and_search_have_the_same_front() -> None:
     result = found(metrics=["flops", "latency"], budget=10, rank="angle+loss")
-    charts = {chart.name: chart for chart in scatters(report_of(result))}
+    charts = {chart.name: chart for chart in scatters(result)}
     for cost in ("params", "flops", "latency"):
         drawn = {(mark.x, mark.y) for mark in charts[f"score_by_{cost}"].front}
         assert drawn

@@ -138,7 +138,7 @@ def test_the_command_and_the_code_find_the_same_with_workers(tmp_path: Path) -> 
     best, computed = run(tmp_path, sys.executable, "find.py").splitlines()
     assert computed.startswith("0 ")
     assert log.read_text() == before
-    assert best in (tmp_path / "run" / "best.json").read_text()
+    assert best in (tmp_path / "run" / "run.json").read_text()
 
 
 @pytest.mark.parametrize("rank", ["params", "angle"])

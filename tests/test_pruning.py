@@ -13,7 +13,6 @@ import anglenas
 from anglenas._cli.tables import print_pruned
 from anglenas._plugins import load
 from anglenas._pruning.settings import default_recipe, settle
-from anglenas._report import report_of
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError
 from anglenas.spaces import DARTS_SUPERNET, DARTS_SUPERNET_IMAGENET, NASBENCH201_SUPERNET
 
@@ -43,14 +42,14 @@ def test_pruning_is_no_strategy_of_a_search():
 def test_changes_are_ranked_without_guard_by_dense_ranks_and_a_run_says_so():
     pruned = prune("params", recipe=None, guard=True)
     assert (pruned.guard, pruned.ties) == (False, "dense")
-    assert report_of(pruned).data_facts["trivial-network guard"] is False
+    assert pruned.facts["trivial-network guard"] is False
     with pytest.raises(SettingError, match="leave out ties='broken'"):
         prune("params", recipe=None, ties="broken")
 
 
 def test_a_run_tells_of_removals_and_not_of_one_candidate(capsys):
     pruned = prune("params", recipe=None)
-    facts = report_of(pruned).data_facts
+    facts = pruned.facts
     assert (facts["removals"], "candidates" in facts) == (24 + 18 + 12, False)
     print_pruned(pruned, Path("report.html"))
     printed = " ".join(capsys.readouterr().out.split())

@@ -162,14 +162,13 @@ def _print(
     if as_json:
         import json
 
-        table = [_finite(row) for row in found.table]
         content = {
             "best": str(found.best.architecture) if found.best.scored else None,
             "report": str(page),
             "notices": found.remarks,
             "computed": found.computed,
             "fronts": {c: [str(one.architecture) for one in found.front(c)] for c in costs},
-            "table": table,
+            "table": found.table,
         }
         print(json.dumps(content, indent=2, allow_nan=False))
     elif quiet:
@@ -179,8 +178,3 @@ def _print(
         from anglenas._cli.tables import print_found
 
         print_found(found, page, top, costs)
-
-
-def _finite(row: dict[str, object]) -> dict[str, object]:
-    """JSON has no infinity: the score of a candidate without one is null."""
-    return row | {"score": None} if row["score"] == -float("inf") else row

@@ -12,7 +12,7 @@ from anglenas._recipe import Recipe
 from anglenas.errors import SettingError
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["Candidate", "Column", "Result", "counted", "table_row"]
+__all__ = ["Candidate", "Column", "Result", "counted"]
 
 
 def counted(number: int, noun: str) -> str:
@@ -75,6 +75,20 @@ class Candidate:
     def scored(self) -> bool:
         """Whether it has a score; if not, it is behind all that have one."""
         return self.score > -math.inf
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """It as one flat row of a table; a metric gives way to a fact of the same name."""
+        facts = {
+            "rank": self.rank,
+            "number": self.number,
+            "architecture": str(self.architecture),
+            "score": self.score if self.scored else None,
+            "status": self.status,
+            "guarded": self.guarded,
+        }
+        alone = {f"rank_{name}": rank for name, rank in self.ranks.items()}
+        return facts | dict(self.values) | alone | {"canonical": self.canonical} | facts
 
     def network(
         self,
@@ -160,19 +174,16 @@ class Result:
         return self.candidates[rank - 1]
 
     @property
+    def facts(self) -> dict[str, str | int | bool]:
+        """How it was found, by names for people."""
+        return {
+            "images": self.data,
+            "classes": len(self.class_names),
+            "seed": self.seed,
+            "trivial-network guard": self.guard,
+        }
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What to know before the result is used, a sentence each: ``notices``, and more."""
         return (*self.notices, *self.recipe.caution)
-
-
-def table_row(candidate: Candidate) -> dict[str, Any]:
-    """A candidate as one flat row, for people and for ``pandas``."""
-    return {
-        "rank": candidate.rank,
-        "architecture": str(candidate.architecture),
-        **candidate.values,
-        **{f"rank_{name}": rank for name, rank in candidate.ranks.items()},
-        "score": candidate.score,
-        "guarded": candidate.guarded,
-        "status": candidate.status,
-    }

@@ -98,6 +98,16 @@ class Pruned(Result):
         ]
 
     @property
+    def facts(self) -> dict[str, str | int | bool]:
+        """How it was found, by names for people."""
+        return super().facts | {
+            "supernets": self.supernets,
+            "operations pruned of an edge": self.number,
+            "reading": self.reading,
+            "removals": len(self.removals),
+        }
+
+    @property
     def tried(self) -> str:
         """How much was tried, such as ``"54 removals"``."""
         return counted(len(self.removals), "removal")

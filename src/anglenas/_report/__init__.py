@@ -3,9 +3,8 @@
 from anglenas._report.canvas import save_figure
 from anglenas._report.draw import draw_cells
 from anglenas._report.figures import Mark, Scatter, rank_figure, scatters
-from anglenas._report.model import Column, Row, RunReport
-from anglenas._report.page import render_page, write_report
-from anglenas._report.run import prepare_folder, report_of, write_run
+from anglenas._report.page import render_page
+from anglenas._report.run import prepare_folder, write_run
 from anglenas._report.study import study_figure, write_study
 from anglenas._report.training import confusion_figure, curves_figure, write_training
 from anglenas._report.verification import (
@@ -15,10 +14,7 @@ from anglenas._report.verification import (
 )
 
 __all__ = [
-    "Column",
     "Mark",
-    "Row",
-    "RunReport",
     "Scatter",
     "confusion_figure",
     "curves_figure",
@@ -26,13 +22,11 @@ __all__ = [
     "prepare_folder",
     "rank_figure",
     "render_page",
-    "report_of",
     "save_figure",
     "scatters",
     "study_figure",
     "verification_figure",
     "verification_table",
-    "write_report",
     "write_run",
     "write_study",
     "write_training",

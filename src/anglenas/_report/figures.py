@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from anglenas._measuring.result import Candidate, Result
 from anglenas._report.canvas import INK, KINDS, PAPER, blank, dress, font, mark_axis, settings
-from anglenas._report.model import Row, RunReport
 from anglenas.ranking import pareto_front
 
 __all__ = ["BEST", "COSTS", "MARKS", "Mark", "Scatter", "log_ticks", "rank_figure", "scatters"]
@@ -96,29 +96,25 @@ def log_ticks(values: list[float]) -> tuple[float, ...]:
     return _ticks(values)
 
 
-def scatters(report: RunReport) -> tuple[Scatter, ...]:
+def scatters(result: Result) -> tuple[Scatter, ...]:
     """The charts of a run: score against rank, and against each cost that was measured.
 
     Args:
-        report: The run; candidates without a rank or a finite score are left out.
+        result: The run; candidates without a score are left out.
     """
-    rows = [
-        row
-        for row in report.ordered
-        if row.rank is not None and row.score is not None and math.isfinite(row.score)
-    ]
-    by_rank = tuple(_mark(report, row, row.rank) for row in rows)
+    scored = [candidate for candidate in result.candidates if candidate.scored]
+    by_rank = tuple(_mark(candidate, candidate.rank) for candidate in scored)
     charts = (
         Scatter("score_by_rank", "Score against rank", "rank, 1 is best", _SCORE, by_rank),
-        *(_by_cost(report, rows, cost) for cost in COSTS),
+        *(_by_cost(scored, cost) for cost in COSTS),
     )
     return tuple(chart for chart in charts if chart.marks)
 
 
-def _by_cost(report: RunReport, rows: list[Row], cost: str) -> Scatter:
+def _by_cost(scored: list[Candidate], cost: str) -> Scatter:
     title, label = COSTS[cost]
-    known = [row for row in rows if 0 < (row.values.get(cost) or 0) < math.inf]
-    marks = tuple(_mark(report, row, row.values[cost]) for row in known)
+    costs = [(candidate, candidate.values.get(cost) or 0) for candidate in scored]
+    marks = tuple(_mark(candidate, x) for candidate, x in costs if 0 < x < math.inf)
     worth = pareto_front([mark.y for mark in marks], [mark.x for mark in marks])
     front = [mark for mark, is_on in zip(marks, worth, strict=True) if is_on]
     front.sort(key=lambda mark: (mark.x, mark.y))
@@ -127,8 +123,9 @@ def _by_cost(report: RunReport, rows: list[Row], cost: str) -> Scatter:
     )
 
 
-def _mark(report: RunReport, row: Row, x: float | None) -> Mark:
-    return Mark(x or 0.0, row.score or 0.0, f"#{row.rank}  {row.architecture}", row is report.best)
+def _mark(candidate: Candidate, x: float) -> Mark:
+    text = f"#{candidate.rank}  {candidate.architecture}"
+    return Mark(x, candidate.score, text, best=candidate.rank == 1)
 
 
 def rank_figure(chart: Scatter) -> Figure:

@@ -3,14 +3,14 @@
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from anglenas._json import json_text
 from anglenas.errors import SettingError
 
-__all__ = ["csv_bytes", "json_bytes", "remove", "text_bytes", "write_bytes"]
+__all__ = ["csv_bytes", "json_bytes", "remove", "table_bytes", "text_bytes", "write_bytes"]
 
 
 def text_bytes(text: str) -> bytes:
@@ -23,6 +23,11 @@ def csv_bytes(rows: Iterable[Iterable[object]]) -> bytes:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return text_bytes(buffer.getvalue())
+
+
+def table_bytes(rows: Sequence[Mapping[str, object]]) -> bytes:
+    """A table of rows that have the same columns; empty if there is no row."""
+    return csv_bytes([[*rows[0]], *(row.values() for row in rows)]) if rows else b""
 
 
 def json_bytes(content: object) -> bytes:

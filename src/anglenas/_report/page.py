@@ -1,27 +1,25 @@
-"""One self-contained HTML page, and the folder of files around it."""
+"""One self-contained HTML page of a run."""
 
 import base64
 import hashlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from anglenas._report.canvas import FAINT, INK, KINDS, MUTED, PAPER, PICTURES, render
+from anglenas._measuring.result import Result
+from anglenas._report.canvas import FAINT, INK, KINDS, MUTED, PAPER, render
 from anglenas._report.draw import draw_cells
-from anglenas._report.figures import BEST, COSTS, MARKS, Scatter, rank_figure, scatters
-from anglenas._report.files import csv_bytes, json_bytes, remove, text_bytes, write_bytes
-from anglenas._report.model import Row, RunReport
+from anglenas._report.figures import BEST, MARKS, Scatter, rank_figure, scatters
+from anglenas._runs import versions
 from anglenas.spaces import CellGraph, Drawing
 
-__all__ = ["render_page", "write_report"]
+__all__ = ["render_page"]
 
-_DRAWN = 3
 _WIDEST = 900.0
 _LISTED = _NAMED = 500
 _STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
@@ -33,11 +31,16 @@ _COLOURS = {INK: "ink", MUTED: "muted", FAINT: "faint", PAPER: "paper"} | {
 }
 
 
-def render_page(report: RunReport) -> str:
+def render_page(result: Result, cells: Sequence[tuple[Drawing, ...]], command: str = "") -> str:
     """The page: it loads nothing, runs no script but its own, and escapes every text.
 
-    The same report gives the same page. Of a large run it lists the first 500 candidates, and the
+    The same result gives the same page. Of a large run it lists the first 500 candidates, and the
     first 500 of those that could not be scored.
+
+    Args:
+        result: The run.
+        cells: Drawings of the best candidates, the best one first.
+        command: What repeats the run.
     """
     environment = Environment(
         loader=PackageLoader("anglenas._report"),
@@ -50,23 +53,22 @@ def render_page(report: RunReport) -> str:
         number=_number, setting=_setting, sort_key=_sort_key, breakable=_breakable
     )
     script = resources.files("anglenas._report").joinpath("templates", "report.js").read_text()
-    scored = [row for row in report.ordered if row.status == "ok"]
-    failed = [row for row in report.ordered if row.status != "ok"]
+    scored = [candidate for candidate in result.candidates if candidate.scored]
+    failed = [candidate for candidate in result.candidates if not candidate.scored]
     return environment.get_template("report.html").render(
-        report=report,
-        best=report.best,
-        ordered=report.ordered,
-        ranked_by=report.ranked_by,
-        rows=scored[:_LISTED] + failed[:_LISTED],
+        result=result,
+        command=command,
+        listed=scored[:_LISTED] + failed[:_LISTED],
         scored=len(scored),
         failed=len(failed),
-        data={"name": report.data, **report.data_facts, "seed": report.seed},
+        snippet=_snippet(result),
+        versions=versions(),
         drawings=[
-            _inline(draw_cells(graphs, widest=_WIDEST), f"cell{rank}-")
-            for rank, graphs in _drawn(report)
+            _inline(draw_cells(drawn, widest=_WIDEST), f"cell{rank}-")
+            for rank, drawn in enumerate(cells, 1)
         ],
-        cells=any(isinstance(one, CellGraph) for cells in report.graphs for one in cells),
-        charts=[(scatter, _chart(scatter)) for scatter in scatters(report)],
+        cells=any(isinstance(drawing, CellGraph) for drawn in cells for drawing in drawn),
+        charts=[(scatter, _chart(scatter)) for scatter in scatters(result)],
         style=Markup(environment.get_template("report.css").render(kinds=KINDS)),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -92,17 +94,22 @@ def _sort_key(value: float | None) -> str:
     return "" if value is None or not math.isfinite(value) else repr(float(value))
 
 
-def _breakable(text: str) -> Markup:
+def _breakable(architecture: object) -> Markup:
     """An architecture may go on in a new line where one of its parts ends."""
-    return Markup("<wbr>").join(re.split(r"(?<=[+,;])|(?<=[^+|]\|)(?!\+)", text))
+    return Markup("<wbr>").join(re.split(r"(?<=[+,;])|(?<=[^+|]\|)(?!\+)", str(architecture)))
 
 
-# Drawings inside the page.
-
-
-def _drawn(report: RunReport) -> list[tuple[int, tuple[Drawing, ...]]]:
-    """The cells to draw, with their rank; each needs a candidate that it belongs to."""
-    return list(enumerate(report.graphs[: min(_DRAWN, len(report.rows))], 1))
+def _snippet(result: Result) -> str:
+    config = result.best.config
+    space = "" if result.space == "nasbench201" else f", space={result.space!r}"
+    return (
+        "import anglenas\n\n"
+        "network = anglenas.make_network(\n"
+        f"    {str(result.best.architecture)!r}{space},\n"
+        f"    num_classes={config.num_classes}, in_channels={config.in_channels},"
+        f" channels={config.channels}, cells={config.cells},\n"
+        ")  # an ordinary torch.nn.Module with fresh weights, ready to be trained\n"
+    )
 
 
 def _chart(scatter: Scatter) -> Markup:
@@ -142,84 +149,3 @@ def _inline(figure: Figure, prefix: str, change: Callable[[str], str] = str) -> 
     for colour, name in _COLOURS.items():
         svg = svg.replace(colour, f"var(--{name})")
     return Markup(svg)
-
-
-# The folder.
-
-
-def write_report(report: RunReport, folder: Path | str) -> Path:
-    """Write the page, the table, the best architecture, its drawings and the charts.
-
-    The folder holds ``report.html``, ``table.csv``, ``best.json``, ``cells/rank1.svg`` and ``.png``
-    up to rank 3, and ``figures/score_by_rank`` and one for each cost that was measured, such as
-    ``figures/score_by_params``, all as ``.svg`` and ``.png``. The same report gives the same
-    bytes. Each file is replaced whole or not at all; one of these that this run does not have, but
-    an earlier one had, is deleted.
-
-    Args:
-        report: The run.
-        folder: Where to; made if it is missing.
-
-    Returns:
-        Path of the page.
-
-    Raises:
-        SettingError: The folder cannot be written.
-    """
-    folder = Path(folder)
-    for name, content in _files(report).items():
-        if content is None:
-            remove(folder / name)
-        else:
-            write_bytes(folder / name, content)
-    return folder / "report.html"
-
-
-def _files(report: RunReport) -> dict[str, bytes | None]:
-    """Every file by its name, the page last; ``None`` for one that must not be there."""
-    figures = {f"cells/rank{rank}": draw_cells(graphs) for rank, graphs in _drawn(report)}
-    figures |= {f"figures/{chart.name}": rank_figure(chart) for chart in scatters(report)}
-    names = [f"cells/rank{rank}" for rank in range(1, _DRAWN + 1)]
-    names += [f"figures/score_by_{what}" for what in ("rank", *COSTS)]
-    files: dict[str, bytes | None] = {
-        f"{name}.{kind}": render(figures[name], kind) if name in figures else None
-        for name in names
-        for kind in PICTURES
-    }
-    files["table.csv"] = csv_bytes(_table(report))
-    files["best.json"] = _best(report, report.best) if report.best else None
-    files["report.html"] = text_bytes(render_page(report))
-    return files
-
-
-def _table(report: RunReport) -> Iterator[Sequence[object]]:
-    """One line a candidate, the best first; numbers in as many digits as tell them apart."""
-    metrics = [column.name for column in report.columns]
-    ranks = [f"rank_{name}" for name in report.ranked_by]
-    facts = ("guarded", "status", "architecture", "canonical")
-    yield ["rank", "proposal", "score", *metrics, *ranks, *facts]
-    for row in report.ordered:
-        values = [row.score, *map(row.values.get, metrics), *map(row.ranks.get, report.ranked_by)]
-        numbers = ["" if value is None else repr(float(value)) for value in values]
-        texts = ("yes" if row.guarded else "no", row.status, row.architecture, row.canonical)
-        yield [row.rank, row.proposal, *numbers, *texts]
-
-
-def _best(report: RunReport, best: Row) -> bytes:
-    content = {
-        "architecture": best.architecture,
-        "canonical": best.canonical,
-        "proposal": best.proposal,
-        "score": best.score,
-        "values": dict(best.values),
-        "ranks": dict(best.ranks),
-        "space": report.space,
-        "data": report.data,
-        "rank_expression": report.rank_expression,
-        "recipe": {"name": report.recipe, "calibrated": report.calibrated}
-        | {"settings": dict(report.recipe_settings)},
-        "seed": report.seed,
-        "command": report.command,
-        "versions": dict(report.versions),
-    }
-    return json_bytes(content)

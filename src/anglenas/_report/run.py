@@ -1,22 +1,19 @@
-"""From a finished search to its folder: page, table, drawings, settings."""
+"""The folder of a run: page, table, drawings, charts, and what programs read."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from anglenas._measuring.result import Candidate
 from anglenas._plugins import load
 from anglenas._pruning import Pruned
-from anglenas._report.files import remove, write_bytes
-from anglenas._report.model import Column, Row, RunReport
-from anglenas._report.page import write_report
-from anglenas._runs import run_json, versions
+from anglenas._report.canvas import PICTURES, render
+from anglenas._report.draw import draw_cells
+from anglenas._report.figures import COSTS, rank_figure, scatters
+from anglenas._report.files import remove, table_bytes, text_bytes, write_bytes
+from anglenas._report.page import render_page
+from anglenas._runs import run_json
 from anglenas._searching import Found
 from anglenas.errors import SettingError
 
-__all__ = ["prepare_folder", "report_of", "write_run"]
+__all__ = ["prepare_folder", "write_run"]
 
 _DRAWN = 3
 
@@ -41,14 +38,19 @@ def prepare_folder(folder: Path | str) -> Path:
     return folder
 
 
-def write_run(found: Found | Pruned, folder: Path | str, command: str = "") -> Path:
-    """Write everything that a run found: page, table, best architecture, drawings, settings.
+def write_run(result: Found | Pruned, folder: Path | str, command: str = "") -> Path:
+    """Write all that a run found: page, tables, drawings, charts, and one file for programs.
 
-    Of a pruning there is ``pruning.csv`` too, with a row for each removal that was tried.
+    The folder holds ``report.html``, ``run.json``, ``table.csv``, ``cells/rank1.svg`` and ``.png``
+    up to rank 3, and ``figures/score_by_rank`` and one for each cost that was measured, such as
+    ``figures/score_by_params``, all as ``.svg`` and ``.png``; of a pruning, ``pruning.csv`` too,
+    with a row for each removal that was tried. The same result gives the same bytes. Each file is
+    replaced whole or not at all; one of these that this run does not have, but an earlier one had,
+    is deleted.
 
     Args:
-        found: The result of :func:`anglenas.search` or :func:`anglenas.prune`.
-        folder: Where to; made if it is missing. Files of an earlier run there are replaced.
+        result: What :func:`anglenas.search` or :func:`anglenas.prune` returned.
+        folder: Where to; made if it is missing.
         command: What repeats the run; shown on the page.
 
     Returns:
@@ -58,87 +60,29 @@ def write_run(found: Found | Pruned, folder: Path | str, command: str = "") -> P
         SettingError: The folder cannot be written.
     """
     folder = prepare_folder(folder)
-    report = report_of(found, command)
-    write_bytes(folder / "run.json", run_json(found, command).encode())
-    if isinstance(found, Pruned):
-        write_bytes(folder / "pruning.csv", _rows(found.table).encode())
-    else:
-        remove(folder / "pruning.csv")
-    return write_report(report, folder)
+    for name, content in _files(result, command).items():
+        if content is None:
+            remove(folder / name)
+        else:
+            write_bytes(folder / name, content)
+    return folder / "report.html"
 
 
-def _rows(rows: Sequence[Mapping[str, Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
-
-
-def report_of(found: Found | Pruned, command: str = "") -> RunReport:
-    """The plain values that a page shows of a search."""
-    space = load("space", found.space)
-    return RunReport(
-        title=f"Networks for {found.data}",
-        command=command,
-        space=found.space,
-        data=found.data,
-        rank_expression=found.rank,
-        recipe=found.recipe.name,
-        recipe_settings=found.recipe.settings() | {"repeats": found.recipe.repeats},
-        calibrated=found.recipe.calibrated,
-        seed=found.seed,
-        columns=tuple(
-            Column(one.name, "higher" if one.higher_is_better else "lower", one.unit)
-            for one in found.columns
-        ),
-        rows=tuple(_row(one) for one in found.candidates),
-        graphs=tuple(space.drawings(one.architecture) for one in found.candidates[:_DRAWN]),
-        snippet=_snippet(found),
-        notices=found.remarks,
-        versions=versions(),
-        data_facts={
-            "classes": len(found.class_names),
-            **_how(found),
-            "trivial-network guard": found.guard,
-        },
-    )
-
-
-def _how(found: Found | Pruned) -> dict[str, str | int]:
-    """How the candidates were found, and how many things were tried."""
-    if isinstance(found, Found):
-        return {"strategy": found.strategy, "candidates": len(found.candidates)}
-    return {
-        "supernets": found.supernets,
-        "operations pruned of an edge": found.number,
-        "reading": found.reading,
-        "removals": len(found.removals),
+def _files(result: Found | Pruned, command: str) -> dict[str, bytes | None]:
+    """Every file by its name, the page last; ``None`` for one that must not be there."""
+    space = load("space", result.space)
+    cells = [space.drawings(drawn.architecture) for drawn in result.candidates[:_DRAWN]]
+    figures = {f"cells/rank{rank}": draw_cells(drawn) for rank, drawn in enumerate(cells, 1)}
+    figures |= {f"figures/{chart.name}": rank_figure(chart) for chart in scatters(result)}
+    names = [f"cells/rank{rank}" for rank in range(1, _DRAWN + 1)]
+    names += [f"figures/score_by_{what}" for what in ("rank", *COSTS)]
+    files: dict[str, bytes | None] = {
+        f"{name}.{kind}": render(figures[name], kind) if name in figures else None
+        for name in names
+        for kind in PICTURES
     }
-
-
-def _row(one: Candidate) -> Row:
-    return Row(
-        rank=one.rank,
-        proposal=one.number,
-        architecture=str(one.architecture),
-        canonical=one.canonical,
-        values=one.values,
-        ranks=one.ranks,
-        status="ok" if one.scored else one.status,
-        score=one.score if one.scored else None,
-        guarded=one.guarded,
-    )
-
-
-def _snippet(found: Found | Pruned) -> str:
-    config = found.best.config
-    space = "" if found.space == "nasbench201" else f", space={found.space!r}"
-    return (
-        "import anglenas\n\n"
-        "network = anglenas.make_network(\n"
-        f"    {str(found.best.architecture)!r}{space},\n"
-        f"    num_classes={config.num_classes}, in_channels={config.in_channels},"
-        f" channels={config.channels}, cells={config.cells},\n"
-        ")  # an ordinary torch.nn.Module with fresh weights, ready to be trained\n"
-    )
+    files["run.json"] = run_json(result, command).encode()
+    files["table.csv"] = table_bytes([candidate.row for candidate in result.candidates])
+    files["pruning.csv"] = table_bytes(result.table) if isinstance(result, Pruned) else None
+    files["report.html"] = text_bytes(render_page(result, cells, command))
+    return files

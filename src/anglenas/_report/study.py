@@ -21,7 +21,7 @@ from anglenas._report.canvas import (
     settings,
     write_pictures,
 )
-from anglenas._report.files import csv_bytes, json_bytes, text_bytes, write_bytes
+from anglenas._report.files import json_bytes, table_bytes, text_bytes, write_bytes
 from anglenas._sheet import latex
 from anglenas._study import Estimate, Picks, Study
 from anglenas.ranking import Interval
@@ -120,7 +120,7 @@ def write_study(study: Study, folder: Path) -> None:
 def _csv(records: Sequence[Estimate] | Sequence[Picks]) -> bytes:
     """A line for each record; an interval is three columns."""
     lines = [_flat(record) for record in records]
-    return csv_bytes([[*lines[0]], *(line.values() for line in lines)]) if lines else b""
+    return table_bytes(lines)
 
 
 def _flat(record: Estimate | Picks) -> dict[str, object]:

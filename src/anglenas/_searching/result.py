@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from anglenas._measuring.result import Candidate, Result, counted, table_row
+from anglenas._measuring.result import Candidate, Result, counted
 from anglenas.errors import UnknownNameError
 from anglenas.ranking import pareto_front
 
@@ -26,7 +26,7 @@ class Found(Result):
     @property
     def table(self) -> list[dict[str, Any]]:
         """One dictionary a candidate, best first: ready for ``csv`` or ``pandas.DataFrame``."""
-        return [table_row(one) for one in self.candidates]
+        return [candidate.row for candidate in self.candidates]
 
     def front(self, cost: str = "params") -> tuple[Candidate, ...]:
         """The candidates that are worth their cost, the cheapest first.
@@ -48,6 +48,11 @@ class Found(Result):
         on_front = pareto_front([one.score for one in known], costs)  # type: ignore[arg-type]
         chosen = [one for one, worth in zip(known, on_front, strict=True) if worth]
         return tuple(sorted(chosen, key=lambda one: (one.values[cost], one.rank)))
+
+    @property
+    def facts(self) -> dict[str, str | int | bool]:
+        """How it was found, by names for people."""
+        return super().facts | {"strategy": self.strategy, "candidates": len(self.candidates)}
 
     @property
     def tried(self) -> str:
