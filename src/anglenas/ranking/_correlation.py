@@ -1,8 +1,8 @@
 """How well two scores agree on the order of candidates."""
 
 import numpy as np
+import scipy  # whose `stats` is imported when it is used: 0.6 s that a search need not wait for
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from anglenas.errors import UsageError
 from anglenas.ranking._ranks import Floats, populations_of, rank_along, ranks
@@ -34,7 +34,7 @@ def kendall_tau(x: ArrayLike, y: ArrayLike) -> float:
     """
     first, second = (ranks(one, higher_is_better=True) for one in (x, y))
     _check_lengths(first, second)
-    return float(stats.kendalltau(first, second).statistic)
+    return float(scipy.stats.kendalltau(first, second).statistic)
 
 
 def spearman(x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> Floats:
