@@ -17,10 +17,10 @@ from dataclasses import replace
 
 import torch
 
+from anglenas import preset
 from anglenas._measuring.memory import training_memory
 from anglenas._numerics import single_thread
 from anglenas._pruning.rounds import planned
-from anglenas._recipe import preset
 from anglenas.data import FewShot
 from anglenas.probes._short_training import SHORT_TRAINING
 from anglenas.spaces import DARTS_SUPERNET, NetworkConfig, Supernet

@@ -17,9 +17,9 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
+from anglenas import preset
 from anglenas._measuring.plan import draw_repeats
 from anglenas._numerics import derive, single_thread
-from anglenas._recipe import preset
 from anglenas.data import FewShot, open_source
 from anglenas.probes import find_metric, find_probe
 from anglenas.spaces import NASBENCH201, NetworkConfig

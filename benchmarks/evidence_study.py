@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from anglenas import correlate
 from anglenas._paper.figures import position_sheet, positions_figure
 from anglenas._paper.runs import pick_sheet, positions
 from anglenas._paper.runs import picks as picks_of
 from anglenas._paper.table import TABLE_1, table_1, table_1_sheets
 from anglenas._report import save_figure
 from anglenas._sheet import markdown
-from anglenas._study import GUARDS, Benchmark, Scores, correlate, read_scores, run_of
+from anglenas._study import GUARDS, Benchmark, Scores, read_scores, run_of
 from anglenas.ranking import GUARDED, kendall_tau, order, parse, ranks
 from anglenas.spaces import NASBENCH201, index_of
 from evidence_recipes import EVIDENCE, benchmark_of

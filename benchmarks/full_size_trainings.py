@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas._evaluation import TRAINING_PRESETS, Subject, Trained, TrainingRecipe, train
+from anglenas import Trained, train
+from anglenas._evaluation import TRAINING_PRESETS, Subject, TrainingRecipe
 from anglenas.data import ImageSource, open_parts, subset
 from anglenas.errors import SettingError
 from anglenas.probes._counting import count_parameters

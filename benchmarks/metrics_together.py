@@ -15,7 +15,7 @@ from functools import partial
 
 import torch
 
-from anglenas._measuring.scores import score
+from anglenas import score
 from anglenas.probes import find_metric, metric_names
 from anglenas.spaces import NASBENCH201
 from timing import Pairs, headline, in_turns, row

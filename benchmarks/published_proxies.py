@@ -22,14 +22,13 @@ from pathlib import Path
 
 import numpy as np
 
+from anglenas import Recipe, Store, preset
 from anglenas._measuring.computing import compute
 from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.plan import Plan, draw_repeats, make_plan
 from anglenas._measuring.scorer import Scorer
-from anglenas._measuring.store import Store
 from anglenas._measuring.task import Outcome, Task
 from anglenas._numerics import single_thread
-from anglenas._recipe import Recipe, preset
 from anglenas.data import open_source
 from anglenas.probes import find_probe
 from anglenas.spaces import NASBENCH201, NetworkConfig

@@ -24,12 +24,11 @@ import torch
 import torch.nn.functional as F
 from matplotlib.ticker import LogLocator
 
+from anglenas import Store, preset
 from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.plan import draw_repeats
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.scores import score_architectures
-from anglenas._measuring.store import Store
-from anglenas._recipe import preset
 from anglenas.data import open_source
 from anglenas.probes._ntk import ntk
 from anglenas.probes._regions import count_regions

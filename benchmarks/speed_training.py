@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from anglenas._recipe import Recipe, preset
+from anglenas import Recipe, preset
 from anglenas.data import FewShot
 from anglenas.probes._short_training import SHORT_TRAINING
 from anglenas.spaces import NASBENCH201, NetworkConfig

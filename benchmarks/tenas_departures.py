@@ -24,10 +24,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 
+from anglenas import preset
 from anglenas._measuring.plan import draw_repeats, proxy_config, repeat_seed
 from anglenas._numerics import derive, single_thread
 from anglenas._pruning.rounds import Contest, planned
-from anglenas._recipe import preset
 from anglenas.data import FewShot, augment, open_source
 from anglenas.probes._ntk import NTK_FAN_OUT
 from anglenas.probes._regions import REGIONS

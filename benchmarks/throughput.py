@@ -25,12 +25,10 @@ import psutil
 import torch
 from torch import nn
 
+from anglenas import Recipe, Store, score_many
 from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.scorer import Scorer
-from anglenas._measuring.scores import score_many
-from anglenas._measuring.store import Store
 from anglenas._measuring.task import Context, Outcome, Task
-from anglenas._recipe import Recipe
 from anglenas.probes import Probe
 from anglenas.spaces import NASBENCH201, NetworkConfig
 

@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from anglenas import Recipe, search
 from anglenas._measuring.task import Context
 from anglenas._plugins import reference
-from anglenas._recipe import Recipe
-from anglenas._searching import search
 from anglenas.errors import ArchitectureError, SettingError, UnknownNameError, UsageError
 from anglenas.spaces import Choices, ChoiceSpace, NetworkConfig, OptionTable, Space
 from anglenas.testing import SpaceConformance

@@ -18,12 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from anglenas import Store, load_run, search
 from anglenas import _plugins as plugins
-from anglenas._cli import main
-from anglenas._measuring.store import Store
+from anglenas.__main__ import main
 from anglenas._recipe import PRESETS
-from anglenas._runs import load_run
-from anglenas._searching import search
 from anglenas.probes import metric_names
 
 FAKES = Path(__file__).parent / "search_fakes"

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from anglenas._cli import main
+from anglenas.__main__ import main
 from anglenas.data import DOWNLOADS, Download, draw_few_shot, open_source
 
 PAGE = Path(__file__).parents[1] / "docs" / "data.md"

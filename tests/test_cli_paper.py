@@ -13,10 +13,9 @@ import pytest
 import torch
 
 import anglenas
+from anglenas import Found, Pruned
 from anglenas.__main__ import main
 from anglenas._paper import cells as _paper
-from anglenas._pruning import Pruned
-from anglenas._searching import Found
 from anglenas.spaces import DARTS, Genotype, make_network
 
 TINY = ("--recipe", "paper,resolution=8,channels=2,cells=1,iterations=1", "--workers", "0")

@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 import anglenas
+from anglenas import preset
 from anglenas._cli.progress import show_progress
 from anglenas._cli.supernets import supernet_view
 from anglenas._pruning.rounds import planned
-from anglenas._recipe import preset
 from anglenas.spaces import (
     DARTS_SUPERNET,
     DARTS_SUPERNET_IMAGENET,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from anglenas import Store
 from anglenas._cli import app, main
-from anglenas._measuring.store import Store
 from anglenas._measuring.task import Context, Outcome, Task
 from anglenas._recipe import read_recipe
 from anglenas.errors import SettingError, StoreError

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from anglenas._cli import main
+from anglenas.__main__ import main
 
 pytest.importorskip("lightning")
 

@@ -23,10 +23,10 @@ import psutil
 import pytest
 
 import anglenas
+from anglenas import Store
 from anglenas._measuring.cluster import ClusterWorkers, write_keys
 from anglenas._measuring.executors import InProcess
 from anglenas._measuring.scorer import Scorer
-from anglenas._measuring.store import Store
 from anglenas._measuring.task import Outcome, Task
 from anglenas.errors import WorkersError
 from anglenas.testing import ExecutorConformance

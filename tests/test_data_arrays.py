@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from anglenas.data import ArraySource, from_arrays, load_npz, open_parts
-from anglenas.data._digits import load
+from anglenas.data import ArraySource, from_arrays, load_npz, open_parts, open_source
 from anglenas.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -285,7 +284,7 @@ def test_broken_archives_are_explained(
 
 def test_digits_are_what_they_were() -> None:
     """Their bytes are part of every score that was measured on them."""
-    source = load()
+    source = open_source("digits")
     digest = hashlib.sha256(source.images.tobytes() + source.labels.tobytes()).hexdigest()
     assert digest.startswith("0b7e9c3202d7bcd2")
     assert (source.name, source.flip, source.class_names) == ("digits", False, tuple("0123456789"))
@@ -293,7 +292,7 @@ def test_digits_are_what_they_were() -> None:
 
 def test_digits_are_those_of_scikit_learn() -> None:
     published = pytest.importorskip("sklearn.datasets").load_digits()
-    source = load()
+    source = open_source("digits")
     np.testing.assert_array_equal(source.labels, published.target)
     assert np.abs(source.images[:, 0] / 255 - published.images / 16).max() <= 0.5 / 255 + 1e-12
     assert (source.images.min(), source.images.max()) == (0, 255)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from anglenas._recipe import Recipe
+from anglenas import Recipe
 from anglenas.data import (
     ArraySource,
     FewShot,

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anglenas import Recipe, search
 from anglenas._numerics import derive
-from anglenas._recipe import Recipe
-from anglenas._searching import search
 from anglenas._searching.setup import choose_strategy
 from anglenas.errors import SettingError, UnknownNameError
 from anglenas.spaces import NASBENCH201

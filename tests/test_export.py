@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from anglenas import export_network
 from anglenas._evaluation import Subject, Weights
 from anglenas._evaluation.heads import without_auxiliary
-from anglenas._export import FORMATS, export_network, network_source
+from anglenas._export import FORMATS, network_source
 from anglenas._export.files import _WRITERS
 from anglenas._plugins import load
 from anglenas.errors import AnglenasError, MissingExtraError, SettingError, UnknownNameError

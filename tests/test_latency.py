@@ -16,15 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from anglenas import Found, Recipe, Store, score, search, write_run
 from anglenas._measuring.executors import InProcess
 from anglenas._measuring.scorer import Scorer
-from anglenas._measuring.scores import score
-from anglenas._measuring.store import Store
 from anglenas._measuring.task import Context, Outcome, Task
-from anglenas._recipe import Recipe
-from anglenas._report import Mark, Scatter, rank_figure, write_run
+from anglenas._report import Mark, Scatter, rank_figure
 from anglenas._report.figures import scatters
-from anglenas._searching import Found, search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 from anglenas.probes._latency import LATENCY, time_forward
 from anglenas.ranking import pareto_front
@@ -259,7 +256,7 @@ def test_a_run_with_times_has_their_figure(tmp_path: Path) -> None:
 def test_the_command_line_prints_the_front(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from anglenas._cli import main
+    from anglenas.__main__ import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANGLENAS_STORE", str(tmp_path / "scores.sqlite"))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 
+from anglenas import prune
 from anglenas._measuring.memory import training_memory
 from anglenas._plugins import load
-from anglenas._pruning import prune
 from anglenas._pruning.rounds import planned
 from anglenas.errors import UsageError
 from anglenas.probes._counting import count_parameters

@@ -53,7 +53,7 @@ def test_importing_the_package_does_not_import_torch() -> None:
 def test_help_does_not_import_torch() -> None:
     code = """
 import sys
-from anglenas._cli import main
+from anglenas.__main__ import main
 sys.argv = ["anglenas", "--help"]
 try:
     main()

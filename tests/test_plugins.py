@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from anglenas import _plugins as plugins
-from anglenas._searching import search
+from anglenas import search
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 from anglenas.probes import Metric, Probe, _registry, find_metric, find_probe, metric_names
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from anglenas._recipe import Recipe
+from anglenas import Recipe
 from anglenas.data import FewShot, normalised
 from anglenas.errors import NetworkError
 from anglenas.probes import Undefined

@@ -11,7 +11,7 @@ import scipy.stats
 import torch
 from torch import nn
 
-from anglenas._recipe import Recipe
+from anglenas import Recipe
 from anglenas.data import FewShot, draw_few_shot, load_npz, normalised
 from anglenas.probes import Undefined
 from anglenas.probes._activations import ACTIVATIONS

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas import Recipe
 from anglenas._numerics import derive
-from anglenas._recipe import Recipe
 from anglenas.data import FewShot, normalised
 from anglenas.probes import Probe, Thinnable, Undefined
 from anglenas.probes._az_nas import AZ_NAS, entropy, find_blocks, measure_az_nas, spectral_norm

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas import Recipe
 from anglenas._numerics import single_thread
-from anglenas._recipe import Recipe
 from anglenas.data import FewShot, normalised
 from anglenas.probes import Undefined
 from anglenas.probes._backward import BACKWARD, channel_saliency

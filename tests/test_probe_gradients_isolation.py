@@ -11,15 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas import Recipe
 from anglenas._numerics import single_thread
-from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import NetworkError
-from anglenas.probes import Probe, Undefined, find_metric
+from anglenas.probes import Probe, Undefined, find_metric, isolated
 from anglenas.probes._backward import BACKWARD
 from anglenas.probes._gradsign import GRADSIGN
 from anglenas.probes._grasp import GRASP
-from anglenas.probes._isolation import isolated
 from anglenas.probes._jacob_cov import JACOB_COV
 from anglenas.probes._jacobian import finite
 from anglenas.probes._meco import MECO

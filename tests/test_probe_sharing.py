@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas import Recipe, Store
 from anglenas._measuring.executors import InProcess
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.scores import score_architectures
-from anglenas._measuring.store import Store
 from anglenas._plugins import names
-from anglenas._recipe import Recipe
 from anglenas.probes import find_metric, find_probe, metric_names
 from anglenas.probes._regions import measure_regions
 from anglenas.ranking import parse

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from anglenas._recipe import Recipe
+from anglenas import Recipe
 from anglenas.probes import find_metric, find_probe, metric_names
 from anglenas.probes._initialise import fan_in_normal, fan_out_normal, initialise, torch_uniform
 from anglenas.testing._networks import EXAMPLES, images_of

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 import anglenas
+from anglenas import Recipe, preset
 from anglenas._measuring.memory import check_memory, training_memory
-from anglenas._recipe import Recipe, preset, read_recipe
+from anglenas._recipe import read_recipe
 from anglenas.errors import SettingError
 from anglenas.spaces import DARTS_SUPERNET, NASBENCH201_SUPERNET, NetworkConfig
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from anglenas import Measured
 from anglenas._measuring.judge import Judge
-from anglenas._measuring.plan import Measured
 from anglenas._pruning.readings import change, ranks_by_change, ranks_of_pruned
 from anglenas.errors import AnglenasError
 from anglenas.probes import find_metric

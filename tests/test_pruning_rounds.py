@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from anglenas import preset
 from anglenas._measuring.plan import draw_repeats
 from anglenas._pruning.rounds import contests, planned
-from anglenas._recipe import preset
 from anglenas.data import from_arrays
 from anglenas.spaces import DARTS_SUPERNET, DARTS_SUPERNET_IMAGENET, NASBENCH201_SUPERNET, Supernet
 

@@ -4,7 +4,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from anglenas._recipe import PRESETS, Recipe, preset, read_recipe
+from anglenas import Recipe, preset
+from anglenas._recipe import PRESETS, read_recipe
 from anglenas.errors import SettingError, UnknownNameError
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anglenas._evaluation import Confusion, Epoch, Subject, Trained, TrainingRecipe
+from anglenas import Trained
+from anglenas._evaluation import Confusion, Epoch, Subject, TrainingRecipe
 from anglenas._report import confusion_figure, curves_figure, write_training
 from anglenas.spaces import NetworkConfig
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 import anglenas
+from anglenas import Found
 from anglenas._evaluation import fresh_weights
 from anglenas._json import json_safe
 from anglenas._measuring.result import Column
-from anglenas._searching import Found
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 
 FAKES = Path(__file__).parent / "search_fakes"

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from anglenas import Recipe
 from anglenas._json import json_safe
 from anglenas._measuring.computing import compute
 from anglenas._measuring.executors import InProcess
 from anglenas._measuring.task import Context, Outcome, Task
-from anglenas._recipe import Recipe
 from anglenas.errors import ArchitectureError, DataError, SettingError, UsageError, WorkersError
 from anglenas.spaces import NetworkConfig
 

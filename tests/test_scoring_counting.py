@@ -13,8 +13,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from anglenas._recipe import Recipe
-from anglenas._searching import search
+from anglenas import Recipe, search
 from anglenas.errors import SettingError
 from anglenas.probes import Undefined
 from anglenas.probes._counting import COUNTING, count_operations

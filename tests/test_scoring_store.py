@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anglenas import Store
 from anglenas._measuring.executors import InProcess
 from anglenas._measuring.scorer import Scorer
-from anglenas._measuring.store import Store
 from anglenas._measuring.task import Outcome, Task
 from anglenas.data import FewShot
 from anglenas.errors import StoreError

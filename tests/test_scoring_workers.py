@@ -17,14 +17,13 @@ import psutil
 import pytest
 
 import anglenas
+from anglenas import Recipe, Store
 from anglenas import _plugins as plugins
 from anglenas._measuring.backlog import Backlog
 from anglenas._measuring.executors import InProcess
 from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.scorer import Scorer
-from anglenas._measuring.store import Store
 from anglenas._measuring.task import Context, Outcome, Task
-from anglenas._recipe import Recipe
 from anglenas.errors import SettingError, WorkersError
 from anglenas.spaces import NetworkConfig
 from anglenas.testing import ExecutorConformance

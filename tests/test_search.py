@@ -17,14 +17,10 @@ import torch
 from torch import nn
 
 import anglenas
+from anglenas import Found, Recipe, Store, score, score_many, search, write_run
 from anglenas._measuring.plan import repeat_seed
 from anglenas._measuring.progress import Progress
-from anglenas._measuring.scores import score, score_many
-from anglenas._measuring.store import Store
 from anglenas._plugins import load
-from anglenas._recipe import Recipe
-from anglenas._report import write_run
-from anglenas._searching import Found, search
 from anglenas.errors import (
     ArchitectureError,
     NetworkError,

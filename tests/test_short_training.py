@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas import Recipe
 from anglenas._numerics import derive
-from anglenas._recipe import Recipe
 from anglenas.data import Augmenter, draw_few_shot, open_source, standard_padding
 from anglenas.errors import NetworkError
-from anglenas.probes import Undefined, find_metric
+from anglenas.probes import Undefined, find_metric, short_training
 from anglenas.probes._initialise import initialise
-from anglenas.probes._short_training import SHORT_TRAINING, _descent, cosine, short_training
+from anglenas.probes._short_training import SHORT_TRAINING, _descent, cosine
 from anglenas.spaces import NASBENCH201, NetworkConfig
 
 CELL = NASBENCH201.parse(

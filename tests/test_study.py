@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from anglenas import Recipe, correlate
 from anglenas._paper.runs import picks, positions
 from anglenas._paper.table import table_1, verdict
-from anglenas._recipe import Recipe
 from anglenas._study import (
     Benchmark,
     Scores,
-    correlate,
     draw_samples,
     measure,
     read_benchmark,

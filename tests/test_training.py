@@ -18,21 +18,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from anglenas import Trained, Workers, train
 from anglenas._blocks.memory_format import memory_format_of
 from anglenas._evaluation import (
     Machine,
     Subject,
-    Trained,
     TrainingProgress,
     TrainingRecipe,
     drop_path_rate,
     learning_rate,
     read_weights,
-    train,
 )
 from anglenas._evaluation.images import EpochSampler, TrainingSet, open_images
 from anglenas._evaluation.memory import Need, measure_need
-from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive
 from anglenas.data import ImageSource, from_arrays, split
 from anglenas.errors import (

@@ -15,18 +15,10 @@ import psutil
 import pytest
 from scipy import stats
 
-from anglenas._evaluation import (
-    Checked,
-    Subject,
-    TrainingRecipe,
-    Verification,
-    verify,
-)
-from anglenas._measuring.result import Candidate, Column
-from anglenas._recipe import Recipe
-from anglenas._report import verification_figure, verification_table, write_run, write_verification
-from anglenas._runs import load_run
-from anglenas._searching import Found, search
+from anglenas import Candidate, Found, Recipe, load_run, search, verify, write_run
+from anglenas._evaluation import Checked, Subject, TrainingRecipe, Verification
+from anglenas._measuring.result import Column
+from anglenas._report import verification_figure, verification_table, write_verification
 from anglenas.errors import SettingError, TrainingError
 from anglenas.spaces import NetworkConfig
 
@@ -212,7 +204,7 @@ def test_processes_do_not_change_the_result(run: Path, tmp_path: Path) -> None:
 def test_the_command_line(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from anglenas._cli import main
+    from anglenas.__main__ import main
 
     arguments = [str(run), "--each", "1", "--recipe", RECIPE, "--workers", "1"]
     monkeypatch.setattr(sys, "argv", ["anglenas", "verify", *arguments])

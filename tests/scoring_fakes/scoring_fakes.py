@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from anglenas import Recipe
 from anglenas._measuring.task import Context, Task
-from anglenas._recipe import Recipe
 from anglenas.errors import NetworkError
 from anglenas.probes import Probe
 from anglenas.spaces import NetworkConfig
