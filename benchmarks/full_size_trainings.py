@@ -21,7 +21,7 @@ from anglenas import Trained, train
 from anglenas._evaluation import TRAINING_PRESETS, Subject, TrainingRecipe
 from anglenas.data import ImageSource, open_parts, subset
 from anglenas.errors import SettingError
-from anglenas.probes._counting import count_parameters
+from anglenas.probes._parameters import count_parameters
 from anglenas.spaces import NasBench201Architecture, NetworkConfig
 
 STEPS = 20

@@ -53,8 +53,8 @@ PAPER = preset("paper")
 TE_NAS = preset("paper", channels=3, cells=1)  # the size at which TE-NAS computes its kernel
 JOBS = (
     Job(
-        ("counting", "norms", "regions", "synflow", "meco", "jacob_cov", "zico", "backward",
-         "activations", "zen", "az_nas"),
+        ("parameters", "flops", "norms", "regions", "synflow", "meco", "jacob_cov", "zico",
+         "backward", "activations", "zen", "az_nas"),
         300, PAPER,
     ),
     Job(("ntk",), 300, TE_NAS),

@@ -352,7 +352,7 @@ def test_a_network_that_is_changed_has_other_scores(
     assert version("choice_same", "", "") == mine.SPACE.version
     assert version("choice_pooled", "POOLED = 1", "POOLED = (1, 1)") != mine.SPACE.version
     settings: Any = {"recipe": Recipe(), "images": "", "seed": 1}
-    context = Context.of("choice_fakes:SPACE", "counting", NetworkConfig(), **settings)
+    context = Context.of("choice_fakes:SPACE", "parameters", NetworkConfig(), **settings)
     assert context.space_version == mine.SPACE.version
 
 

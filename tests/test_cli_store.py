@@ -30,7 +30,7 @@ def context(probe: str, recipe: str = "fast") -> Context:
 def fill(path: Path, *, more: int = 0) -> None:
     training = context("short_training", "fast,lr=0.1,augment=no")
     outcomes = [
-        Outcome(Task(context("counting"), CELL), "ok", {"params": 1, "flops": 2, "layers": 3}),
+        Outcome(Task(context("parameters"), CELL), "ok", {"params": 1, "layers": 3}),
         Outcome(Task(training, "a=constant; out=a"), "undefined: loss is not finite"),
         Outcome(Task(training, "out=0"), "failed: RuntimeError: no"),
     ]
@@ -59,7 +59,7 @@ def content(path: Path) -> dict[Task, Any]:
 def test_info_for_people(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     text = run("info", "--store", filled)
-    assert "counting (version 2) of nasbench201" in text
+    assert "parameters (version 1) of nasbench201" in text
     assert "recipe fast,augment=no,lr=0.1, images 0123456789abcdef, seed 7" in text
     assert f"{filled}: 3 scores, 0.0 MB, schema 1" in text
     assert [line.split("│")[2:5] for line in text.splitlines() if "version" in line] == [
@@ -71,7 +71,7 @@ def test_info_for_people(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_recipe_it_names_is_the_one_that_was_used(filled: Path) -> None:
     known = json.loads(run("info", "--store", filled, "--json"))["contexts"]
     names = {one["probe"]: one["recipe_name"] for one in known}
-    assert names["counting"] is None
+    assert names["parameters"] is None
     assert read_recipe(names["short_training"]).fingerprint in {one["recipe"] for one in known}
 
 
@@ -81,7 +81,7 @@ def test_info_for_programs(filled: Path) -> None:
     assert held["bytes"] > 0
     counts = {one["probe"]: [one[name] for name in ("ok", "undefined", "failed")]
               for one in held["contexts"]}  # fmt: skip
-    assert counts == {"counting": [1, 0, 0], "short_training": [0, 1, 1]}
+    assert counts == {"parameters": [1, 0, 0], "short_training": [0, 1, 1]}
     assert {one["seed"] for one in held["contexts"]} == {None, 7}
     assert held["contexts"][0]["network"] == {
         "num_classes": 10, "channels": 16, "cells": 5, "in_channels": 3, "side": 32,
@@ -167,7 +167,7 @@ def test_a_store_that_is_written_meanwhile(filled: Path, tmp_path: Path) -> None
         number = 0
         with Store(filled) as store:
             while not over.is_set():
-                task = Task(context("counting"), f"{CELL}{number}")
+                task = Task(context("parameters"), f"{CELL}{number}")
                 store.put_many([Outcome(task, "ok", {"params": number})])
                 number += 1
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from anglenas.errors import SettingError
-from anglenas.probes._counting import count_parameters
+from anglenas.probes._parameters import count_parameters
 from anglenas.spaces import (
     DARTS,
     DARTS_IMAGENET,

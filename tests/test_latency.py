@@ -104,12 +104,12 @@ def test_times_are_kept_for_their_machine(monkeypatch: pytest.MonkeyPatch) -> No
     def context(probe: str) -> Context:
         return Context.of("nasbench201", probe, NetworkConfig(), recipe=TINY, images="", seed=1)
 
-    here, counts = context("latency"), context("counting")
+    here, counts = context("latency"), context("parameters")
     assert here.platform.endswith(socket.gethostname())
     assert here.seed is None
     monkeypatch.setattr(socket, "gethostname", lambda: "elsewhere")
     assert context("latency").digest != here.digest
-    assert context("counting").digest == counts.digest
+    assert context("parameters").digest == counts.digest
 
 
 class Others:
@@ -135,14 +135,14 @@ def test_times_are_measured_here_before_others_work() -> None:
     tasks = [
         Task(Context.of("nasbench201", probe, config, recipe=TINY, images="", seed=1),
              str(NASBENCH201.at(index)))
-        for probe in ("counting", "latency") for index in (3, 4)
+        for probe in ("parameters", "latency") for index in (3, 4)
     ]  # fmt: skip
     others = Others()
     with Store.memory() as store:
         outcomes = list(Scorer(store, others).outcomes(tasks, {}))
     assert [one.task for one in outcomes] == [*tasks[2:], *tasks[:2]]
     assert [one.status for one in outcomes] == ["ok"] * 2 + ["undefined: by others"] * 2
-    assert others.probes == ["counting"] * 2
+    assert others.probes == ["parameters"] * 2
 
 
 # As a limit.

@@ -16,7 +16,7 @@ from anglenas._measuring.memory import training_memory
 from anglenas._plugins import load
 from anglenas._pruning.rounds import planned
 from anglenas.errors import UsageError
-from anglenas.probes._counting import count_parameters
+from anglenas.probes._parameters import count_parameters
 from anglenas.spaces import DARTS_SUPERNET, NASBENCH201_SUPERNET, NetworkConfig
 
 PAGE = (Path(__file__).parents[1] / "docs" / "pruning.md").read_text()

@@ -176,7 +176,7 @@ def forget() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [("space", "darts"), ("probe", "counting"), ("dataset", "digits"), ("strategy", "random")],
+    [("space", "darts"), ("probe", "parameters"), ("dataset", "digits"), ("strategy", "random")],
 )
 def test_a_name_that_two_packages_register_is_refused(
     kind: plugins.Kind, name: str, installed: Callable[[str], None]
@@ -195,12 +195,14 @@ def test_a_metric_that_two_probes_have_is_refused(installed: Callable[[str], Non
         with pytest.raises(UsageError, match="Two probes have a metric 'params'") as raised:
             find()
         assert "'mine' of rival (rival:PARAMS)" in str(raised.value)
-        assert "'counting' of anglenas (anglenas.probes._counting:COUNTING)" in str(raised.value)
+        assert "'parameters' of anglenas (anglenas.probes._parameters:PARAMETERS)" in str(
+            raised.value
+        )
 
 
 def test_what_is_registered_twice_alike_is_one(installed: Callable[[str], None]) -> None:
-    installed("[anglenas.probes]\ncounting = anglenas.probes._counting:COUNTING\n")
-    assert find_metric("params").probe == "counting"
+    installed("[anglenas.probes]\nparameters = anglenas.probes._parameters:PARAMETERS\n")
+    assert find_metric("params").probe == "parameters"
 
 
 def test_what_is_no_probe_is_told() -> None:

@@ -417,8 +417,8 @@ def test_a_network_that_does_not_fit_is_last_and_the_run_goes_on(fakes: Any) -> 
     )
     assert {one.status for one in found.candidates[:-1]} == {"ok"}
 
-    measured = score_many(["1-2", "4-4"], **SCORED, space=fakes.PICKY)
-    assert [one.values["params"] is None for one in measured] == [False, True]
+    measured = score_many(["1-2", "4-4"], **SCORED | {"metrics": ["flops"]}, space=fakes.PICKY)
+    assert [one.values["flops"] is None for one in measured] == [False, True]
     assert measured[1].status.startswith("failed: NetworkError: ")
 
 
@@ -426,7 +426,7 @@ def test_networks_none_of_which_fits_are_a_mistake(fakes: Any) -> None:
     with pytest.raises(NetworkError, match=r"^The network .* have 3 channels, but got 1"):
         tiny_search(space=fakes.COLOURFUL, rank="loss", budget=3)
     with pytest.raises(NetworkError, match=r"^The network .* have 3 channels, but got 1"):
-        score_many(["1-2", "4-4"], **SCORED, space=fakes.COLOURFUL)
+        score_many(["1-2", "4-4"], **SCORED | {"metrics": ["flops"]}, space=fakes.COLOURFUL)
 
 
 def test_a_strategy_goes_on_after_failures(fakes: Any) -> None:
@@ -477,8 +477,8 @@ def test_a_module_is_measured_or_says_why_not(fakes: Any) -> None:
     after = module.state_dict()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
-    with pytest.raises(NetworkError, match=r"'counting' runs it .* have 3 channels, but got 1"):
-        score(fakes.make_colour(), recipe=TINY, metrics=["params"])
+    with pytest.raises(NetworkError, match=r"'flops' runs it .* have 3 channels, but got 1"):
+        score(fakes.make_colour(), recipe=TINY, metrics=["flops"])
 
 
 def test_every_reason_is_told(fakes: Any) -> None:

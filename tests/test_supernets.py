@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from anglenas._blocks.layers import compute_together
 from anglenas.errors import ArchitectureError, SettingError
-from anglenas.probes._counting import count_parameters
 from anglenas.probes._initialise import initialise
+from anglenas.probes._parameters import count_parameters
 from anglenas.spaces import (
     DARTS,
     DARTS_SUPERNET,

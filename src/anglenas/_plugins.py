@@ -76,8 +76,8 @@ def load(kind: Kind, name: str) -> Any:
 def origin(kind: Kind, name: str) -> str:
     """Who registers a name: the distribution, and the module and attribute behind it.
 
-    >>> origin("probe", "counting")
-    'anglenas (anglenas.probes._counting:COUNTING)'
+    >>> origin("probe", "flops")
+    'anglenas (anglenas.probes._flops:FLOPS)'
     """
     return _told(_registered(kind)[name])
 

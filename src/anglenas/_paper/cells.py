@@ -190,7 +190,7 @@ def _strategy(found: "Found | Pruned") -> str:
 def _size(space: str, genotype: str, classes: int) -> int:
     """Parameters of the network that DARTS was evaluated with, without its auxiliary head."""
     from anglenas._plugins import load
-    from anglenas.probes._counting import count_parameters
+    from anglenas.probes._parameters import count_parameters
     from anglenas.spaces import NetworkConfig
 
     searched = load("space", space)

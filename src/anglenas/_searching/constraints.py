@@ -8,7 +8,8 @@ import torch
 
 from anglenas._plugins import load
 from anglenas.errors import ArchitectureError, SettingError
-from anglenas.probes._counting import count_operations, count_parameters
+from anglenas.probes._flops import count_operations
+from anglenas.probes._parameters import count_parameters
 from anglenas.spaces import NetworkConfig
 
 __all__ = ["Constraints"]

@@ -19,7 +19,7 @@ from anglenas._numerics import derive
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Probe, Record, Undefined
-from anglenas.probes._counting import count_operations, read_flops
+from anglenas.probes._flops import count_operations, read_flops
 from anglenas.probes._isolation import device_of, explained, fresh_copy, run
 
 __all__ = ["AZ_NAS", "entropy", "find_blocks", "measure_az_nas", "spectral_norm"]

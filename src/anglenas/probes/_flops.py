@@ -1,4 +1,4 @@
-"""What a network costs: parameters, operations, layers; counted from shapes."""
+"""Operations of a network's forward pass, counted from shapes."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import flop_registry
 
 from anglenas._recipe import Recipe
-from anglenas._torch import CONVOLUTIONS, DispatchMode
+from anglenas._torch import DispatchMode
 from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import blank_image, copied, explained
 
-__all__ = ["COUNTING", "Operations", "count_operations", "count_parameters", "read_flops"]
+__all__ = ["FLOPS", "Operations", "count_operations", "read_flops"]
 
 
 class Operations(NamedTuple):
@@ -28,15 +28,6 @@ class Operations(NamedTuple):
 
     total: int
     uncounted: tuple[str, ...]
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Trainable numbers of a network; dead parts count.
-
-    >>> count_parameters(nn.Linear(64, 10))
-    650
-    """
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def count_operations(network: nn.Module, shape: Sequence[int]) -> Operations:
@@ -136,26 +127,14 @@ def read_flops(record: Record) -> int:
 
 def _measure(network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:
     shape = batch.images.shape[1:]
-    with explained(network, shape, "counting"):
+    with explained(network, shape, "flops"):
         operations = count_operations(network, shape)
-    return {
-        "params": count_parameters(network),
-        "flops": operations.total,
-        "uncounted": list(operations.uncounted),
-        "layers": sum(isinstance(m, (*CONVOLUTIONS, nn.Linear)) for m in network.modules()),
-    }
+    return {"flops": operations.total, "uncounted": list(operations.uncounted)}
 
 
-COUNTING = Probe(
-    "counting",
+FLOPS = Probe(
+    "flops",
     (
-        Metric(
-            "params",
-            higher_is_better=True,
-            read=lambda record: record["params"],
-            source="Yang et al., WACV 2023, arXiv 2211.08666: #Param as a metric",
-            formula="number of trainable numbers, dead parts included",
-        ),
         Metric(
             "flops",
             higher_is_better=True,
@@ -164,21 +143,12 @@ COUNTING = Probe(
             unit="FLOP of one image; a multiply-add is two",
             formula="operations of the convolutions and matrix products of one forward pass",
         ),
-        Metric(
-            "layers",
-            higher_is_better=True,
-            read=lambda record: record["layers"],
-            source="Ning et al., NeurIPS 2021, arXiv 2008.03064: baselines by size",
-            unit="convolutions and linear layers",
-            formula="number of convolutions and linear layers, dead ones included",
-        ),
     ),
     _measure,
     subject="network",
     uses_images=False,
-    version=2,
 )
-"""It counts the network as written, on the shape of the images alone.
+"""It runs the network as written once, on a blank image of the shape of the images.
 
-The record holds ``params``, ``flops`` of one image, what of them is ``uncounted``, and ``layers``.
+The record holds ``flops`` of one image, and what of them is ``uncounted``.
 """
