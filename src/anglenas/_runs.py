@@ -12,8 +12,8 @@ from anglenas import _numerics as numerics
 from anglenas._json import from_json, json_safe, json_text
 from anglenas._measuring.result import Candidate
 from anglenas._plugins import load, refuse_code
-from anglenas._pruning import Pruned
-from anglenas._searching import Found
+from anglenas._pruning.result import Pruned
+from anglenas._searching.result import Found
 from anglenas.errors import SettingError, UnknownNameError
 from anglenas.spaces import NetworkConfig
 

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from anglenas._measuring.plan import Measured
 from anglenas._measuring.result import Candidate, counted
-from anglenas._pruning import Pruned
-from anglenas._searching import Found
+from anglenas._pruning.result import Pruned
+from anglenas._searching.result import Found
 from anglenas.probes import find_metric
 
 __all__ = ["print_found", "print_measured", "print_pruned"]

@@ -22,7 +22,7 @@ from anglenas._measuring.result import Candidate, Result
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive, single_thread
 from anglenas._runs import load_run
-from anglenas._searching import Found
+from anglenas._searching.result import Found
 from anglenas._settings import checked
 from anglenas.data import relocate
 from anglenas.errors import SettingError, TrainingError, needs_extra

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from anglenas._evaluation import Weights, read_weights
+from anglenas._evaluation.network import Weights, read_weights
 from anglenas._export.formats import Run, check_onnx, write_onnx, write_program
 from anglenas._export.source import network_source
 from anglenas._plugins import load

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from anglenas._evaluation import Weights
+from anglenas._evaluation.network import Weights
 from anglenas.errors import needs_extra
 
 __all__ = ["check_onnx", "write_onnx", "write_program"]

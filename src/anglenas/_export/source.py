@@ -4,7 +4,7 @@ import textwrap
 from importlib.metadata import version
 from typing import Any
 
-from anglenas._evaluation import Weights
+from anglenas._evaluation.network import Weights
 from anglenas._plugins import load
 from anglenas._templates import render_source
 from anglenas.errors import SettingError

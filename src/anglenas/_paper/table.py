@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from anglenas._sheet import Sheet, number_text
-from anglenas._study import Estimate, Study
+from anglenas._study.estimates import Estimate
+from anglenas._study.study import Study
 from anglenas.ranking import Interval
 
 __all__ = ["TABLE_1", "Compared", "Published", "Verdict", "table_1", "table_1_sheets", "verdict"]

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from anglenas._plugins import load
-from anglenas._pruning import Pruned
+from anglenas._pruning.result import Pruned
 from anglenas._report.canvas import PICTURES, render
 from anglenas._report.draw import draw_cells
 from anglenas._report.figures import COSTS, rank_figure, scatters
 from anglenas._report.files import remove, table_bytes, text_bytes, write_bytes
 from anglenas._report.page import render_page
 from anglenas._runs import run_json
-from anglenas._searching import Found
+from anglenas._searching.result import Found
 from anglenas.errors import SettingError
 
 __all__ = ["prepare_folder", "write_run"]

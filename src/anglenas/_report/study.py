@@ -23,7 +23,9 @@ from anglenas._report.canvas import (
 )
 from anglenas._report.files import json_bytes, table_bytes, text_bytes, write_bytes
 from anglenas._sheet import latex
-from anglenas._study import Estimate, Picks, Study
+from anglenas._study.estimates import Estimate
+from anglenas._study.picks import Picks
+from anglenas._study.study import Study
 from anglenas.ranking import Interval
 
 __all__ = ["study_figure", "write_study"]

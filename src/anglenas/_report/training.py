@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from anglenas._evaluation import Confusion, Epoch, Trained
+from anglenas._evaluation.result import Confusion, Epoch, Trained
 from anglenas._report.canvas import (
     INK,
     KINDS,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
-from anglenas._evaluation import Checked, Part, Verification
+from anglenas._evaluation.verification import Checked, Part, Verification
 from anglenas._report.canvas import (
     INK,
     KINDS,
