@@ -492,6 +492,25 @@ def test_every_reason_is_told(fakes: Any) -> None:
     assert measured.status == "undefined: the width is even"
 
 
+def test_a_metric_that_fails_takes_no_other_with_it_in_modules_as_in_architectures(
+    fakes: Any,
+) -> None:
+    names = [f"search_fakes:ODDITIES.{one}" for one in ("single", "raw", "text", "failing")]
+    single, raw, text, failing = names
+    lost = "search_fakes:FAILING"
+    settings: dict[str, Any] = {"recipe": TINY, "metrics": [lost, *names, "params"]}
+    module = score(fakes.make_net(), **settings)
+    architecture = score("2-4", **settings, space=fakes.PAIRS, store=":memory:")
+    assert module == architecture
+    assert module.values == {lost: None, single: 0.5, raw: 0.5, text: None, failing: None,
+                             "params": fakes.parameters(fakes.Pair(2, 4))}  # fmt: skip
+    assert module.reasons == {
+        lost: "failed: LookupError: nothing is here",
+        text: "failed: TypeError: must be real number, not str",
+        failing: "failed: LookupError: nothing is here",
+    }
+
+
 def test_too_few_outputs(fakes: Any) -> None:
     with pytest.raises(UsageError, match=r"4 outputs, but the images have 10 classes; build it w"):
         score(fakes.make_narrow(), recipe=TINY)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -126,6 +127,24 @@ WIDTH = Probe(
     lambda network, *_: {"width": network.conv.out_channels, "infinite": float("inf")},
     uses_images=False,
 )
+
+
+def _fail(*_: object) -> Any:
+    raise LookupError("nothing is here\nsecond line")
+
+
+ODDITIES = Probe(
+    "oddities",
+    (
+        Metric("single", True, lambda record: record["single"], "made up"),
+        Metric("raw", True, lambda record: np.float32(record["single"]), "made up"),
+        Metric("text", True, lambda record: "much", "made up"),  # type: ignore[arg-type, return-value]
+        Metric("failing", True, _fail, "made up"),
+    ),
+    lambda *_: {"single": np.float32(0.5), "widths": np.arange(2)},
+    uses_images=False,
+)
+FAILING = Probe("fails", (Metric("lost", True, _fail, "made up"),), _fail, uses_images=False)
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,23 @@
 import gc
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any
 
 import torch
+from torch import nn
 
 from anglenas._json import json_safe
-from anglenas._measuring.task import Context, Outcome, Task, load
+from anglenas._measuring.task import Outcome, Task, status_of
 from anglenas._numerics import derive, single_thread
+from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import NetworkError, SettingError, UsageError, WorkersError
-from anglenas.probes import Probe, Record, Undefined, find_probe
-from anglenas.spaces import NetworkConfig, Space
+from anglenas.probes import Probe, Record, find_probe
+from anglenas.spaces import NetworkConfig
 
-__all__ = ["compute", "compute_all"]
+__all__ = ["compute", "compute_all", "run_probe"]
 
 
 def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu") -> Outcome:
@@ -40,8 +41,50 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
         WorkersError: The probe or the space has another version here than where the task was made.
     """
     started = time.perf_counter()
-    status, record = _measure(task, batch, torch.device(device))
+    context, device = task.context, torch.device(device)
+    probe, space = find_probe(context.probe), load("space", context.space)
+    _check_version("probe", context.probe, probe.version, context.version)
+    _check_version("space", context.space, space.version, context.space_version)
+    images = batch if probe.uses_images else _blank(context.network)
+    if images is None or (probe.uses_images and images.fingerprint != context.images):
+        raise SettingError(f"The task asks for the images {context.images}; pass these.")
+
+    def make() -> nn.Module:
+        network: nn.Module = space.build(task.subject, context.network)
+        return network if device.type == "cpu" else network.to(device)
+
+    recipe = Recipe(**dict(context.settings))  # type: ignore[arg-type]
+    status, record = run_probe(probe, make, images, recipe, context.seed or 0)
     return Outcome(task, status, record, time.perf_counter() - started, socket.gethostname())
+
+
+def run_probe(
+    probe: Probe, make: Callable[[], nn.Module], batch: FewShot, recipe: Recipe, seed: int
+) -> tuple[str, Record | None]:
+    """What a probe measures of a network: all that is ever measured, passes through here.
+
+    Args:
+        probe: The probe.
+        make: Makes the network, or hands over one that is there.
+        batch: The images.
+        recipe: How to measure.
+        seed: Where all randomness comes from.
+
+    Returns:
+        ``"ok"`` and the record as the store gives it back, or a status and nothing; see
+        :func:`compute` for what is a status and what is raised.
+    """
+    try:
+        with single_thread(), torch.random.fork_rng(devices=[]):
+            # For weights that no probe draws anew, such as a user's own parameters.
+            torch.manual_seed(derive(seed, "build"))
+            return "ok", json_safe(probe.measure(make(), batch, recipe, seed))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a user's code may raise anything, SystemExit too
+        if isinstance(error, UsageError) and not isinstance(error, NetworkError):
+            raise
+        return status_of(error), None
 
 
 def compute_all(
@@ -63,42 +106,6 @@ def _pass_by_what_stays() -> None:
     gc.freeze()
 
 
-def _measure(task: Task, batch: FewShot | None, device: torch.device) -> tuple[str, Record | None]:
-    probe, space = _probe(task.context), _space(task.context)
-    images = batch if probe.uses_images else _blank(task.context.network)
-    if images is None or (probe.uses_images and images.fingerprint != task.context.images):
-        raise SettingError(f"The task asks for the images {task.context.images}; pass these.")
-    recipe = Recipe(**dict(task.context.settings))  # type: ignore[arg-type]
-    try:
-        with single_thread(), torch.random.fork_rng(devices=[]):
-            # For weights that no probe draws anew, such as a user's own parameters.
-            torch.manual_seed(derive(task.context.seed or 0, "build"))
-            network = space.build(task.subject, task.context.network)
-            if device.type != "cpu":
-                network.to(device)
-            return "ok", json_safe(probe.measure(network, images, recipe, task.context.seed or 0))
-    except Undefined as reason:
-        return f"undefined: {_line(reason)}", None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a user's code may raise anything, SystemExit too
-        if isinstance(error, UsageError) and not isinstance(error, NetworkError):
-            raise
-        return f"failed: {type(error).__name__}: {_line(error)}", None
-
-
-def _probe(context: Context) -> Probe:
-    probe = find_probe(context.probe)
-    _check_version("probe", context.probe, probe.version, context.version)
-    return probe
-
-
-def _space(context: Context) -> Space[Any]:
-    space: Space[Any] = load("space", context.space)
-    _check_version("space", context.space, space.version, context.space_version)
-    return space
-
-
 def _check_version(kind: str, name: str, here: int, asked: int) -> None:
     if here != asked:
         raise WorkersError(
@@ -118,9 +125,3 @@ def _blank(config: NetworkConfig) -> FewShot:
         std=(1.0,) * channels,
         flip=False,
     )
-
-
-def _line(error: BaseException) -> str:
-    """The first line of a message, short enough for a table and in characters that UTF-8 has."""
-    first = (str(error).strip().splitlines() or [""])[0][:300]
-    return first.encode("utf-8", "replace").decode()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from anglenas._measuring.task import Context, Outcome, Task
+from anglenas._measuring.task import Context, Outcome, Task, status_of
 from anglenas._numerics import derive
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
@@ -18,6 +18,7 @@ from anglenas.spaces import NetworkConfig, Space
 
 __all__ = [
     "Measured",
+    "Measurement",
     "Plan",
     "draw_repeats",
     "make_plan",
@@ -163,19 +164,21 @@ def refuse_if_none_fits(measured: Collection[Measured]) -> None:
 
 
 def _value(metric: Metric, measurement: Measurement) -> float:
+    """The value of one repeat.
+
+    Raises:
+        Undefined: There is none; the message is a status.
+    """
     if isinstance(measurement, str):
         raise Undefined(measurement)
     try:
-        return _finite(metric.read(measurement))
-    except Undefined as reason:
-        raise Undefined(f"undefined: {reason}") from reason
-
-
-def _finite(value: float | None) -> float:
-    """A record holds no infinity and no NaN: they were stored as ``None``."""
-    if value is None or not math.isfinite(value):
-        raise Undefined("the value is not finite")
-    return value if isinstance(value, int) else float(value)
+        value: float | None = metric.read(measurement)
+        # A record holds no infinity and no NaN: they were stored as ``None``.
+        if value is None or not math.isfinite(value):
+            raise Undefined("the value is not finite")
+        return value if isinstance(value, int) else float(value)
+    except Exception as error:  # the metric can be a user's; one that fails takes no other with it
+        raise Undefined(status_of(error)) from error
 
 
 def repeat_seed(seed: int, repeat: int) -> int:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from anglenas._measuring.executors import Executor, InProcess
 from anglenas._measuring.store import Store
-from anglenas._measuring.task import Outcome, Task, machine_bound
+from anglenas._measuring.task import Outcome, Task
 from anglenas.data import FewShot
+from anglenas.probes import find_probe
 
 __all__ = ["Scorer"]
 
@@ -48,8 +49,8 @@ class Scorer:
         }
         yield from (known[task] for task in wanted if task in known)
         missing = [task for task in wanted if task not in known]
-        here = [task for task in missing if machine_bound(task.context.probe)]
-        elsewhere = [task for task in missing if not machine_bound(task.context.probe)]
+        here = [task for task in missing if find_probe(task.context.probe).machine_bound]
+        elsewhere = [task for task in missing if not find_probe(task.context.probe).machine_bound]
         for executor, some in ((InProcess(self.device), here), (self.executor, elsewhere)):
             for outcome in executor.run(some, batches) if some else ():
                 self.store.put_many([outcome])

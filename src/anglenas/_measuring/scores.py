@@ -7,8 +7,10 @@ from typing import Any
 
 from torch import nn
 
+from anglenas._measuring.computing import run_probe
 from anglenas._measuring.plan import (
     Measured,
+    Measurement,
     draw_repeats,
     make_plan,
     notices_of,
@@ -21,20 +23,11 @@ from anglenas._measuring.setup import choose_recipe, choose_space, open_data, op
 from anglenas._measuring.store import Store
 from anglenas._measuring.task import Outcome, Task
 from anglenas._measuring.workers import Workers
-from anglenas._numerics import single_thread
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas._settings import checked
 from anglenas.data import FewShot, ImageSource
-from anglenas.errors import AnglenasError
-from anglenas.probes import (
-    Probe,
-    Record,
-    Undefined,
-    find_metric,
-    find_probe,
-    short_training,
-)
+from anglenas.probes import find_metric, find_probe, short_training
 from anglenas.spaces import NetworkConfig
 
 __all__ = ["score", "score_architectures", "score_many"]
@@ -92,6 +85,7 @@ def score(
     recipe = choose_recipe(recipe)
     batches = draw_repeats(source, recipe, seed, strict=strict)
     measured = _score_module(subject, batches, tuple(metrics), recipe, seed, classifier)
+    refuse_if_none_fits([measured])
     return replace(measured, notices=(*notices_of(batches), *recipe.caution))
 
 
@@ -196,27 +190,12 @@ def _score_module(
     classifier: str | None,
 ) -> Measured:
     metrics = [find_metric(name) for name in names]
-    by_probe = {}
+    by_probe: dict[str, list[Measurement]] = {}
     for name in dict.fromkeys(metric.probe for metric in metrics):
         probe = short_training(classifier) if name == "short_training" else find_probe(name)
-        repeats = batches if probe.uses_images else batches[:1]
-        by_probe[name] = [
-            _measure(probe, network, batch, recipe, repeat_seed(seed, repeat))
-            for repeat, batch in enumerate(repeats)
-        ]
+        for repeat, batch in enumerate(batches if probe.uses_images else batches[:1]):
+            status, record = run_probe(
+                probe, lambda: network, batch, recipe, repeat_seed(seed, repeat)
+            )
+            by_probe.setdefault(name, []).append(status if record is None else record)
     return read_metrics(metrics, by_probe)
-
-
-def _measure(
-    probe: Probe, network: nn.Module, batch: FewShot, recipe: Recipe, seed: int
-) -> Record | str:
-    try:
-        with single_thread():
-            return probe.measure(network, batch, recipe, seed)
-    except Undefined as reason:
-        return f"undefined: {reason}"
-    except AnglenasError:
-        raise
-    except Exception as error:  # the module is the caller's: it can raise anything
-        first = (str(error).strip().splitlines() or [""])[0]
-        return f"failed: {type(error).__name__}: {first}"

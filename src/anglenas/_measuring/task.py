@@ -4,19 +4,16 @@ import hashlib
 import json
 import socket
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, Self
 
-from anglenas import _plugins as plugins
 from anglenas._measuring.devices import platform_of
+from anglenas._plugins import load
 from anglenas._recipe import Recipe
-from anglenas.probes import Record
+from anglenas.probes import Record, Undefined, find_probe
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["Context", "Outcome", "Task", "load", "machine_bound"]
-
-# Reading all entry points takes longer than counting the parameters of a network.
-load = cache(plugins.load)
+__all__ = ["Context", "Outcome", "Task", "status_of"]
 
 
 @dataclass(frozen=True)
@@ -75,9 +72,9 @@ class Context:
             UnknownNameError: No such probe is registered.
             SettingError: There is no such device.
         """
-        measure = load("probe", probe)
+        measure = find_probe(probe)
         platform = platform_of(device)
-        if machine_bound(probe):
+        if measure.machine_bound:
             platform += f", {socket.gethostname()}"
         context = cls(
             space, probe, measure.version, network, platform, layout,
@@ -131,7 +128,7 @@ class Task:
     @classmethod
     def of(cls, context: Context, architecture: Any) -> Self:
         """The task that measures an architecture, the same for two that the probe sees as one."""
-        if load("probe", context.probe).subject == "network":
+        if find_probe(context.probe).subject == "network":
             return cls(context, str(architecture))
         return cls(context, load("space", context.space).canonical(architecture))
 
@@ -169,6 +166,11 @@ class Outcome:
         return not self.status.startswith("failed: ")
 
 
-def machine_bound(probe: str) -> bool:
-    """Whether what a probe measures depends on the machine and the moment."""
-    return bool(load("probe", probe).machine_bound)
+def status_of(error: BaseException) -> str:
+    """The status that tells of an exception, in one line that is short enough for a table."""
+    first = (str(error).strip().splitlines() or [""])[0][:300]
+    # A message may hold half a character, which UTF-8 and so the store have no bytes for.
+    line = first.encode("utf-8", "replace").decode()
+    if isinstance(error, Undefined):
+        return f"undefined: {line}"
+    return f"failed: {type(error).__name__}: {line}"
