@@ -20,7 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas._study import Benchmark, draw_samples, measure, read_benchmark, scores_text
+from anglenas._study import (
+    Benchmark,
+    Measuring,
+    draw_samples,
+    measure,
+    read_benchmark,
+    scores_text,
+)
 
 SPACE_SIZE, RUN, TOP = 15625, 100, 1000
 
@@ -59,9 +66,10 @@ def main() -> None:
     for sample in best:
         chosen = best_in_order(benchmark)[: int(sample.removeprefix("top:"))]
         samples["top-1000"] = np.isin(np.arange(len(benchmark)), chosen)
+    measuring = Measuring(given.data, seeds=[given.seed], recipe=given.recipe,
+                          workers=given.workers, store=given.store)  # fmt: skip
     scores, _ = measure(
-        benchmark, given.metrics, samples, given.data, seeds=[given.seed], recipe=given.recipe,
-        store=given.store, workers=given.workers,
+        benchmark, given.metrics, samples, measuring,
         on_progress=lambda done, total: print(f"{done}/{total}", flush=True)
         if done % 100 == 0 or done == total else None,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from anglenas._paper.runs import picks, positions
 from anglenas._paper.table import table_1, verdict
 from anglenas._study import (
     Benchmark,
+    Measuring,
     Scores,
     draw_samples,
     measure,
@@ -658,9 +659,10 @@ def test_measured_scores_are_written_and_read_again(tmp_path):
     recipe = Recipe(name="tiny", resolution=8, cells=1, channels=2, iterations=2)
     asked = {"recipe": recipe, "workers": 0, "store": tmp_path / "scores.sqlite"}
     steps = []
+    measuring = Measuring("digits", seeds=(1, 2), **asked)
     scores, notices = measure(
-        table, ["angle", "loss"], samples, "digits", seeds=(1, 2),
-        on_progress=lambda done, total: steps.append((done, total)), **asked,
+        table, ["angle", "loss"], samples, measuring,
+        on_progress=lambda done, total: steps.append((done, total)),
     )  # fmt: skip
     rows = np.flatnonzero(samples["all"] | samples["top-90"])
     assert [one.seed for one in scores] == [1, 2]
@@ -679,7 +681,7 @@ def test_measured_scores_are_written_and_read_again(tmp_path):
         assert one.iterations == other.iterations == recipe.iterations
         mean = np.mean([each.seconds["angle"] for each in scores])
         assert other.seconds["angle"] == pytest.approx(mean, rel=1e-5)
-    once_more, _ = measure(table, ["angle", "loss"], samples, "digits", seeds=(1, 2), **asked)
+    once_more, _ = measure(table, ["angle", "loss"], samples, measuring)
     assert scores_text(once_more, table) == scores_text(scores, table)
     judged = {"metrics": ["angle", "params"], "subsets": ["all"], **QUICK}
     at_once = correlate(

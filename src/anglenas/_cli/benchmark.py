@@ -2,134 +2,51 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anglenas._cli.options import split_names
+from anglenas._cli.options import Flip, Quiet, StoreFile, TriedRecipe, split_names, takes_workers
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+    from anglenas._measuring.workers import Workers
     from anglenas._sheet import Sheet
+    from anglenas._study import Benchmark, Measuring, Scores
 
 __all__ = [
-    "Accuracy",
-    "Architecture",
-    "BenchmarkFile",
-    "Epochs",
     "Guards",
-    "Images",
-    "JudgingSeed",
-    "Out",
-    "Replicates",
+    "Measurements",
     "Sample",
-    "ScoreFiles",
     "Seeds",
-    "Split",
-    "Strata",
-    "Trainings",
+    "judging",
+    "known_table",
+    "measurements",
     "print_sheets",
     "read_seeds",
     "show_judging",
-    "show_steps",
 ]
 
-_TABLE = "Known accuracies"
-_MEASURED = "What was measured"
+_of_table = partial(typer.Option, rich_help_panel="Known accuracies")
+_of_scores = partial(typer.Option, rich_help_panel="What was measured")
 
-BenchmarkFile = Annotated[
-    Path,
-    typer.Option(
-        "--benchmark",
-        metavar="FILE",
-        help="Table of known accuracies: .csv or .csv.gz, or a .json of NAS-Bench-Suite-Zero.",
-        rich_help_panel=_TABLE,
-    ),
-]
-Accuracy = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Which accuracies, if the table has several: cifar10_test, cifar100_valid, ...",
-        rich_help_panel=_TABLE,
-    ),
-]
-Split = Annotated[
-    str | None,
-    typer.Option(
-        help="'test' or 'validation', if the column's name does not tell.", rich_help_panel=_TABLE
-    ),
-]
-Epochs = Annotated[
-    str | None,
-    typer.Option(
-        help="How long the networks were trained, if the file does not tell.",
-        rich_help_panel=_TABLE,
-    ),
-]
-Trainings = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEXT",
-        help="Which trainings the accuracies are of, if the file does not tell: 'mean of 3 seeds'.",
-        rich_help_panel=_TABLE,
-    ),
-]
-ScoreFiles = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--scores",
-        metavar="FILE",
-        help="File of scores instead of measuring; may be given several times.",
-        rich_help_panel=_MEASURED,
-    ),
-]
-Architecture = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Column of the architectures, if it is not named architecture, arch_str, arch or "
-        "index.",
-        rich_help_panel=_TABLE,
-    ),
-]
-Images = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DATA",
-        help="Images to measure on, if there are no scores: a folder, an .npz file or a name.",
-        rich_help_panel=_MEASURED,
-    ),
-]
 Sample = Annotated[
     str,
-    typer.Option(
+    _of_scores(
         help="Networks to measure: 300 of the table, top-1000:250 of a part of it, all of them, "
-        "seed1 for the hundred of the released code's run; with commas between.",
-        rich_help_panel=_MEASURED,
+        "seed1 for the hundred of the released code's run; with commas between."
     ),
 ]
 Seeds = Annotated[
     str,
-    typer.Option(
+    _of_scores(
         help="Seeds of images, weights and augmentation to measure with, with commas between; taus "
-        "are averaged.",
-        rich_help_panel=_MEASURED,
-    ),
-]
-JudgingSeed = Annotated[
-    int, typer.Option("--seed", help="Where replicates, the order of ties and searches come from.")
-]
-Strata = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAMES",
-        help="Parts of the table that more, or fewer, networks of the scores were drawn from than "
-        "from the rest, such as top-1000. (default: what the names of the samples tell)",
-        rich_help_panel=_MEASURED,
+        "are averaged."
     ),
 ]
 Guards = Annotated[
@@ -142,12 +59,163 @@ Guards = Annotated[
         "Several are compared.",
     ),
 ]
-Replicates = Annotated[
-    int, typer.Option(min=20, help="Replicates of the sample that intervals come from.")
-]
-Out = Annotated[
-    Path | None, typer.Option(help="Folder for tables, data and figures. (default: print alone)")
-]
+
+
+def known_table(
+    benchmark: Annotated[
+        Path,
+        _of_table(
+            "--benchmark",
+            metavar="FILE",
+            help="Table of known accuracies: .csv or .csv.gz, or a .json of NAS-Bench-Suite-Zero.",
+        ),
+    ],
+    accuracy: Annotated[
+        str | None,
+        _of_table(
+            metavar="COLUMN",
+            help="Which accuracies, if the table has several: cifar10_test, cifar100_valid, ...",
+        ),
+    ] = None,
+    architecture: Annotated[
+        str | None,
+        _of_table(
+            metavar="COLUMN",
+            help="Column of the architectures, if it is not named architecture, arch_str, arch or "
+            "index.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        _of_table(help="'test' or 'validation', if the column's name does not tell."),
+    ] = None,
+    epochs: Annotated[
+        str | None,
+        _of_table(help="How long the networks were trained, if the file does not tell."),
+    ] = None,
+    trainings: Annotated[
+        str | None,
+        _of_table(
+            metavar="TEXT",
+            help="Which trainings the accuracies are of, if the file does not tell: 'mean of 3 "
+            "seeds'.",
+        ),
+    ] = None,
+) -> "Callable[..., Benchmark]":
+    """What reads the table when it is called; a bundle for :func:`takes`."""
+    from anglenas._study import read_benchmark
+
+    return partial(
+        read_benchmark, benchmark, accuracy, architecture=architecture, split=split, epochs=epochs,
+        seeds=trainings,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """Where scores come from and where what is found goes.
+
+    Attributes:
+        files: What was measured before.
+        measure: Makes the value that tells how to measure, from a sample and seeds; ``None`` if
+            there are no images.
+        out: Folder for tables, data and figures; ``None`` to print alone.
+        quiet: Whether nothing but the result is printed.
+    """
+
+    files: Sequence[Path]
+    measure: "Callable[[str, Sequence[int]], Measuring] | None"
+    out: Path | None
+    quiet: bool
+
+    def gather(
+        self, benchmark: "Benchmark", rankings: Sequence[str], sample: str, seeds: Sequence[int]
+    ) -> "tuple[tuple[Scores, ...], tuple[str, ...]]":
+        """Scores from files, or measured now with a bar, and then kept in the folder."""
+        import time
+
+        from anglenas._cli.progress import show_progress
+        from anglenas._measuring.progress import Progress
+        from anglenas._study import gather, scores_text
+
+        asked = self.measure and self.measure(sample, seeds)
+        started = time.perf_counter()
+        with show_progress("tasks", quiet=self.quiet) as show:
+            found = gather(
+                benchmark, rankings, self.files, asked,
+                lambda done, total: show(
+                    Progress(done, total, time.perf_counter() - started, done)
+                ),
+            )  # fmt: skip
+        if self.out is not None and asked is not None:
+            (self.out / "scores.csv").write_text(scores_text(found[0], benchmark))
+        return found
+
+
+@takes_workers
+def measurements(
+    scores: Annotated[
+        list[Path] | None,
+        _of_scores(
+            metavar="FILE", help="File of scores instead of measuring; may be given several times."
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        _of_scores(
+            metavar="DATA",
+            help="Images to measure on, if there are no scores: a folder, an .npz file or a name.",
+        ),
+    ] = None,
+    recipe: TriedRecipe = "paper",
+    flip: Flip = None,
+    *,
+    workers: "Workers",
+    store: StoreFile = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for tables, data and figures. (default: print alone)"),
+    ] = None,
+    quiet: Quiet = False,
+) -> Measurements:
+    """Scores from files or from images; a bundle for :func:`takes`."""
+    from anglenas._report import prepare_folder
+    from anglenas._study import Measuring
+
+    def measure(sample: str, seeds: Sequence[int]) -> Measuring:
+        assert data is not None
+        return Measuring(data, sample, seeds, recipe, flip, workers, store)
+
+    # A folder that cannot be used is told before hours of measuring.
+    return Measurements(
+        scores or (), None if data is None else measure, out and prepare_folder(out), quiet
+    )
+
+
+def judging(
+    guard: Guards = "off",
+    strata: Annotated[
+        str | None,
+        _of_scores(
+            metavar="NAMES",
+            help="Parts of the table that more, or fewer, networks of the scores were drawn from "
+            "than from the rest, such as top-1000. (default: what the names of the samples tell)",
+        ),
+    ] = None,
+    replicates: Annotated[
+        int, typer.Option(min=20, help="Replicates of the sample that intervals come from.")
+    ] = 500,
+    seed: Annotated[
+        int, typer.Option(help="Where replicates, the order of ties and searches come from.")
+    ] = 1,
+) -> dict[str, Any]:
+    """Arguments of :func:`anglenas.correlate`; a bundle for :func:`takes`."""
+    return {
+        "guards": split_names(guard),
+        "strata": None if strata is None else split_names(strata),
+        "replicates": replicates,
+        "seed": seed,
+    }
 
 
 def read_seeds(text: str) -> list[int]:
@@ -163,19 +231,6 @@ def read_seeds(text: str) -> list[int]:
     if not seeds:
         raise SettingError("Name at least one seed, such as 1.")
     return seeds
-
-
-@contextmanager
-def show_steps(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show how much is done, as a search shows its candidates."""
-    import time
-
-    from anglenas._cli.progress import show_progress
-    from anglenas._measuring.progress import Progress
-
-    started = time.perf_counter()
-    with show_progress("tasks", quiet=quiet) as show:
-        yield lambda done, total: show(Progress(done, total, time.perf_counter() - started, done))
 
 
 @contextmanager

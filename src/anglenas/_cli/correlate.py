@@ -1,60 +1,38 @@
 """``anglenas correlate``."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from anglenas._cli.benchmark import (
-    Accuracy,
-    Architecture,
-    BenchmarkFile,
-    Epochs,
-    Guards,
-    Images,
-    JudgingSeed,
-    Out,
-    Replicates,
+    Measurements,
     Sample,
-    ScoreFiles,
     Seeds,
-    Split,
-    Strata,
-    Trainings,
+    judging,
+    known_table,
+    measurements,
     print_sheets,
     read_seeds,
     show_judging,
-    show_steps,
 )
-from anglenas._cli.options import (
-    Flip,
-    Quiet,
-    RecipeName,
-    Space,
-    StoreFile,
-    split_names,
-    takes_workers,
-)
+from anglenas._cli.options import Space, split_names, takes
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
-    from anglenas._measuring.workers import Workers
     from anglenas._study import Benchmark
 
 __all__ = ["correlate"]
 
 
-@takes_workers
+@takes(known=known_table, measured=partial(measurements, recipe="fast"), judged=judging)
 def correlate(
-    benchmark: BenchmarkFile,
-    accuracy: Accuracy = None,
-    architecture: Architecture = None,
-    split: Split = None,
-    epochs: Epochs = None,
-    trainings: Trainings = None,
-    scores: ScoreFiles = None,
-    data: Images = None,
+    known: "Callable[..., Benchmark]",
+    measured: Measurements,
+    judged: dict[str, Any],
     sample: Sample = "300",
-    strata: Strata = None,
     metrics: Annotated[
         str,
         typer.Option(
@@ -69,22 +47,12 @@ def correlate(
             "(cells of equally many parameters) or groups (pairs inside any of them)."
         ),
     ] = "all,top-1000,top-500",
-    guard: Guards = "off",
     seeds: Seeds = "1",
-    replicates: Replicates = 500,
     searches: Annotated[
         int, typer.Option(min=1, help="Random searches among 100 networks, of what each picks.")
     ] = 1000,
-    seed: JudgingSeed = 1,
     space: Space = "nasbench201",
-    recipe: RecipeName = None,
-    flip: Flip = None,
-    *,
-    workers: "Workers",
-    store: StoreFile = None,
-    out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    quiet: Quiet = False,
 ) -> None:
     """Tell how well metrics order networks whose accuracies are known.
 
@@ -100,32 +68,21 @@ def correlate(
         anglenas correlate --benchmark nasbench201.csv --accuracy cifar10_test --scores scores.csv
         --metrics 'params,angle_loss+params,z(tse)+z(angle)' --guard off,structure --out study
     """  # noqa: D412
-    from anglenas import _study as study
-    from anglenas._report import prepare_folder, write_study
+    from anglenas._report import write_study
+    from anglenas._study import correlate as judge
 
-    if out is not None:
-        prepare_folder(out)
-    known = study.read_benchmark(
-        benchmark, accuracy, space=space, architecture=architecture, split=split, epochs=epochs,
-        seeds=trainings,
-    )  # fmt: skip
-    asked = _metrics(metrics, known, scores is not None)
-    with show_steps(quiet=quiet or as_json) as on_progress:
-        measured, notices = study.gather(
-            known, asked or ["angle"], scores or (), data, sample, seeds=read_seeds(seeds),
-            on_progress=on_progress, recipe=recipe, flip=flip, workers=workers, store=store,
+    benchmark = known(space=space)
+    if as_json:
+        measured = replace(measured, quiet=True)
+    asked = _metrics(metrics, benchmark, bool(measured.files))
+    scores, notices = measured.gather(benchmark, asked or ["angle"], sample, read_seeds(seeds))
+    with show_judging(quiet=measured.quiet) as on_progress:
+        found = judge(
+            benchmark, scores, asked or sorted(scores[0].columns), subsets=split_names(subsets),
+            searches=searches, on_progress=on_progress, **judged,
         )  # fmt: skip
-    if out is not None and data is not None:
-        (out / "scores.csv").write_text(study.scores_text(measured, known))
-    with show_judging(quiet=quiet or as_json) as on_progress:
-        found = study.correlate(
-            known, measured, asked or sorted(measured[0].columns),
-            subsets=split_names(subsets), guards=split_names(guard),
-            strata=None if strata is None else split_names(strata),
-            replicates=replicates, searches=searches, seed=seed, on_progress=on_progress,
-        )  # fmt: skip
-    if out is not None:
-        write_study(found, out)
+    if measured.out is not None:
+        write_study(found, measured.out)
     if as_json:
         from anglenas._json import json_text
 
@@ -133,8 +90,8 @@ def correlate(
     else:
         print(f"{found.about}\n")
         print_sheets(found.sheets(), (*notices, *found.remarks()))
-        if out is not None:
-            print(out)
+        if measured.out is not None:
+            print(measured.out)
 
 
 def _metrics(text: str, benchmark: "Benchmark", from_files: bool) -> list[str]:

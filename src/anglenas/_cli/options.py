@@ -5,9 +5,12 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from anglenas._measuring.workers import Workers
 
 __all__ = [
     "OUTPUT",
@@ -25,9 +28,11 @@ __all__ = [
     "StoreFile",
     "Strict",
     "Ties",
+    "TriedRecipe",
     "flowing",
     "read_count",
     "split_names",
+    "takes",
     "takes_workers",
     "trains_with_workers",
 ]
@@ -131,7 +136,7 @@ Ties = Annotated[
     str,
     typer.Option(help="Equal values: 'average' (of their ranks), 'broken' (by chance), 'dense'."),
 ]
-PublishedRecipe = Annotated[str, typer.Option("--recipe", metavar="NAME[,...]", help=_RECIPE)]
+TriedRecipe = Annotated[str, typer.Option("--recipe", metavar="NAME[,...]", help=_RECIPE)]
 Seed = Annotated[int, typer.Option(help="Where all randomness comes from.")]
 Flip = Annotated[
     bool | None,
@@ -153,76 +158,85 @@ StoreFile = Annotated[
 ]
 
 
-_WHO = "Who measures"
-_WORKERS = {
-    "workers": Annotated[
-        int | None,
-        typer.Option(
-            help="Processes with one thread each; 0 stands for this one. (default: one a core, or "
-            "one a GPU)",
-            rich_help_panel=_WHO,
-        ),
-    ],
-    "scheduler": Annotated[
+_asks_who = functools.partial(typer.Option, rich_help_panel="Who measures")
+_Count = Annotated[
+    int | None,
+    _asks_who(
+        help="Processes with one thread each; 0 stands for this one. (default: one a core, or one "
+        "a GPU)"
+    ),
+]
+_Device = Annotated[
+    str,
+    _asks_who(
+        help="'cpu', 'cuda' (its GPUs are dealt out to the workers) or one of them: 'cuda:1'."
+    ),
+]
+
+
+def takes(**bundles: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command options that travel together: one argument holds what they make.
+
+    Args:
+        bundles: By name of the argument, the function that makes it; the command has the function's
+            parameters as options in its place. Defaults change by :func:`functools.partial`.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        signature = inspect.signature(command)
+        options = {name: inspect.signature(bundle).parameters for name, bundle in bundles.items()}
+        # Typer reads the signature in order, and lets options without a default follow others only
+        # where all are named.
+        parameters = [
+            one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for parameter in signature.parameters.values()
+            for one in options.get(parameter.name, {parameter.name: parameter}).values()
+        ]
+
+        @functools.wraps(command)
+        def run(**given: Any) -> Any:
+            made = {
+                name: bundle(**{option: given.pop(option) for option in options[name]})
+                for name, bundle in bundles.items()
+            }
+            return command(**made, **given)
+
+        run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        return run
+
+    return decorate
+
+
+def _workers(
+    workers: _Count = None,
+    scheduler: Annotated[
         str | None,
-        typer.Option(
+        _asks_who(
             metavar="ADDRESS",
             help="Dask scheduler whose workers to use instead, such as tls://10.0.0.1:8786; see "
             "docs/cluster.md for its certificates.",
-            rich_help_panel=_WHO,
         ),
-    ],
-    "time_limit": Annotated[
+    ] = None,
+    time_limit: Annotated[
         float | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="Time that one measurement may take before its worker is ended.",
-            rich_help_panel=_WHO,
+        _asks_who(
+            metavar="SECONDS", help="Time that one measurement may take before its worker is ended."
         ),
-    ],
-    "device": Annotated[
-        str,
-        typer.Option(
-            help="'cpu', 'cuda' (its GPUs are dealt out to the workers) or one of them: 'cuda:1'.",
-            rich_help_panel=_WHO,
-        ),
-    ],
-}
+    ] = None,
+    device: _Device = "cpu",
+) -> "Workers":
+    from anglenas._measuring.workers import Workers
+
+    return Workers(workers, scheduler, time_limit, device)
 
 
-def takes_workers(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with the options that make its ``workers``, a :class:`anglenas.Workers`."""
-    return _with_workers(command, tuple(_WORKERS))
+def _trainers(workers: _Count = None, device: _Device = "cpu") -> "Workers":
+    return _workers(workers, device=device)
 
 
-def trains_with_workers(command: Callable[..., None]) -> Callable[..., None]:
-    """The same for a command that trains: on this machine, and as long as it takes."""
-    return _with_workers(command, ("workers", "device"))
+takes_workers = takes(workers=_workers)
+"""Gives a command the options that make its ``workers``, a :class:`anglenas.Workers`."""
 
-
-def _with_workers(command: Callable[..., None], names: tuple[str, ...]) -> Callable[..., None]:
-    signature = inspect.signature(command)
-    parameters: list[inspect.Parameter] = []
-    for parameter in signature.parameters.values():
-        if parameter.name == "workers":
-            parameters += [
-                parameter.replace(
-                    default="cpu" if name == "device" else None,
-                    annotation=_WORKERS[name],
-                    name=name,
-                )
-                for name in names
-            ]
-        else:
-            parameters.append(parameter)
-
-    @functools.wraps(command)
-    def run(**given: Any) -> None:
-        from anglenas._measuring.workers import Workers
-
-        asked = {name: given.pop(name) for name in names}
-        command(workers=Workers(count=asked.pop("workers"), **asked), **given)
-
-    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
+trains_with_workers = takes(workers=_trainers)
+"""The same for a command that trains: on this machine, and as long as it takes."""

@@ -1,77 +1,50 @@
 """``anglenas paper``: what was published, made again."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from anglenas._cli.benchmark import (
-    Accuracy,
-    BenchmarkFile,
-    Epochs,
     Guards,
-    Images,
-    JudgingSeed,
-    Out,
-    Replicates,
+    Measurements,
     Sample,
-    ScoreFiles,
     Seeds,
-    Strata,
-    Trainings,
+    judging,
+    known_table,
+    measurements,
     print_sheets,
     read_seeds,
     show_judging,
-    show_steps,
 )
-from anglenas._cli.options import (
-    PublishedRecipe,
-    Quiet,
-    StoreFile,
-    flowing,
-    split_names,
-    takes_workers,
-)
+from anglenas._cli.options import flowing, split_names, takes
 from anglenas._paper.cells import cells
 from anglenas.errors import DataError, SettingError
 
 if TYPE_CHECKING:
-    from anglenas._measuring.workers import Workers
     from anglenas._sheet import Sheet
-    from anglenas._study import Benchmark, Scores
+    from anglenas._study import Benchmark
 
 __all__ = ["paper"]
 
 paper = typer.Typer(help="Make figures and tables of the paper again.", no_args_is_help=True)
 
-_TEST = "cifar10_test"
-_Run = Annotated[int, typer.Option("--run", help="Seed of the run that drew the networks.")]
+_CIFAR10 = partial(known_table, accuracy="cifar10_test")
+_CIFAR100 = partial(known_table, accuracy="cifar100_test")
 _Seed = Annotated[
     int, typer.Option("--seed", help="Where images, weights and augmentation come from.")
 ]
 
 
-@takes_workers
+@takes(known=_CIFAR10, measured=measurements, judged=partial(judging, guard="off,score"))
 def table1(
-    benchmark: BenchmarkFile,
-    accuracy: Accuracy = _TEST,
-    epochs: Epochs = None,
-    trainings: Trainings = None,
-    scores: ScoreFiles = None,
-    data: Images = None,
+    known: "Callable[[], Benchmark]",
+    measured: Measurements,
+    judged: dict[str, Any],
     sample: Sample = "seed1,seed2,seed3,top-1000:250",
-    strata: Strata = None,
-    guard: Guards = "off,score",
-    replicates: Replicates = 500,
     seeds: Seeds = "1",
-    seed: JudgingSeed = 1,
-    recipe: PublishedRecipe = "paper",
-    *,
-    workers: "Workers",
-    store: StoreFile = None,
-    out: Out = None,
-    quiet: Quiet = False,
 ) -> None:
     """Measure the supplement's table 1 again: Kendall's tau of metrics with test accuracy.
 
@@ -87,60 +60,31 @@ def table1(
 
         anglenas paper table1 --benchmark nasbench201.csv --data cifar10 --out table1
     """  # noqa: D412
-    from anglenas import _study as study
     from anglenas._paper.table import TABLE_1, table_1, table_1_sheets
-    from anglenas._report import prepare_folder, write_study
+    from anglenas._report import write_study
+    from anglenas._study import correlate
     from anglenas.ranking import parse
 
-    if out is not None:
-        prepare_folder(out)
-    known = study.read_benchmark(benchmark, accuracy, epochs=epochs, seeds=trainings)
-    if known.split != "test":
-        raise DataError(f"Table 1 is about test accuracies, and {accuracy} is not of test images.")
+    benchmark = known()
+    if benchmark.split != "test":
+        raise DataError(
+            f"Table 1 is about test accuracies, not about {benchmark.split} ones; name a column of "
+            "test images with --accuracy."
+        )
     metrics = [row.metric for row in TABLE_1]
-    measured, notices = _gather(
-        known, metrics, scores, data, sample, read_seeds(seeds), out=out, quiet=quiet,
-        recipe=recipe, workers=workers, store=store,
-    )  # fmt: skip
-    columns = set.intersection(*(set(one.columns) for one in measured))
-    judged = [metric for metric in metrics if columns.issuperset(parse(metric).metrics)]
-    with show_judging(quiet=quiet) as on_progress:
-        found = study.correlate(
-            known, measured, judged, guards=split_names(guard),
-            strata=None if strata is None else split_names(strata),
-            replicates=replicates, seed=seed, on_progress=on_progress,
-        )  # fmt: skip
+    scores, notices = measured.gather(benchmark, metrics, sample, read_seeds(seeds))
+    columns = set.intersection(*(set(one.columns) for one in scores))
+    possible = [metric for metric in metrics if columns.issuperset(parse(metric).metrics)]
+    with show_judging(quiet=measured.quiet) as on_progress:
+        found = correlate(benchmark, scores, possible, on_progress=on_progress, **judged)
     sheets = table_1_sheets(table_1(found))
-    missing = [row.name for row in TABLE_1 if row.metric not in judged]
+    missing = [row.name for row in TABLE_1 if row.metric not in possible]
     notes = [*notices, *found.remarks()]
     if missing:
         notes.append(f"Not measured: {', '.join(missing)}.")
-    if out is not None:
-        write_study(found, out)
-    _show(known, sheets, notes, out, "table1")
-
-
-def _gather(
-    benchmark: "Benchmark",
-    rankings: Sequence[str],
-    files: Sequence[Path] | None,
-    data: str | None,
-    sample: str,
-    seeds: Sequence[int],
-    *,
-    out: Path | None,
-    quiet: bool,
-    **settings: Any,
-) -> "tuple[tuple[Scores, ...], tuple[str, ...]]":
-    """Scores from files, or measured now with a bar, and then kept in the folder."""
-    from anglenas._study import gather, scores_text
-
-    with show_steps(quiet=quiet) as on_progress:
-        found = gather(benchmark, rankings, files or (), data, sample, seeds=seeds,
-                       on_progress=on_progress, **settings)  # fmt: skip
-    if out is not None and data is not None:
-        (out / "scores.csv").write_text(scores_text(found[0], benchmark))
-    return found
+    if measured.out is not None:
+        write_study(found, measured.out)
+    _show(benchmark, sheets, notes, measured.out, "table1")
 
 
 def _figure(
@@ -148,41 +92,31 @@ def _figure(
 ) -> Callable[..., None]:
     """The command that draws a figure of a ranking's rank index against accuracy."""
 
+    @takes(known=_CIFAR100, measured=partial(measurements, out=Path("figures")))
     def figure(
-        benchmark: BenchmarkFile,
-        accuracy: Accuracy = "cifar100_test",
-        epochs: Epochs = None,
-        trainings: Trainings = None,
-        scores: ScoreFiles = None,
-        data: Images = None,
-        run: _Run = 1,
+        known: "Callable[[], Benchmark]",
+        measured: Measurements,
+        run: Annotated[int, typer.Option(help="Seed of the run that drew the networks.")] = 1,
         seed: _Seed = 1,
-        recipe: PublishedRecipe = "paper",
-        *,
-        workers: "Workers",
-        store: StoreFile = None,
-        out: Out = Path("figures"),
-        quiet: Quiet = False,
     ) -> None:
-        from anglenas import _study as study
         from anglenas._paper.figures import position_sheet, positions_figure
         from anglenas._paper.runs import positions
-        from anglenas._report import prepare_folder, save_figure
+        from anglenas._report import save_figure
 
-        folder = prepare_folder(out or Path("figures"))
-        known = study.read_benchmark(benchmark, accuracy, epochs=epochs, seeds=trainings)
-        [measured, *_], notices = _gather(
-            known, ["angle", "loss", "params"], scores, data, f"seed{run}", [seed], out=out,
-            quiet=quiet, recipe=recipe, workers=workers, store=store,
-        )  # fmt: skip
-        found = positions(measured, known, seed=run)
-        drawn = positions_figure(found, ranking, about=f"{known.dataset} {known.split}")
+        benchmark = known()
+        assert measured.out is not None
+        [scores, *_], notices = measured.gather(
+            benchmark, ["angle", "loss", "params"], f"seed{run}", [seed]
+        )
+        found = positions(scores, benchmark, seed=run)
+        about = f"{benchmark.dataset} {benchmark.split}"
+        drawn = positions_figure(found, ranking, about=about)
         for suffix in ("svg", "png", "pdf"):
-            save_figure(drawn, folder / f"figure{number}.{suffix}")
-        _show(known, [position_sheet(found)], notices, folder, f"figure{number}")
+            save_figure(drawn, measured.out / f"figure{number}.{suffix}")
+        _show(benchmark, [position_sheet(found)], notices, measured.out, f"figure{number}")
 
     figure.__name__, figure.__doc__ = f"figure{number}", about
-    return takes_workers(figure)
+    return figure
 
 
 figure1 = _figure(
@@ -211,14 +145,10 @@ figure2 = _figure(
 )
 
 
-@takes_workers
+@takes(known=_CIFAR10, measured=measurements)
 def picks(
-    benchmark: BenchmarkFile,
-    accuracy: Accuracy = _TEST,
-    epochs: Epochs = None,
-    trainings: Trainings = None,
-    scores: ScoreFiles = None,
-    data: Images = None,
+    known: "Callable[[], Benchmark]",
+    measured: Measurements,
     runs: Annotated[
         str, typer.Option(help="Seeds of the runs that drew the networks, with commas between.")
     ] = "1,2,3",
@@ -227,12 +157,6 @@ def picks(
     ] = "params,angle,loss,angle_loss,angle_loss+params",
     guard: Guards = "off,score",
     seed: _Seed = 1,
-    recipe: PublishedRecipe = "paper",
-    *,
-    workers: "Workers",
-    store: StoreFile = None,
-    out: Out = None,
-    quiet: Quiet = False,
 ) -> None:
     """Search at random among the hundreds that the released code draws, and tell what is picked.
 
@@ -244,24 +168,17 @@ def picks(
 
         anglenas paper picks --benchmark nasbench201.csv --data cifar10
     """  # noqa: D412
-    from anglenas import _study as study
     from anglenas._paper.runs import pick_sheet
     from anglenas._paper.runs import picks as picks_of
-    from anglenas._report import prepare_folder
 
-    if out is not None:
-        prepare_folder(out)
-    known = study.read_benchmark(benchmark, accuracy, epochs=epochs, seeds=trainings)
+    benchmark = known()
     rankings, runs_asked = split_names(metrics), read_seeds(runs)
     if not rankings:
         raise SettingError("Name at least one ranking, such as --metrics params,angle.")
-    [measured, *_], notices = _gather(
-        known, [*rankings, "angle", "loss"], scores, data,
-        ",".join(f"seed{run}" for run in runs_asked), [seed], out=out, quiet=quiet,
-        recipe=recipe, workers=workers, store=store,
-    )  # fmt: skip
-    found = picks_of(measured, known, rankings, seeds=runs_asked, guards=split_names(guard))
-    _show(known, [pick_sheet(found)], notices, out, "picks")
+    sample = ",".join(f"seed{run}" for run in runs_asked)
+    [scores, *_], notices = measured.gather(benchmark, [*rankings, "angle", "loss"], sample, [seed])
+    found = picks_of(scores, benchmark, rankings, seeds=runs_asked, guards=split_names(guard))
+    _show(benchmark, [pick_sheet(found)], notices, measured.out, "picks")
 
 
 def _show(

@@ -3,7 +3,7 @@
 from anglenas._study.benchmark import Benchmark, read_benchmark
 from anglenas._study.correlation import GUARDS, METRICS, apply_guard, check_guards, correlate
 from anglenas._study.estimates import Estimate
-from anglenas._study.measure import draw_samples, gather, measure, run_of, scores_text
+from anglenas._study.measure import Measuring, draw_samples, gather, measure, run_of, scores_text
 from anglenas._study.picks import Picks
 from anglenas._study.scores import Scores, directions_of, read_scores
 from anglenas._study.study import Study
@@ -14,6 +14,7 @@ __all__ = [
     "METRICS",
     "Benchmark",
     "Estimate",
+    "Measuring",
     "Picks",
     "Scores",
     "Study",

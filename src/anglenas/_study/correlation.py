@@ -15,7 +15,7 @@ from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas._study.benchmark import Benchmark, read_benchmark
 from anglenas._study.estimates import Estimate, Ranking, Sampled, estimate
-from anglenas._study.measure import gather
+from anglenas._study.measure import Measuring, gather
 from anglenas._study.picks import Picks, pick_by
 from anglenas._study.scores import Scores, directions_of
 from anglenas._study.study import Study
@@ -122,13 +122,13 @@ def correlate(
     measured = [one for one in given if isinstance(one, Scores)]
     notices = dict.fromkeys(benchmark.notices)
     files = [one for one in given if not isinstance(one, Scores)]
-    if measured and data is not None:
-        raise SettingError("Give either scores that were measured, or images to measure on.")
+    measuring = None
+    if data is not None:
+        if measured:
+            raise SettingError("Give either scores that were measured, or images to measure on.")
+        measuring = Measuring(data, sample, seeds, recipe, workers=workers, store=store)
     if files or not measured:
-        found, told_of_images = gather(
-            benchmark, asked, files, data, sample, seeds=seeds, recipe=recipe, workers=workers,
-            store=store,
-        )  # fmt: skip
+        found, told_of_images = gather(benchmark, asked, files, measuring)
         measured, notices = [*measured, *found], notices | dict.fromkeys(told_of_images)
     told = tuple(_strata_told(measured, benchmark) if strata is None else strata)
     parts = [read_subset(name, benchmark) for name in dict.fromkeys(subsets)]

@@ -5,14 +5,13 @@ import io
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anglenas._measuring.plan import Measured
 from anglenas._measuring.scores import score_many
 from anglenas._measuring.setup import choose_recipe
 from anglenas._measuring.store import Store
@@ -21,17 +20,23 @@ from anglenas._numerics import derive
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas._study.benchmark import Benchmark
-from anglenas._study.scores import Scores, is_metric, is_of_training, read_scores, with_benchmark
+from anglenas._study.scores import (
+    Scores,
+    is_metric,
+    is_of_training,
+    laid_out,
+    read_scores,
+    with_benchmark,
+)
 from anglenas._study.subsets import read_subset
 from anglenas.data import ImageSource
 from anglenas.errors import DataError, SettingError
 from anglenas.ranking import parse
 from anglenas.spaces import Space
 
-__all__ = ["draw_samples", "gather", "measure", "run_of", "scores_text"]
+__all__ = ["Measuring", "draw_samples", "gather", "measure", "run_of", "scores_text"]
 
 Samples = Mapping[str, NDArray[np.bool_]]
-Images = str | Path | ImageSource
 
 _PART = re.compile(r"(?:(?P<subset>[a-z].*):)?(?P<count>\d+)|(?P<whole>all)|seed(?P<seed>\d+)")
 _RUN = 100
@@ -105,18 +110,34 @@ def run_of(seed: int, benchmark: Benchmark) -> NDArray[np.intp]:
     return np.array([benchmark.rows[text] for text in texts])
 
 
+@dataclass(frozen=True, eq=False)
+class Measuring:
+    """How networks of a table are measured; what is not told here is as in :func:`anglenas.search`.
+
+    Attributes:
+        data: The images to measure on.
+        sample: Which networks to measure, see :func:`draw_samples`.
+        seeds: Seeds of the measurements; each network is measured with every one.
+        recipe: How to measure.
+        flip: Whether a mirrored image is still one of its class.
+        workers: Who measures.
+        store: Where scores are kept; what it has is not measured again.
+    """
+
+    data: str | Path | ImageSource
+    sample: str = "300"
+    seeds: Sequence[int] = (1,)
+    recipe: str | Recipe | None = None
+    flip: bool | None = None
+    workers: Workers | int | None = None
+    store: str | Path | Store | None = None
+
+
 def gather(
     benchmark: Benchmark,
     rankings: Iterable[str],
     files: Sequence[Path | str] = (),
-    data: Images | None = None,
-    sample: str = "300",
-    *,
-    seeds: Sequence[int] = (1,),
-    recipe: str | Recipe | None = None,
-    flip: bool | None = None,
-    workers: Workers | int | None = None,
-    store: str | Path | Store | None = None,
+    measuring: Measuring | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[tuple[Scores, ...], tuple[str, ...]]:
     """What some rankings need: read from files, or measured now on a sample of the benchmark.
@@ -125,13 +146,7 @@ def gather(
         benchmark: The benchmark.
         rankings: Metrics and rank expressions.
         files: Files of scores, see :func:`read_scores`.
-        data: The images to measure on, if there are no files.
-        sample: Which networks to measure, see :func:`draw_samples`.
-        seeds: Seeds of the measurements; see :func:`measure`, as for all that follows.
-        recipe: How to measure.
-        flip: Whether a mirrored image is still one of its class.
-        workers: Who measures.
-        store: Where scores are kept.
+        measuring: How to measure, if there are no files.
         on_progress: Called with how many measurements are done, and how many there are.
 
     Returns:
@@ -141,47 +156,33 @@ def gather(
         SettingError: There are files and images, or neither and the benchmark does not tell all.
     """
     names = list(dict.fromkeys(name for one in rankings for name in parse(one).metrics))
-    if files and data is not None:
+    if files and measuring is not None:
         raise SettingError("Give either scores that were measured, or images to measure on.")
-    if files or (data is None and set(names) <= benchmark.columns.keys()):
+    if files or (measuring is None and set(names) <= benchmark.columns.keys()):
         return read_scores(files, benchmark, names), ()
-    if data is None:
+    if measuring is None:
         raise SettingError(
             "There is nothing to judge: give images to measure on, or a file of what was measured."
         )
-    samples = draw_samples(sample, benchmark, seeds[0])
-    return measure(
-        benchmark, names, samples, data, seeds=seeds, recipe=recipe, flip=flip, workers=workers,
-        store=store, on_progress=on_progress,
-    )  # fmt: skip
+    samples = draw_samples(measuring.sample, benchmark, measuring.seeds[0])
+    return measure(benchmark, names, samples, measuring, on_progress)
 
 
 def measure(
     benchmark: Benchmark,
     metrics: Iterable[str],
     samples: Samples,
-    data: Images,
-    *,
-    seeds: Sequence[int] = (1,),
-    recipe: str | Recipe | None = None,
-    flip: bool | None = None,
-    workers: Workers | int | None = None,
-    store: str | Path | Store | None = None,
+    measuring: Measuring,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[tuple[Scores, ...], tuple[str, ...]]:
-    """Metrics of the networks of some samples; what the store has is not measured again.
+    """Metrics of the networks of some samples.
 
     Args:
         benchmark: The benchmark that the networks are of.
         metrics: Names of the metrics; ``params`` is always measured too. What the table has, and
             cannot be measured, is taken from there.
-        samples: What :func:`draw_samples` drew.
-        data: The images, as in :func:`anglenas.search`.
-        seeds: Seeds of the measurements; each network is measured with every one.
-        recipe: How to measure, as in :func:`anglenas.search`.
-        flip: As there.
-        workers: As there.
-        store: As there.
+        samples: What :func:`draw_samples` drew, whatever the sample of ``measuring`` says.
+        measuring: How to measure.
         on_progress: Called with how many measurements are done, and how many there are.
 
     Returns:
@@ -197,45 +198,32 @@ def measure(
     names = tuple(dict.fromkeys([*wanted, "params"]))
     found: list[Scores] = []
     notices: dict[str, None] = {}
-    for number, seed in enumerate(seeds):
+    for number, seed in enumerate(measuring.seeds):
         measured = score_many(
-            [benchmark.architectures[row] for row in rows],
-            data,
-            metrics=names,
-            space=benchmark.space,
-            seed=seed,
+            [benchmark.architectures[row] for row in rows], measuring.data, metrics=names,
+            space=benchmark.space, seed=seed, recipe=measuring.recipe, flip=measuring.flip,
+            workers=measuring.workers, store=measuring.store,
             on_progress=lambda done, total, number=number: on_progress(  # type: ignore[misc]
-                number * total + done, len(seeds) * total
+                number * total + done, len(measuring.seeds) * total
             ),
-            recipe=recipe,
-            flip=flip,
-            workers=workers,
-            store=store,
-        )
-        laid = _laid_out(measured, rows, names, len(benchmark), samples, seed)
-        laid = replace(laid, iterations=choose_recipe(recipe).iterations)
+        )  # fmt: skip
+        values = {
+            name: np.array([one.values[name] for one in measured], dtype=np.float64)
+            for name in names
+        }
+        laid = Scores(
+            columns={name: laid_out(column, rows, len(benchmark), np.nan)
+                     for name, column in values.items()},
+            measured=dict.fromkeys(names, laid_out(True, rows, len(benchmark), False)),
+            seconds={name: float(np.mean([one.seconds[name] for one in measured]))
+                     for name in names},
+            samples=samples,
+            seed=seed,
+            iterations=choose_recipe(measuring.recipe).iterations,
+        )  # fmt: skip
         found.append(with_benchmark(laid, benchmark))
         notices |= dict.fromkeys(measured[0].notices)
     return tuple(found), tuple(notices)
-
-
-def _laid_out(
-    measured: Sequence[Measured],
-    rows: NDArray[np.intp],
-    names: Sequence[str],
-    size: int,
-    samples: Samples,
-    seed: int,
-) -> Scores:
-    there = np.zeros(size, dtype=bool)
-    there[rows] = True
-    columns = {}
-    for name in names:
-        values = [one.values[name] for one in measured]
-        columns[name] = np.full(size, np.nan)
-        columns[name][rows] = [np.nan if value is None else value for value in values]
-    seconds = {name: float(np.mean([one.seconds[name] for one in measured])) for name in names}
-    return Scores(columns, dict.fromkeys(names, there), seconds, samples, seed)
 
 
 def scores_text(scores: Sequence[Scores], benchmark: Benchmark) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ __all__ = [
     "directions_of",
     "is_metric",
     "is_of_training",
+    "laid_out",
     "read_scores",
     "with_benchmark",
 ]
@@ -113,113 +115,113 @@ def read_scores(
     Raises:
         DataError: A file does not fit the table, or two give one metric of one network.
     """
-    files = [_File.read(Path(path), benchmark, tuple(metrics)) for path in paths]
-    told = {file.iterations: file.name for file in files if file.iterations is not None}
+    told: dict[int, str] = {}
+    parts: list[tuple[str, Scores]] = []
+    for path in paths:
+        columns = read_columns(Path(path))
+        found, iterations = _read(columns, benchmark, tuple(metrics))
+        parts += [(columns.name, one) for one in found]
+        if iterations is not None:
+            told[iterations] = columns.name
     if len(told) > 1:
         (one, first), (other, second), *_ = told.items()
         raise DataError(
             f"{first!r} holds trainings of {one} iterations and {second!r} of {other}; give files "
             "of one recipe."
         )
-    iterations = next(iter(told), PUBLISHED_ITERATIONS)
-    seconds = {name: value for file in files for name, value in file.seconds.items()}
-    found = []
-    for seed in sorted({int(seed) for file in files for seed in np.unique(file.seeds)}) or [1]:
-        scores = Scores({}, {}, seconds, {}, seed, iterations)
-        for file in files:
-            scores = file.added_to(scores, benchmark)
-        found.append(with_benchmark(scores, benchmark))
-    return tuple(found)
+    seconds = {name: value for _, part in parts for name, value in part.seconds.items()}
+    # A seed that lacks a metric is told as one that was not measured, not as a name that is wrong.
+    names = [name for _, part in parts for name in part.columns]
+    columns_of_none = dict.fromkeys(names, np.full(len(benchmark), np.nan))
+    measured_of_none = dict.fromkeys(names, np.zeros(len(benchmark), dtype=bool))
+    nothing = Scores(columns_of_none, measured_of_none, seconds, {},
+                     iterations=next(iter(told), PUBLISHED_ITERATIONS))  # fmt: skip
+    by_seed: dict[int, Scores] = {} if parts else {1: nothing}
+    for file, part in parts:
+        before = by_seed.get(part.seed, replace(nothing, seed=part.seed))
+        by_seed[part.seed] = _joined(before, part, file, benchmark)
+    return tuple(with_benchmark(by_seed[seed], benchmark) for seed in sorted(by_seed))
 
 
-@dataclass(frozen=True, eq=False)
-class _File:
-    """One file, a network and seed a row.
-
-    Attributes:
-        name: Its name.
-        rows: ``(n,)`` rows of the benchmark.
-        seeds: ``(n,)`` seeds of the measurements.
-        columns: By metric, ``(n,)`` values.
-        given: By metric, ``(n,)`` whether it was measured, also where it came out undefined.
-        seconds: By metric, what it costs.
-        samples: By name, ``(n,)`` who was drawn for it.
-        iterations: How long the short trainings were; ``None`` for a file that holds none.
-    """
-
-    name: str
-    rows: NDArray[np.int64]
-    seeds: NDArray[np.int64]
-    columns: Mapping[str, Floats]
-    given: Masks
-    seconds: Mapping[str, float]
-    samples: Masks
-    iterations: int | None
-
-    @classmethod
-    def read(cls, path: Path, benchmark: Benchmark, metrics: Sequence[str]) -> "_File":
-        columns = read_columns(path)
-        texts, name = columns.texts, columns.name
-        architectures = architectures_of(columns, benchmark.space)
-        missing = [text for text in architectures if text not in benchmark.rows]
-        if missing:
-            raise DataError(
-                f"{len(missing)} networks of {name!r} are not in the table {benchmark.source!r}, "
-                f"such as {missing[0]}; leave them out, or give the table that has them."
-            )
-        rows = np.array([benchmark.rows[text] for text in architectures])
-        seeds = columns.numbers("seed") if "seed" in texts else np.ones(len(rows))
-        if np.isnan(seeds).any():
-            raise DataError(
-                f"Row {np.flatnonzero(np.isnan(seeds))[0] + 1} of {name!r} has no seed; fill it "
-                "in, or leave the column out."
-            )
-        trajectories = _from_trajectories(columns, metrics)
-        own = {one: columns.numbers(one) for one in texts if one not in _NOT_METRICS}
-        values = trajectories | own
-        if not values:
-            raise DataError(f"{name!r} has no column with a metric; name one, like angle.")
-        status = texts.get("status", [""] * len(columns))
-        undefined = np.array([text.startswith("undefined") for text in status])
-        failed = np.array([text.startswith("failed") for text in status])  # can be measured again
-        given = {
-            one: ~failed & (undefined | (np.array(texts[one]) != "")) if one in texts else ~failed
-            for one in values
-        }
-        drawn = [set(text.split()) for text in texts.get("samples", [])]
-        samples = {one: np.array([one in some for some in drawn])
-                   for one in sorted(set().union(*drawn))}  # fmt: skip
-        return cls(
-            name, rows, seeds.astype(np.int64), values, given, _seconds(columns, values), samples,
-            _iterations(columns, values),
-        )  # fmt: skip
-
-    def added_to(self, scores: Scores, benchmark: Benchmark) -> Scores:
-        """The scores with this file's rows of their seed; what both have must agree."""
-        size, here = len(benchmark), self.seeds == scores.seed
-        unique, counts = np.unique(self.rows[here], return_counts=True)
+def _read(
+    columns: Columns, benchmark: Benchmark, metrics: Sequence[str]
+) -> tuple[list[Scores], int | None]:
+    """The scores of a file, one for each seed, and how long its short trainings were."""
+    texts, file = columns.texts, columns.name
+    architectures = architectures_of(columns, benchmark.space)
+    missing = [text for text in architectures if text not in benchmark.rows]
+    if missing:
+        raise DataError(
+            f"{len(missing)} networks of {file!r} are not in the table {benchmark.source!r}, "
+            f"such as {missing[0]}; leave them out, or give the table that has them."
+        )
+    rows = np.array([benchmark.rows[text] for text in architectures])
+    seeds = columns.numbers("seed") if "seed" in texts else np.ones(len(rows))
+    if np.isnan(seeds).any():
+        raise DataError(
+            f"Row {np.flatnonzero(np.isnan(seeds))[0] + 1} of {file!r} has no seed; fill it "
+            "in, or leave the column out."
+        )
+    values = _from_trajectories(columns, metrics)
+    values |= {name: columns.numbers(name) for name in texts if name not in _NOT_METRICS}
+    if not values:
+        raise DataError(f"{file!r} has no column with a metric; name one, like angle.")
+    status = texts.get("status", [""] * len(columns))
+    undefined = np.array([text.startswith("undefined") for text in status])
+    failed = np.array([text.startswith("failed") for text in status])  # can be measured again
+    given = {
+        name: ~failed & (undefined | (np.array(texts[name]) != "")) if name in texts else ~failed
+        for name in values
+    }
+    drawn = [set(text.split()) for text in texts.get("samples", [])]
+    samples = {name: np.array([name in some for some in drawn])
+               for name in sorted(set().union(*drawn))}  # fmt: skip
+    found, seconds = [], _seconds(columns, values)
+    for seed in np.unique(seeds.astype(np.int64)):
+        here = seeds.astype(np.int64) == seed
+        unique, counts = np.unique(rows[here], return_counts=True)
         if (counts > 1).any():
             twice = benchmark.architectures[unique[counts > 1][0]]
-            raise DataError(f"{self.name!r} has two rows for the network {twice}; leave one out.")
-        columns, measured = dict(scores.columns), dict(scores.measured)
-        samples = dict(scores.samples)
-        for name, values in self.columns.items():
-            chosen = here & self.given[name]
-            rows, values = self.rows[chosen], values[chosen]
-            column = columns.setdefault(name, np.full(size, np.nan))
-            known = measured.setdefault(name, np.zeros(size, dtype=bool))
-            differ = known[rows] & ~_alike(column[rows], values)
-            if differ.any():
-                raise DataError(
-                    f"{self.name!r} and another file give two values of {name} for the network "
-                    f"{benchmark.architectures[rows[differ][0]]}; give files of one measurement, "
-                    "or of several with a column 'seed'."
-                )
-            column[rows], known[rows] = values, True
-        for name, drawn in self.samples.items():
-            mask = samples.setdefault(name, np.zeros(size, dtype=bool))
-            mask[self.rows[drawn & here]] = True
-        return replace(scores, columns=columns, measured=measured, samples=samples)
+            raise DataError(f"{file!r} has two rows for the network {twice}; leave one out.")
+        masks = {name: here & known for name, known in given.items()}
+        found.append(Scores(
+            {name: laid_out(column[masks[name]], rows[masks[name]], len(benchmark), np.nan)
+             for name, column in values.items()},
+            {name: laid_out(True, rows[mask], len(benchmark), False)
+             for name, mask in masks.items()},
+            seconds,
+            {name: laid_out(True, rows[here & chosen], len(benchmark), False)
+             for name, chosen in samples.items()},
+            int(seed),
+        ))  # fmt: skip
+    return found, _iterations(columns, values)
+
+
+def laid_out(
+    values: NDArray[Any] | bool, rows: NDArray[np.intp], size: int, fill: float | bool
+) -> NDArray[Any]:
+    """``(size,)`` values in their rows of a table, and ``fill`` in all others."""
+    column = np.full(size, fill)
+    column[rows] = values
+    return column
+
+
+def _joined(first: Scores, second: Scores, file: str, benchmark: Benchmark) -> Scores:
+    """What two files tell, of which the second is named; what both have must agree."""
+    columns, measured = dict(first.columns), dict(first.measured)
+    for name, values in second.columns.items():
+        known, there = first.measured[name], second.measured[name]
+        differ = np.flatnonzero(known & there & ~_alike(columns[name], values))
+        if len(differ):
+            raise DataError(
+                f"{file!r} and another file give two values of {name} for the network "
+                f"{benchmark.architectures[differ[0]]}; give files of one measurement, "
+                "or of several with a column 'seed'."
+            )
+        columns[name], measured[name] = np.where(there, values, columns[name]), known | there
+    samples = {name: chosen | first.samples.get(name, False)
+               for name, chosen in second.samples.items()}  # fmt: skip
+    return replace(first, columns=columns, measured=measured, samples={**first.samples, **samples})
 
 
 def _seconds(columns: Columns, metrics: Iterable[str]) -> dict[str, float]:
