@@ -461,7 +461,7 @@ def test_a_store_that_cannot_be_used_stays_as_it_was(run: Run, tmp_path: Path) -
     for name, message in {
         "letter.txt": "cannot be used (file is not a database)",
         "other.sqlite": "is a database of another program; give another path",
-        "newer.sqlite": "written by a newer release of anglenas (schema 99, here 1); upgrade",
+        "newer.sqlite": "written by a newer release of anglenas (schema 99, here 2); upgrade",
         "/proc/scores.sqlite": "give the path of a file that can be written",
         ".": "cannot be used (unable to open database file)",
     }.items():

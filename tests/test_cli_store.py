@@ -61,7 +61,7 @@ def test_info_for_people(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = run("info", "--store", filled)
     assert "parameters (version 1) of nasbench201" in text
     assert "recipe fast,augment=no,lr=0.1, images 0123456789abcdef, seed 7" in text
-    assert f"{filled}: 3 scores, 0.0 MB, schema 1" in text
+    assert f"{filled}: 3 scores, 0.0 MB, schema 2" in text
     assert [line.split("│")[2:5] for line in text.splitlines() if "version" in line] == [
         ["  1 ", "         0 ", "      0 "],
         ["  0 ", "         1 ", "      1 "],
@@ -77,7 +77,7 @@ def test_the_recipe_it_names_is_the_one_that_was_used(filled: Path) -> None:
 
 def test_info_for_programs(filled: Path) -> None:
     held = json.loads(run("info", "--store", filled, "--json"))
-    assert (held["scores"], held["schema"], held["path"]) == (3, 1, str(filled))
+    assert (held["scores"], held["schema"], held["path"]) == (3, 2, str(filled))
     assert held["bytes"] > 0
     counts = {one["probe"]: [one[name] for name in ("ok", "undefined", "failed")]
               for one in held["contexts"]}  # fmt: skip
@@ -196,7 +196,7 @@ def test_a_store_of_an_older_release_is_brought_forward(
     step = ("ALTER TABLE contexts ADD COLUMN note TEXT",)
     monkeypatch.setattr(_store, "_MIGRATIONS", (*_store._MIGRATIONS, step))
     run("import", filled, "--store", tmp_path / "new.sqlite")
-    assert json.loads(run("info", "--store", filled, "--json"))["schema"] == 2
+    assert json.loads(run("info", "--store", filled, "--json"))["schema"] == 3
     assert content(tmp_path / "new.sqlite") == content(filled)
 
 
@@ -205,7 +205,7 @@ def test_a_store_of_a_newer_release_is_refused(filled: Path, tmp_path: Path) -> 
     connection.execute("PRAGMA user_version = 99")
     connection.close()
     with pytest.raises(
-        StoreError, match=r"newer release of anglenas \(schema 99, here 1\); upgrade"
+        StoreError, match=r"newer release of anglenas \(schema 99, here 2\); upgrade"
     ):
         run("info", "--store", filled)
 

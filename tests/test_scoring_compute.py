@@ -39,7 +39,7 @@ def test_a_context_survives_json_and_pickle(fakes: Any) -> None:
 
 def test_everything_that_changes_a_score_changes_the_digest(fakes: Any) -> None:
     changes: list[dict[str, Any]] = [
-        {}, {"seed": 4}, {"images": "0" * 16}, {"platform": "torch 1"}, {"layout": 2},
+        {}, {"seed": 4}, {"images": "0" * 16}, {"platform": "torch 1"},
         {"version": 2}, {"space": "other"}, {"network": NetworkConfig(cells=2)},
         {"recipe": Recipe(lr=0.1).fingerprint},
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The store: what is put comes back, whoever else has the file open; and nothing is done twice."""
 
 import csv
+import hashlib
 import importlib
 import json
 import os
@@ -134,7 +135,7 @@ def test_info_counts(fakes: Any, filled: Store) -> None:
     assert [one.context for one in info.contexts] == [fakes.context(), fakes.context("SHAPE")]
     assert info.path == filled.path
     assert info.size > 0
-    assert info.version == 1
+    assert info.version == 2
 
 
 def test_look_up_stays_flat(fakes: Any) -> None:
@@ -239,7 +240,7 @@ def test_a_newer_store_is_refused_and_a_row_that_is_none_is_named(
         filled.info()
     filled._connection.execute("PRAGMA user_version = 99")
     with pytest.raises(
-        StoreError, match=r"newer release of anglenas \(schema 99, here 1\); upgrade"
+        StoreError, match=r"newer release of anglenas \(schema 99, here 2\); upgrade"
     ):
         Store(filled.path)
 
@@ -253,9 +254,28 @@ def test_an_older_store_is_brought_forward(
     monkeypatch.setattr(_store, "_MIGRATIONS", (*_store._MIGRATIONS, step))
     before = everything(filled)
     with Store(filled.path) as store:
-        assert store.info().version == 2
+        assert store.info().version == 3
         assert everything(store) == before
         assert store._connection.execute("SELECT note FROM contexts").fetchall()
+
+
+def test_scores_of_the_first_release_are_found_at_their_new_address(
+    filled: Store, fakes: Any
+) -> None:
+    """Their contexts told a version of memory layouts."""
+    before = everything(filled)
+    known = {outcome.task: outcome for outcome in filled.outcomes()}
+    for number, text in filled._connection.execute("SELECT id, json FROM contexts").fetchall():
+        old = json.dumps({**json.loads(text), "layout": 1}, sort_keys=True)
+        digest = hashlib.sha256(old.encode()).hexdigest()[:32]
+        update = "UPDATE contexts SET json = ?, digest = ? WHERE id = ?"
+        filled._connection.execute(update, (old, digest, number))
+    filled._connection.execute("PRAGMA user_version = 1")
+    filled.close()
+    assert filled.path is not None
+    with Store(filled.path) as store:
+        assert everything(store) == before
+        assert store.get_many(known) == known
 
 
 def test_where_scores_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from anglenas.spaces import NetworkConfig
 __all__ = ["read_csv", "write_csv"]
 
 _NETWORK = tuple(field.name for field in fields(NetworkConfig))
-_CONTEXT = ("space", "probe", "version", *_NETWORK, "platform", "layout", "recipe", "settings",
-            "images", "seed", "space_version")  # fmt: skip
+_CONTEXT = ("space", "probe", "version", *_NETWORK, "platform", "recipe", "settings", "images",
+            "seed", "space_version")  # fmt: skip
 _COLUMNS = (*_CONTEXT, "subject", "status", "record", "seconds", "host")
 
 
@@ -98,7 +98,6 @@ def _context(cells: tuple[str, ...]) -> Context:
         version=int(row["version"]),
         network=NetworkConfig(**{name: int(row[name]) for name in _NETWORK}),
         platform=row["platform"],
-        layout=int(row["layout"]),
         recipe=row["recipe"],
         settings=tuple(sorted(json.loads(row["settings"]).items())),
         images=row["images"],

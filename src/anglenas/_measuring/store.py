@@ -16,7 +16,7 @@ import platformdirs
 
 from anglenas._json import json_safe
 from anglenas._measuring.exchange import read_csv, write_csv
-from anglenas._measuring.task import Context, Outcome, Task
+from anglenas._measuring.task import Context, Outcome, Task, digest_of
 from anglenas.errors import StoreError
 
 __all__ = ["ContextInfo", "Store", "StoreInfo"]
@@ -31,6 +31,11 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE scores (context_id INTEGER NOT NULL REFERENCES contexts(id),"
         " subject TEXT NOT NULL, status TEXT NOT NULL, record_json TEXT, seconds REAL NOT NULL,"
         " host TEXT NOT NULL, PRIMARY KEY (context_id, subject)) WITHOUT ROWID",
+    ),
+    # A version of memory layouts was part of each address, and never any other than 1.
+    (
+        "UPDATE contexts SET json = without(json, 'layout')",
+        "UPDATE contexts SET digest = digest_of(json)",
     ),
 )
 
@@ -167,6 +172,8 @@ class Store:
         return int(version)
 
     def _migrate(self) -> None:
+        self._connection.create_function("without", 2, _without, deterministic=True)
+        self._connection.create_function("digest_of", 1, digest_of, deterministic=True)
         for step in _MIGRATIONS[self._version() :]:
             for statement in step:
                 self._connection.execute(statement)
@@ -365,6 +372,12 @@ def _whole() -> Iterator[None]:
         raise StoreError(
             f"The store holds a row that is no score ({error}); move the file away and run again."
         ) from error
+
+
+def _without(text: str, name: str) -> str:
+    """The JSON of a context without one of its fields."""
+    values = json.loads(text)
+    return json.dumps({key: values[key] for key in values if key != name}, sort_keys=True)
 
 
 def _batches(items: list[str], size: int) -> Iterator[list[str]]:

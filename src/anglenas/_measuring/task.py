@@ -13,7 +13,7 @@ from anglenas._recipe import Recipe
 from anglenas.probes import Record, Undefined, find_probe
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["Context", "Outcome", "Task", "status_of"]
+__all__ = ["Context", "Outcome", "Task", "digest_of", "status_of"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,6 @@ class Context:
         network: Size of the network.
         platform: Release of torch, and instructions of the CPU or kind of the device; for times,
             the name of the machine too.
-        layout: Version of the plan of memory layouts.
         recipe: Fingerprint of the recipe; empty if absent.
         settings: The recipe's settings, sorted by name; empty if absent.
         images: Fingerprint of the images; empty if absent.
@@ -44,7 +43,6 @@ class Context:
     version: int
     network: NetworkConfig
     platform: str
-    layout: int
     recipe: str = ""
     settings: tuple[tuple[str, int | float | str], ...] = ()
     images: str = ""
@@ -61,7 +59,6 @@ class Context:
         recipe: Recipe,
         images: str,
         seed: int,
-        layout: int = 1,
         device: str = "cpu",
     ) -> Self:
         """The context of a measurement on this kind of CPU, or on a kind of device.
@@ -77,7 +74,7 @@ class Context:
         if measure.machine_bound:
             platform += f", {socket.gethostname()}"
         context = cls(
-            space, probe, measure.version, network, platform, layout,
+            space, probe, measure.version, network, platform,
             space_version=load("space", space).version,
         )  # fmt: skip
         if not measure.uses_images:
@@ -109,7 +106,7 @@ class Context:
     @cached_property
     def digest(self) -> str:
         """Thirty-two hexadecimal digits, the same for equal contexts."""
-        return hashlib.sha256(self.json.encode()).hexdigest()[:32]
+        return digest_of(self.json)
 
 
 @dataclass(frozen=True)
@@ -164,6 +161,11 @@ class Outcome:
     def final(self) -> bool:
         """Whether measuring again would give the same; a failure may be the machine's."""
         return not self.status.startswith("failed: ")
+
+
+def digest_of(text: str) -> str:
+    """Thirty-two hexadecimal digits that stand for the JSON of a context."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def status_of(error: BaseException) -> str:
