@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from anglenas._plugins import load
 from anglenas._sheet import Sheet
-from anglenas._study import Benchmark, Scores, apply_guard, check_guards, directions_of, run_of
+from anglenas._study.benchmark import Benchmark, run_of
+from anglenas._study.guards import apply_guard, check_guards
+from anglenas._study.scores import Scores, directions_of
 from anglenas.errors import DataError
 from anglenas.ranking import check_metrics, order, parse, ranks
 

@@ -1,9 +1,10 @@
 """Studies of metrics: how well they order networks whose accuracies are known."""
 
-from anglenas._study.benchmark import Benchmark, read_benchmark
-from anglenas._study.correlation import GUARDS, METRICS, apply_guard, check_guards, correlate
+from anglenas._study.benchmark import Benchmark, read_benchmark, run_of
+from anglenas._study.correlation import METRICS, correlate
 from anglenas._study.estimates import Estimate
-from anglenas._study.measure import Measuring, draw_samples, gather, measure, run_of, scores_text
+from anglenas._study.guards import GUARDS, apply_guard, check_guards
+from anglenas._study.measure import Measuring, draw_samples, gather, measure, scores_text
 from anglenas._study.picks import Picks
 from anglenas._study.scores import Scores, directions_of, read_scores
 from anglenas._study.study import Study

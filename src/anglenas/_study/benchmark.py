@@ -1,11 +1,13 @@
 """Tables of known accuracies: what networks reached when they were trained to the end."""
 
 import json
+import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,10 @@ from numpy.typing import NDArray
 from anglenas._plugins import load
 from anglenas._study.columns import Columns, architectures_of, read_columns, read_text
 from anglenas.errors import DataError, UnknownNameError
+from anglenas.spaces import Space
 from anglenas.spaces._nasbench201.published import from_naslib
 
-__all__ = ["Benchmark", "read_benchmark"]
+__all__ = ["Benchmark", "read_benchmark", "run_of"]
 
 Floats = NDArray[np.float64]
 
@@ -263,3 +266,27 @@ def _read_json(
         {proxy: np.where(found <= _FAILED, np.nan, found) for proxy, found in scores.items()},
         notices,
     )  # fmt: skip
+
+
+def run_of(seed: int, benchmark: Benchmark) -> NDArray[np.intp]:
+    """``(100,)`` rows of a hundred networks, drawn as ``random.sample(range(size), 100)`` draws.
+
+    ``random.seed(seed)`` before it, by the numbers of the space's architectures, and in this order:
+    on NAS-Bench-201 these are the networks of one run of the released code of Yang et al. (WACV
+    2023, ``evaluate_anglefc.py`` of taoyang1122/Revisit_TrainingFree_NAS).
+
+    Raises:
+        DataError: The architectures of the space have no numbers, or the benchmark lacks one.
+    """
+    space: Space[Any] = load("space", benchmark.space)
+    at = space.at
+    if at is None or space.size is None:
+        raise DataError(f"Runs are drawn by number, and {benchmark.space} has no numbers.")
+    drawn = random.Random(seed).sample(range(space.size), 100)
+    texts = [str(at(index)) for index in drawn]
+    missing = [text for text in texts if text not in benchmark.rows]
+    if missing:
+        raise DataError(
+            f"The table {benchmark.source!r} lacks {missing[0]} of the run of seed {seed}."
+        )
+    return np.array([benchmark.rows[text] for text in texts])

@@ -1,7 +1,7 @@
 """Metrics against known accuracies: the whole study."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from anglenas._measuring.store import Store
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive
-from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas._study.benchmark import Benchmark, read_benchmark
 from anglenas._study.estimates import Estimate, Ranking, Sampled, estimate
+from anglenas._study.guards import apply_guard, check_guards, put_behind
 from anglenas._study.measure import Measuring, gather
 from anglenas._study.picks import Picks, pick_by
 from anglenas._study.scores import Scores, directions_of
@@ -22,15 +22,9 @@ from anglenas._study.study import Study
 from anglenas._study.subsets import names_part, read_subset, strata_of
 from anglenas.data import ImageSource
 from anglenas.errors import DataError, SettingError
-from anglenas.ranking import GUARDED, Sample, check_metrics, guard_columns, parse
-from anglenas.spaces import CellGraph, Drawing
+from anglenas.ranking import GUARDED, Sample, check_metrics, parse
 
-__all__ = ["GUARDS", "METRICS", "apply_guard", "check_guards", "correlate", "sampled_of"]
-
-GUARDS = ("off", "score", "structure")
-"""How trivial networks are treated: as any other; ranked last where their angle is 0.95 or more
-after at least 50 iterations, or their cell has no module (the released code of Yang et al., WACV
-2023); or ranked last where nothing that learns is on the ways through their cell."""
+__all__ = ["METRICS", "correlate", "sampled_of"]
 
 METRICS = ("params", "angle", "loss", "angle_loss", "angle_loss+params")
 """What is judged if nothing else is asked for."""
@@ -209,61 +203,13 @@ def _strata_told(scores: Sequence[Scores], benchmark: Benchmark) -> list[str]:
     return sorted(drawn)
 
 
-def check_guards(guards: Sequence[str]) -> None:
-    """Make sure that there are guards, and that all are of :data:`GUARDS`.
-
-    Raises:
-        SettingError: There is none, or one has another name.
-    """
-    wrong = next((guard for guard in guards if guard not in GUARDS), None)
-    if wrong is not None or not guards:
-        told = "none" if wrong is None else repr(wrong)
-        raise SettingError(f"A guard is one of {', '.join(GUARDS)}, not {told}.")
-
-
-def apply_guard(scores: Scores, benchmark: Benchmark, guard: str) -> Scores:
-    """The scores in which trivial networks are put behind by one of :data:`GUARDS`.
-
-    Raises:
-        SettingError: There is no such guard.
-    """
-    check_guards([guard])
-    return (
-        scores if guard == "off" else replace(scores, columns=_guarded(scores, benchmark, guard)[0])
-    )
-
-
-def _guarded(
-    scores: Scores, benchmark: Benchmark, guard: str
-) -> tuple[Mapping[str, NDArray[np.float64]], NDArray[np.bool_]]:
-    space = load("space", benchmark.space)
-    architectures = map(space.parse, benchmark.architectures)
-    if guard == "score":
-        empty = [_has_no_module(space.drawings(one)) for one in architectures]
-        return guard_columns(scores.columns, empty, iterations=scores.iterations)
-    return guard_columns(
-        scores.columns, [space.is_trivial(one) for one in architectures], threshold=np.inf
-    )
-
-
-def _has_no_module(drawings: Iterable[Drawing]) -> bool:
-    """Whether no operation of any cell, on live ways or not, computes anything.
-
-    This is what the released code (``evaluate_anglefc.py``) tests before it trains. It is false
-    where there is no cell to look at.
-    """
-    cells = [drawing for drawing in drawings if isinstance(drawing, CellGraph)]
-    kinds = {operation.kind for cell in cells for _, _, operation in cell.edges if operation}
-    return bool(cells) and kinds <= {"skip", "none"}
-
-
 def _count_detectors(scores: Scores, benchmark: Benchmark) -> dict[tuple[bool, bool], int]:
     """How many measured networks are trivial by score, and by structure; see :class:`Study`."""
     if not scores.columns.keys() >= {"angle", "loss"}:
         return {}
     there = scores.measured["angle"] & scores.measured["loss"]
     by_score, by_structure = (
-        _guarded(scores, benchmark, guard)[1][there] for guard in ("score", "structure")
+        put_behind(scores, benchmark, guard)[1][there] for guard in ("score", "structure")
     )
     return {
         (first, second): int(((by_score == first) & (by_structure == second)).sum())

@@ -2,12 +2,10 @@
 
 import csv
 import io
-import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +15,8 @@ from anglenas._measuring.setup import choose_recipe
 from anglenas._measuring.store import Store
 from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive
-from anglenas._plugins import load
 from anglenas._recipe import Recipe
-from anglenas._study.benchmark import Benchmark
+from anglenas._study.benchmark import Benchmark, run_of
 from anglenas._study.scores import (
     Scores,
     is_metric,
@@ -30,16 +27,14 @@ from anglenas._study.scores import (
 )
 from anglenas._study.subsets import read_subset
 from anglenas.data import ImageSource
-from anglenas.errors import DataError, SettingError
+from anglenas.errors import SettingError
 from anglenas.ranking import parse
-from anglenas.spaces import Space
 
-__all__ = ["Measuring", "draw_samples", "gather", "measure", "run_of", "scores_text"]
+__all__ = ["Measuring", "draw_samples", "gather", "measure", "scores_text"]
 
 Samples = Mapping[str, NDArray[np.bool_]]
 
 _PART = re.compile(r"(?:(?P<subset>[a-z].*):)?(?P<count>\d+)|(?P<whole>all)|seed(?P<seed>\d+)")
-_RUN = 100
 
 
 def draw_samples(text: str, benchmark: Benchmark, seed: int = 1) -> Samples:
@@ -84,30 +79,6 @@ def _draw(part: str, benchmark: Benchmark, seed: int) -> tuple[str, NDArray[np.b
     # A larger sample adds networks and drops none, so that what was measured stays of use.
     chosen[rng.permutation(members)[:count]] = True
     return name, chosen
-
-
-def run_of(seed: int, benchmark: Benchmark) -> NDArray[np.intp]:
-    """``(100,)`` rows of a hundred networks, drawn as ``random.sample(range(size), 100)`` draws.
-
-    ``random.seed(seed)`` before it, by the numbers of the space's architectures, and in this order:
-    on NAS-Bench-201 these are the networks of one run of the released code of Yang et al. (WACV
-    2023, ``evaluate_anglefc.py`` of taoyang1122/Revisit_TrainingFree_NAS).
-
-    Raises:
-        DataError: The architectures of the space have no numbers, or the benchmark lacks one.
-    """
-    space: Space[Any] = load("space", benchmark.space)
-    at = space.at
-    if at is None or space.size is None:
-        raise DataError(f"Runs are drawn by number, and {benchmark.space} has no numbers.")
-    drawn = random.Random(seed).sample(range(space.size), _RUN)
-    texts = [str(at(index)) for index in drawn]
-    missing = [text for text in texts if text not in benchmark.rows]
-    if missing:
-        raise DataError(
-            f"The table {benchmark.source!r} lacks {missing[0]} of the run of seed {seed}."
-        )
-    return np.array([benchmark.rows[text] for text in texts])
 
 
 @dataclass(frozen=True, eq=False)
