@@ -302,8 +302,8 @@ def test_draw_says_what_it_can_write(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--budget", "0"), "budget of 0 candidates finds nothing; give 1 at least."),
-        (("--minutes", "0"), "budget of 0 minutes finds nothing; give more than 0."),
+        (("--budget", "0"), "budget is a whole number of at least 1, not 0."),
+        (("--minutes", "0"), "minutes is a finite number above 0, not 0.0."),
         (("--rank", "parms"), "no metric named 'parms'; did you mean params"),
         (("--metrics", "los"), "no metric named 'los'; did you mean loss"),
         (("--space", "nasbench301"), "no space named 'nasbench301'; did you mean nasbench201"),
@@ -325,7 +325,7 @@ def test_a_search_for_what_is_not_there(run: Run, arguments: Any, message: str) 
 
 @pytest.mark.parametrize("how", [("--json",), ("--quiet",), ()])
 def test_mistakes_print_nothing_else(run: Run, how: Any) -> None:
-    refused(run(*QUICK, "--budget", "0", *how), "give 1 at least")
+    refused(run(*QUICK, "--budget", "0", *how), "of at least 1, not 0")
 
 
 def test_a_caret_points_at_the_first_wrong_place(run: Run) -> None:

@@ -2,48 +2,66 @@
 
 import importlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from anglenas._searching.constraints import Constraints
-from anglenas.errors import UsageError
-from anglenas.spaces import NetworkConfig
-
-CONFIG = NetworkConfig(in_channels=1, side=8)
+import anglenas
+from anglenas.errors import ArchitectureError, SettingError, UsageError
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def fakes() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(Path(__file__).parent / "search_fakes"))
         yield importlib.import_module("search_fakes")
 
 
-@pytest.mark.parametrize("limit", [49, 50, 90, 170])
-def test_what_is_admitted_is_what_fits(fakes: Any, limit: int) -> None:
-    constraints = Constraints("search_fakes:PAIRS", CONFIG, max_params=limit)
-    for pair in fakes.PAIRS.enumerate():
-        assert constraints.admit(pair) == (fakes.parameters(pair) <= limit)
-    assert (constraints.refusal() is None) == (limit >= 50)
+def limited(space: Any, **limits: Any) -> set[str]:
+    """What a search finds that goes through the whole space."""
+    found = anglenas.search(
+        space, rank="params", strategy="exhaustive", budget=99, workers=0, store=":memory:",
+        **limits,
+    )  # fmt: skip
+    return {str(candidate.architecture) for candidate in found.candidates}
+
+
+@pytest.mark.parametrize("limit", [50, 90, 170])
+def test_what_is_found_is_what_fits(fakes: Any, limit: int) -> None:
+    fitting = {
+        fakes.PAIRS.canonical(pair)
+        for pair in fakes.PAIRS.enumerate()
+        if fakes.parameters(pair) <= limit
+    }
+    assert limited(fakes.PAIRS, max_params=limit) == fitting
 
 
 def test_a_network_that_cannot_be_built_is_measured_so_that_its_status_says_why(fakes: Any) -> None:
-    constraints = Constraints("search_fakes:FRAGILE", CONFIG, max_params=1, max_flops=1)
-    admitted = [pair for pair in fakes.FRAGILE.enumerate() if constraints.admit(pair)]
-    assert [str(pair) for pair in admitted] == ["4-4"]
-    assert constraints.refusal() is None
+    found = anglenas.search(
+        fakes.FRAGILE, rank="params", strategy="exhaustive", budget=99, workers=0,
+        store=":memory:", max_params=1, max_flops=1,
+    )  # fmt: skip
+    assert str(found.best.architecture) == "4-4"
+    assert found.best.status == "failed: RuntimeError: too wide"
 
 
-def test_a_refusal_needs_something_that_was_tried() -> None:
-    assert Constraints("search_fakes:PAIRS", CONFIG, max_params=1).refusal() is None
+@pytest.mark.parametrize("name", ["max_params", "max_flops", "max_latency_ms", "budget", "minutes"])
+def test_limits_are_numbers_that_leave_something(name: str) -> None:
+    for wrong in ("5", 0, -1, True):
+        with pytest.raises(
+            SettingError, match=f"{name} is a .* (at least 1|above 0), not {wrong!r}"
+        ):
+            anglenas.search(**{name: wrong})
 
 
-def test_what_is_asked_wrongly_is_raised() -> None:
-    class Odd:
-        def __str__(self) -> str:
-            return "no pair"
+def test_mistakes_of_an_architecture_are_raised(fakes: Any, monkeypatch: Any) -> None:
+    """Other than what goes wrong as a network is built, which is a status."""
 
+    def build(text: str, config: Any) -> Any:
+        raise ArchitectureError("A pair reads 1-1 to 4-4.", text, 0)
+
+    monkeypatch.setattr(fakes, "ODD", replace(fakes.PAIRS, name="odd", build=build), raising=False)
     with pytest.raises(UsageError, match="A pair reads"):
-        Constraints("search_fakes:PAIRS", CONFIG, max_params=1).admit(Odd())
+        limited("search_fakes:ODD", max_params=1)

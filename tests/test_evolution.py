@@ -54,15 +54,14 @@ def evolve(
     found: list[Any] = []
     while len(found) < budget:
         forms = {space.canonical(one) for one in found}
-        new = strategy.propose(
-            Request(
-                space=space,
-                history=[Trial(n, one, score(one)) for n, one in enumerate(found)],
-                count=min(budget - len(found), strategy.concurrency or budget),
-                stream=lambda number: stream(seed, number),
-                admits=lambda one, forms=forms: space.canonical(one) not in forms and fits(one),
-            )
+        request = Request(
+            space=space,
+            history=[Trial(n, one, score(one)) for n, one in enumerate(found)],
+            count=min(budget - len(found), strategy.concurrency or budget),
+            stream=lambda number: stream(seed, number),
+            admits=lambda one, forms=forms: space.canonical(one) not in forms and fits(one),
         )
+        new = list(strategy.propose(request))
         if not new:
             break
         found += new
@@ -98,8 +97,8 @@ def test_it_is_the_algorithm_of_the_paper() -> None:
             if len(history) < size:
                 child = NASBENCH201.sample(rng)
             else:
-                places = rng.integers(size, size=sample)
-                parent = max((population[place] for place in places), key=convolutions)
+                drawn = rng.integers(size, size=sample)
+                parent = max((population[index] for index in drawn), key=convolutions)
                 child = NASBENCH201.mutate(parent, rng)
             if NASBENCH201.canonical(child) not in seen:
                 break

@@ -28,7 +28,8 @@ from anglenas.errors import (
     UnknownNameError,
     UsageError,
 )
-from anglenas.spaces import NetworkConfig
+from anglenas.spaces import NASBENCH201, NetworkConfig
+from anglenas.strategies import Request
 
 TINY = Recipe(name="tiny", resolution=8, cells=1, channels=2, iterations=2)
 SCORED = {"metrics": ["params"], "recipe": TINY, "workers": 0, "store": ":memory:"}
@@ -265,6 +266,27 @@ def test_time_is_a_budget(fakes: Any) -> None:
     assert proposals(early)[:3] == proposals(both)
 
 
+def test_a_search_by_time_does_not_go_through_a_space_once_a_round(
+    fakes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = 0
+
+    def enumerated() -> Iterator[Any]:
+        nonlocal looked_at
+        for architecture in NASBENCH201.enumerate():
+            looked_at += 1
+            yield architecture
+
+    monkeypatch.setattr(fakes, "COUNTED", replace(NASBENCH201, enumerate=enumerated), raising=False)
+    found = tiny_search(space="search_fakes:COUNTED", rank="params", strategy="exhaustive",
+                        minutes=10.0, budget=200)  # fmt: skip
+    assert proposals(found) == proposals(
+        tiny_search(rank="params", strategy="exhaustive", budget=200)
+    )
+    needed = [str(cell) for cell in NASBENCH201.enumerate()].index(proposals(found)[-1]) + 1
+    assert looked_at <= 3 * needed
+
+
 def test_a_search_ends_when_its_time_is_up(fakes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at the clock takes a second: far fewer than 16 candidates fit in 12 of them."""
     clock = iter(range(1000))
@@ -277,12 +299,12 @@ def test_a_search_ends_when_its_time_is_up(fakes: Any, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"budget": 0}, "budget of 0 candidates finds nothing; give 1 at least"),
-        ({"budget": -3}, "budget of -3 candidates finds nothing"),
-        ({"minutes": 0}, "budget of 0 minutes finds nothing; give more than 0"),
-        ({"minutes": float("nan")}, "minutes is a finite number, not nan"),
+        ({"budget": 0}, "budget is a whole number of at least 1, not 0"),
+        ({"budget": -3}, "budget is a whole number of at least 1, not -3"),
+        ({"minutes": 0}, "minutes is a finite number above 0, not 0"),
+        ({"minutes": float("nan")}, "minutes is a finite number above 0, not nan"),
         ({"workers": -1}, "count is a whole number of at least 0, not -1"),
-        ({"max_params": 0}, "max_params of 0 leaves no network"),
+        ({"max_params": 0}, "max_params is a whole number of at least 1, not 0"),
         ({"channels": 0}, "channels is a whole number of at least 1, not 0"),
     ],
 )
@@ -294,9 +316,9 @@ def test_numbers_that_do_not_fit(settings: dict[str, Any], message: str) -> None
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"budget": "60"}, "budget is a whole number, not '60'"),
-        ({"budget": 2.5}, "budget is a whole number, not 2.5"),
-        ({"minutes": "1"}, "minutes is a finite number, not '1'"),
+        ({"budget": "60"}, "budget is a whole number of at least 1, not '60'"),
+        ({"budget": 2.5}, "budget is a whole number of at least 1, not 2.5"),
+        ({"minutes": "1"}, "minutes is a finite number above 0, not '1'"),
         ({"seed": None}, "seed is a whole number, not None"),
         ({"rank": 3}, "rank is a text, not 3"),
         ({"metrics": "tse"}, r"metrics is a list of names, such as \['angle', 'loss'\], not 'tse'"),
@@ -427,6 +449,30 @@ def test_networks_none_of_which_fits_are_a_mistake(fakes: Any) -> None:
         tiny_search(space=fakes.COLOURFUL, rank="loss", budget=3)
     with pytest.raises(NetworkError, match=r"^The network .* have 3 channels, but got 1"):
         score_many(["1-2", "4-4"], **SCORED | {"metrics": ["flops"]}, space=fakes.COLOURFUL)
+
+
+def test_a_strategy_may_propose_texts(fakes: Any) -> None:
+    class Texts:
+        name, concurrency = "texts", None
+
+        def propose(self, request: Request) -> list[Any]:
+            return [text for text in ("1-2", "3-4") if request.admits(request.space.parse(text))]
+
+    found = tiny_search(space=fakes.PAIRS, rank="params", strategy=Texts())
+    assert {one.architecture for one in found.candidates} == {fakes.Pair(1, 2), fakes.Pair(3, 4)}
+
+
+@pytest.mark.parametrize("wrong", ["5-5", None, ("1", "2")])
+def test_what_a_strategy_proposes_is_an_architecture(fakes: Any, wrong: Any) -> None:
+    class Wrong:
+        name, concurrency = "wrong", 1
+
+        def propose(self, request: Request) -> list[Any]:
+            return [wrong]
+
+    message = rf"'wrong' proposes {re.escape(repr(wrong))}, .* 'pairs': A pair reads 1-1 to 4-4"
+    with pytest.raises(SettingError, match=message):
+        tiny_search(space=fakes.PAIRS, rank="params", strategy=Wrong())
 
 
 def test_a_strategy_goes_on_after_failures(fakes: Any) -> None:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from anglenas._plugins import load, names
 from anglenas.errors import UsageError
 from anglenas.spaces import DARTS, NASBENCH201
 from anglenas.strategies import Request, Trial, distinct
+from anglenas.strategies._evolution import Evolution
 from anglenas.strategies._exhaustive import EXHAUSTIVE
 from anglenas.strategies._random import RANDOM, RandomSearch
+from anglenas.testing import StrategyConformance
 
 FAKES = Path(__file__).parent / "search_fakes"
 
@@ -55,7 +57,7 @@ def in_rounds(strategy: Any, space: Any, sizes: Sequence[int], **settings: Any) 
 
 
 def test_random_proposes_each_function_once() -> None:
-    found = RANDOM.propose(request(NASBENCH201, 300))
+    found = list(RANDOM.propose(request(NASBENCH201, 300)))
     assert len(found) == len({NASBENCH201.canonical(one) for one in found}) == 300
 
 
@@ -75,8 +77,8 @@ def test_random_draws_as_a_loop_would() -> None:
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 10**6))
 def test_proposals_do_not_depend_on_rounds(sizes: list[int], seed: int) -> None:
-    at_once = RANDOM.propose(request(NASBENCH201, sum(sizes), seed=seed))
-    assert in_rounds(RANDOM, NASBENCH201, sizes, seed=seed) == list(at_once)
+    at_once = list(RANDOM.propose(request(NASBENCH201, sum(sizes), seed=seed)))
+    assert in_rounds(RANDOM, NASBENCH201, sizes, seed=seed) == at_once
     assert list(RANDOM.propose(request(NASBENCH201, sizes[0], seed=seed))) == list(
         at_once[: sizes[0]]
     )
@@ -84,15 +86,17 @@ def test_proposals_do_not_depend_on_rounds(sizes: list[int], seed: int) -> None:
 
 @pytest.mark.parametrize("strategy", [RANDOM, EXHAUSTIVE])
 def test_constraints_hold(strategy: Any, pairs: Any) -> None:
-    found = strategy.propose(request(pairs, 100, fits=lambda pair: pair.first + pair.second < 5))
+    found = list(
+        strategy.propose(request(pairs, 100, fits=lambda pair: pair.first + pair.second < 5))
+    )
     assert {pairs.canonical(pair) for pair in found} == {"1-1", "1-2", "1-3", "2-2"}
     assert all(pair.first + pair.second < 5 for pair in found)
 
 
 def test_a_space_without_new_functions_ends_the_search(pairs: Any) -> None:
-    everything = RANDOM.propose(request(pairs, 100))
+    everything = list(RANDOM.propose(request(pairs, 100)))
     assert len(everything) == 10
-    assert RANDOM.propose(request(pairs, 5, everything)) == ()
+    assert not list(RANDOM.propose(request(pairs, 5, everything)))
 
 
 @pytest.mark.parametrize(("before", "tries"), [(0, 3), (1, 7)])
@@ -107,7 +111,7 @@ def test_drawing_in_vain_ends(pairs: Any, before: int, tries: int) -> None:
 
     strategy = RandomSearch(patience=7, first_patience=3)
     asked = replace(request(pairs, 5, list(pairs.enumerate())[:before]), admits=never)
-    assert strategy.propose(asked) == ()
+    assert not list(strategy.propose(asked))
     assert draws == tries
 
 
@@ -128,7 +132,7 @@ def test_exhaustive_on_the_large_space() -> None:
 
 @pytest.mark.slow
 def test_exhaustive_proposes_every_function() -> None:
-    found = EXHAUSTIVE.propose(request(NASBENCH201, 20_000))
+    found = list(EXHAUSTIVE.propose(request(NASBENCH201, 20_000)))
     everything = {NASBENCH201.canonical(one) for one in NASBENCH201.enumerate()}
     assert len(found) == len(everything)
     assert {NASBENCH201.canonical(one) for one in found} == everything
@@ -148,17 +152,76 @@ def test_distinct_keeps_the_first_of_each_function(widths: list[tuple[int, int]]
     kept = list(distinct(Sorted(), widths))  # type: ignore[arg-type]
     assert kept == [
         pair
-        for place, pair in enumerate(widths)
-        if not any(sorted(other) == sorted(pair) for other in widths[:place])
+        for number, pair in enumerate(widths)
+        if not any(sorted(other) == sorted(pair) for other in widths[:number])
     ]
 
 
-@pytest.mark.parametrize("name", names("strategy"))
-def test_every_strategy_keeps_the_protocol(name: str, pairs: Any) -> None:
-    strategy = load("strategy", name)
-    assert strategy.name == name
-    count = strategy.concurrency or 4
-    first, second = (strategy.propose(request(pairs, count)) for _ in range(2))
-    assert list(first) == list(second)
-    assert 0 < len(first) <= count
-    assert len({pairs.canonical(one) for one in first}) == len(first)
+# What holds for every strategy.
+
+
+class TestRandom(StrategyConformance):
+    strategy = RANDOM
+
+
+class TestExhaustive(StrategyConformance):
+    strategy = EXHAUSTIVE
+
+
+class TestEvolution(StrategyConformance):
+    strategy = Evolution(population=5, sample=3, concurrency=4)
+
+
+def test_every_registered_strategy_is_tested() -> None:
+    suites = (TestRandom, TestExhaustive, TestEvolution)
+    tested = {type(suite.strategy) for suite in suites}
+    assert {type(load("strategy", name)) for name in names("strategy")} == tested
+
+
+@dataclass
+class Forgetful:
+    """Proposes something else whenever it is asked."""
+
+    name: str = "forgetful"
+    concurrency: int | None = None
+    asked: int = 0
+
+    def propose(self, request: Request) -> list[Any]:
+        self.asked += 1
+        return list(RANDOM.propose(replace(request, stream=np.random.default_rng)))[
+            self.asked % 2 :
+        ]
+
+
+@dataclass(frozen=True)
+class Careless:
+    """Proposes whatever it draws."""
+
+    name: str = "careless"
+    concurrency: int | None = 30
+
+    def propose(self, request: Request) -> list[Any]:
+        rng = request.stream(len(request.history))
+        return [str(NASBENCH201.sample(rng)) for _ in range(request.count + 1)]
+
+
+def failures(strategy: Any) -> set[str]:
+    suite = type("Suite", (StrategyConformance,), {"strategy": strategy, "budget": 400})()
+    found = set()
+    for name in dir(suite):
+        if name.startswith("test_"):
+            try:
+                getattr(suite, name)()
+            except AssertionError:
+                found.add(name)
+    return found
+
+
+def test_what_does_not_conform_is_found() -> None:
+    assert "test_equal_requests_get_equal_proposals" in failures(Forgetful())
+    assert failures(Careless()) == {
+        "test_nothing_is_proposed_twice",
+        "test_proposals_satisfy_what_is_asked_for",
+        "test_no_more_is_proposed_than_is_asked_for",
+        "test_it_ends_where_nothing_fits",
+    }

@@ -34,6 +34,7 @@ from anglenas.errors import SettingError, UnknownNameError
 
 __all__ = [
     "Settings",
+    "above",
     "at_least",
     "between",
     "checked",
@@ -54,8 +55,11 @@ S = TypeVar("S", bound="Settings")
 class _Range:
     least: float
     most: float = math.inf
+    open: bool = False  # whether the least itself is too little
 
     def __str__(self) -> str:
+        if self.open:
+            return f"above {self.least:g}"
         most = f" and at most {self.most:g}" if self.most < math.inf else ""
         return f"of at least {self.least:g}{most}"
 
@@ -63,6 +67,11 @@ class _Range:
 def at_least(least: float) -> _Range:
     """A range without an upper end, as in ``Annotated[int, at_least(1)]``; for annotations."""  # noqa: D402
     return _Range(least)
+
+
+def above(least: float) -> _Range:
+    """A range that its lower end does not belong to, as in ``Annotated[float, above(0)]``."""  # noqa: D402
+    return _Range(least, open=True)
 
 
 def between(least: float, most: float) -> _Range:
@@ -145,7 +154,11 @@ def _within(kind: _Kind, limits: _Range) -> _Kind:
     return replace(
         kind,
         words=f"{kind.words} {limits}",
-        fits=lambda value: kind.fits(value) and limits.least <= value <= limits.most,
+        fits=lambda value: (
+            kind.fits(value)
+            and limits.least <= value <= limits.most
+            and not (limits.open and value == limits.least)
+        ),
     )
 
 

@@ -1,11 +1,12 @@
 """The search: proposals, measurements, ranking."""
 
+import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from anglenas._measuring.judge import (
 )
 from anglenas._measuring.plan import (
     Measured,
-    Plan,
     draw_repeats,
     make_plan,
     notices_of,
@@ -27,7 +27,6 @@ from anglenas._measuring.plan import (
 )
 from anglenas._measuring.progress import Progress
 from anglenas._measuring.result import Candidate
-from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.setup import (
     choose_recipe,
     choose_space,
@@ -41,19 +40,19 @@ from anglenas._measuring.workers import Workers
 from anglenas._numerics import derive
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
-from anglenas._searching.constraints import Constraints
+from anglenas._searching.limits import Costs, costs_of, fits, refusal
 from anglenas._searching.result import Found
 from anglenas._searching.setup import choose_strategy
-from anglenas._settings import checked
+from anglenas._settings import above, at_least, checked
 from anglenas.data import ImageSource, locate
-from anglenas.errors import SettingError, UsageError
+from anglenas.errors import ArchitectureError, SettingError, UsageError
 from anglenas.ranking import Ties
-from anglenas.spaces import NetworkConfig
+from anglenas.spaces import Space
 from anglenas.strategies import Request, Strategy, Trial
 
 __all__ = ["search"]
 
-DEFAULT_BUDGET = 60
+_BUDGET = 60  # candidates, if neither their number nor a time is given
 _ROUND = 16  # proposals at once if time is the budget, so that few are made in vain
 
 
@@ -64,14 +63,14 @@ def search(
     *,
     rank: str = "z(angle)+z(tse)+z(log(params))",
     strategy: str | Strategy = "random",
-    budget: int | None = None,
-    minutes: float | None = None,
+    budget: Annotated[int, at_least(1)] | None = None,
+    minutes: Annotated[float, above(0)] | None = None,
     seed: int = 1,
     recipe: str | Recipe | None = None,
     metrics: Iterable[str] = (),
-    max_params: int | None = None,
-    max_flops: int | None = None,
-    max_latency_ms: float | None = None,
+    max_params: Annotated[int, at_least(1)] | None = None,
+    max_flops: Annotated[int, at_least(1)] | None = None,
+    max_latency_ms: Annotated[float, above(0)] | None = None,
     guard: bool = True,
     ties: Ties = "average",
     channels: int | None = None,
@@ -131,14 +130,6 @@ def search(
     [1, 2]
     """
     started, seed, workers = time.perf_counter(), int(seed), Workers.of(workers)
-    _check_budget(budget, minutes)
-    limits = _given(
-        budget=budget,
-        minutes=minutes,
-        max_params=max_params,
-        max_flops=max_flops,
-        max_latency_ms=max_latency_ms,
-    )
     source = open_data(data, flip)
     space_name, chosen = choose_space(space), choose_strategy(strategy)
     recipe = choose_recipe(recipe)
@@ -148,14 +139,98 @@ def search(
     timed = [] if max_latency_ms is None else ["latency"]
     columns = [*metrics_to_rank(rank), *metrics, *timed, "params"]
     plan = make_plan(space_name, columns, batches, target, recipe, seed, workers.device)
+    searched: Space[Any] = load("space", space_name)
+    limits = _given(parameters=max_params, operations=max_flops, milliseconds=max_latency_ms)
+    tried: dict[str, Costs] = {}
+    forms: set[str] = set()
+    architectures: list[Any] = []
+    outcomes: dict[Task, Outcome] = {}
+    measured: dict[int, Measured] = {}
+    computed = 0
+
+    def latency(architecture: Any) -> float | None:
+        [task] = [task for task in plan.tasks(architecture) if task.context.probe == "latency"]
+        [outcome] = scorer.outcomes([task], {})
+        return None if outcome.record is None else float(outcome.record["milliseconds"])
+
+    def admits(architecture: Any) -> bool:
+        if searched.canonical(architecture) in forms:
+            return False
+        text = str(architecture)
+        if limits and text not in tried:
+            tried[text] = costs_of(architecture, searched, target, limits, latency)
+        return not limits or fits(tried[text], limits)
+
+    def request(count: int) -> Request:
+        scores: Iterable[float] = [float("nan")] * len(architectures)
+        if chosen.concurrency and architectures:
+            values = [measured[number] for number in range(len(architectures))]
+            scores = scores_of(judge, searched, architectures, values, plan.metrics)[0]
+        return Request(
+            space=searched,
+            history=[
+                Trial(number, architecture, float(score))
+                for number, (architecture, score) in enumerate(
+                    zip(architectures, scores, strict=True)
+                )
+            ],
+            count=count,
+            stream=lambda number: np.random.default_rng(derive(seed, "strategy", number)),
+            admits=admits,
+        )
+
+    def candidates() -> tuple[Candidate, ...]:
+        """What is measured so far, best first."""
+        numbers = sorted(measured)
+        ranked = rank_candidates(
+            judge,
+            space_name,
+            [architectures[number] for number in numbers],
+            [measured[number] for number in numbers],
+            plan.metrics,
+            target,
+        )
+        return tuple(replace(found, number=numbers[found.number]) for found in ranked)
+
+    def late() -> bool:
+        """Whether the time is up; never before there is a result."""
+        spent = time.perf_counter() - started
+        return minutes is not None and bool(measured) and spent > 60 * minutes
+
+    most = budget or (_BUDGET if minutes is None else searched.size)
+    total = most if minutes is None else None
     with open_scorer(store, workers) as scorer:
-        latency = partial(_latency, plan, scorer)
-        limited = Constraints(space_name, target, max_params, max_flops, max_latency_ms, latency)
-        run = _Run(plan, judge, chosen, limited, target, scorer, started, minutes, on_progress)
-        run.until(budget)
-    refuse_if_none_fits(run.measured.values())
+        for proposals in _rounds(chosen, request, most, timed=minutes is not None):
+            first = len(architectures)
+            architectures += proposals
+            forms |= {searched.canonical(architecture) for architecture in proposals}
+            for step in measure(plan, proposals, scorer):
+                outcomes[step.outcome.task] = step.outcome
+                computed += step.computed
+                for position in step.finished:
+                    measured[first + position] = plan.read(proposals[position], outcomes)
+                seconds = time.perf_counter() - started
+                on_progress(
+                    Progress(
+                        len(measured),
+                        total,
+                        seconds,
+                        computed,
+                        find_best=lambda: candidates()[0] if measured else None,
+                    )
+                )
+                if late():
+                    break
+            if late():
+                break
+    if not architectures:
+        raise UsageError(
+            refusal(tried.values(), limits)
+            or f"The strategy {chosen.name!r} proposes nothing of the space; use another."
+        )
+    refuse_if_none_fits(measured.values())
     return Found(
-        candidates=run.candidates(),
+        candidates=candidates(),
         columns=columns_of(plan.metrics),
         rank=rank,
         space=space_name,
@@ -169,142 +244,58 @@ def search(
         ties=ties,
         notices=notices_of(batches),
         seconds=time.perf_counter() - started,
-        computed=run.computed,
+        computed=computed,
         strategy=chosen.name,
-        limits=limits,
+        limits=_given(
+            budget=budget,
+            minutes=minutes,
+            max_params=max_params,
+            max_flops=max_flops,
+            max_latency_ms=max_latency_ms,
+        ),
     )
-
-
-def _latency(plan: Plan, scorer: Scorer, architecture: Any) -> float | None:
-    """Milliseconds of an architecture's network; ``None`` if it fails."""
-    [task] = [one for one in plan.tasks(architecture) if one.context.probe == "latency"]
-    [outcome] = scorer.outcomes([task], {})
-    return None if outcome.record is None else float(outcome.record["milliseconds"])
 
 
 def _given(**settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def _check_budget(budget: int | None, minutes: float | None) -> None:
-    if budget is not None and budget < 1:
-        raise SettingError(f"A budget of {budget} candidates finds nothing; give 1 at least.")
-    if minutes is not None and not minutes > 0:
-        raise SettingError(f"A budget of {minutes:g} minutes finds nothing; give more than 0.")
+def _rounds(
+    strategy: Strategy, request: Callable[[int], Request], most: int | None, *, timed: bool
+) -> Iterator[Sequence[Any]]:
+    """Proposals to be measured together, until there are enough or nothing is left to propose.
 
-
-@dataclass
-class _Run:
-    """One search under way: the trials so far and what was measured of them."""
-
-    plan: Plan
-    judge: Judge
-    strategy: Strategy
-    constraints: Constraints
-    target: NetworkConfig
-    scorer: Scorer
-    started: float
-    minutes: float | None
-    report: Callable[[Progress], None]
-    architectures: list[Any] = field(default_factory=list)
-    forms: set[str] = field(default_factory=set)
-    outcomes: dict[Task, Outcome] = field(default_factory=dict)
-    measured: dict[int, Measured] = field(default_factory=dict)
-    computed: int = 0
-
-    @cached_property
-    def space(self) -> Any:
-        return load("space", self.plan.space)
-
-    @property
-    def late(self) -> bool:
-        """Whether the time is up; never before there is a result."""
-        if self.minutes is None or not self.measured:
-            return False
-        return time.perf_counter() - self.started > 60 * self.minutes
-
-    def until(self, budget: int | None) -> None:
-        """Propose and measure until the budget is spent or nothing is left to propose."""
-        timed = self.minutes is not None
-        budget = budget or (self.space.size if timed else DEFAULT_BUDGET)
-        while not self.late and (budget is None or len(self.architectures) < budget):
-            proposals = self._propose(None if budget is None else budget - len(self.architectures))
-            if not proposals:
-                break
-            self._measure(proposals, total=None if timed else budget)
-        if not self.architectures:
-            raise UsageError(self._nothing())
-
-    def _nothing(self) -> str:
-        return self.constraints.refusal() or (
-            f"The strategy {self.strategy.name!r} proposes nothing of the space; use another."
+    Args:
+        strategy: Who proposes.
+        request: What it is given for a number of proposals.
+        most: How many there are at most.
+        timed: Whether the search ends with its time, so that few should be proposed in vain.
+    """
+    done = 0
+    while most is None or done < most:
+        left = sys.maxsize if most is None else most - done
+        # As many again as there are, so that a strategy that begins at the beginning each time, as
+        # exhaustive search does, goes no more than a few times as far as it gets.
+        wide = max(_ROUND, done) if timed else left
+        asked = request(min(left, strategy.concurrency or wide))
+        proposed = (
+            _taken(strategy, asked.space, proposal)
+            for proposal in islice(strategy.propose(asked), asked.count)
         )
+        before = done
+        while proposals := list(islice(proposed, _ROUND if timed else asked.count)):
+            done += len(proposals)
+            yield proposals
+        if done == before:
+            return
 
-    def _propose(self, left: int | None) -> Sequence[Any]:
-        wide = left if self.minutes is None else _ROUND
-        count = min(n for n in (wide, left, self.strategy.concurrency) if n is not None)
-        request = Request(
-            space=self.space,
-            history=self._history() if self.strategy.concurrency else self._unscored(),
-            count=count,
-            stream=lambda number: np.random.default_rng(
-                derive(self.judge.seed, "strategy", number)
-            ),
-            admits=self._admits,
-        )
-        return self.strategy.propose(request)
 
-    def _admits(self, architecture: Any) -> bool:
-        new = self.space.canonical(architecture) not in self.forms
-        return new and self.constraints.admit(architecture)
-
-    def _unscored(self) -> list[Trial]:
-        return [Trial(n, one, float("nan")) for n, one in enumerate(self.architectures)]
-
-    def _history(self) -> list[Trial]:
-        measured = [self.measured[number] for number in range(len(self.architectures))]
-        scores = (
-            scores_of(self.judge, self.space, self.architectures, measured, self.plan.metrics)[0]
-            if measured
-            else ()
-        )
-        return [
-            Trial(n, one, float(score))
-            for n, (one, score) in enumerate(zip(self.architectures, scores, strict=True))
-        ]
-
-    def _measure(self, proposals: Sequence[Any], total: int | None) -> None:
-        first = len(self.architectures)
-        self.architectures += proposals
-        self.forms |= {self.space.canonical(one) for one in proposals}
-        for step in measure(self.plan, proposals, self.scorer):
-            self.outcomes[step.outcome.task] = step.outcome
-            self.computed += step.computed
-            for position in step.finished:
-                measured = self.plan.read(proposals[position], self.outcomes)
-                self.measured[first + position] = measured
-            seconds = time.perf_counter() - self.started
-            self.report(
-                Progress(len(self.measured), total, seconds, self.computed, find_best=self._best)
-            )
-            if self.late:
-                break
-
-    def _best(self) -> Candidate | None:
-        candidates = self.candidates()
-        return candidates[0] if candidates else None
-
-    def candidates(self) -> tuple[Candidate, ...]:
-        """What is measured so far, best first."""
-        numbers = sorted(self.measured)
-        if not numbers:
-            return ()
-        ranked = rank_candidates(
-            self.judge,
-            self.plan.space,
-            [self.architectures[number] for number in numbers],
-            [self.measured[number] for number in numbers],
-            self.plan.metrics,
-            self.target,
-        )
-        return tuple(replace(one, number=numbers[one.number]) for one in ranked)
+def _taken(strategy: Strategy, space: Space[Any], proposal: Any) -> Any:
+    """The architecture that a strategy proposes, as such or by its text."""
+    try:
+        return space.parse(str(proposal))
+    except ArchitectureError as error:
+        raise SettingError(
+            f"The strategy {strategy.name!r} proposes {proposal!r}, which is no architecture of "
+            f"the space {space.name!r}: {error}"
+        ) from error

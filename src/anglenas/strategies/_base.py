@@ -61,8 +61,12 @@ class Strategy(Protocol):
         A property of the strategy and not of the workers, whose number changes no proposal.
         """
 
-    def propose(self, request: Request) -> Sequence[Any]:
-        """Up to ``request.count`` architectures; none if there is nothing left to propose."""
+    def propose(self, request: Request) -> Iterable[Any]:
+        """Up to ``request.count`` architectures or their texts; none if nothing is left to propose.
+
+        They are taken one after the other, and not all of them if the time of a search ends: a
+        generator makes none in vain.
+        """
 
 
 def distinct(space: Space[Any], architectures: Iterable[Any]) -> Iterator[Any]:

@@ -1,6 +1,6 @@
 """Aging evolution: the best of a few recent candidates has a child, and the oldest is forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -57,17 +57,17 @@ class Evolution(Settings, called="strategy", facts=("name",)):
     first_patience: Count = 200
     name: str = "evolution"
 
-    def propose(self, request: Request) -> Sequence[Any]:
+    def propose(self, request: Request) -> Iterator[Any]:
         """The next proposals; each depends on the seed, its number and the scores so far."""
-        found: dict[str, Any] = {}
+        taken: set[str] = set()
         for number in range(len(request.history), len(request.history) + request.count):
-            new = self._new(request, number, found)
+            new = self._new(request, number, taken)
             if new is None:
-                break
-            found[request.space.canonical(new)] = new
-        return tuple(found.values())
+                return
+            taken.add(request.space.canonical(new))
+            yield new
 
-    def _new(self, request: Request, number: int, taken: dict[str, Any]) -> Any | None:
+    def _new(self, request: Request, number: int, taken: Container[str]) -> Any | None:
         rng, new = request.stream(number), None
         if number >= self.population and request.history:
             new = first_new(request, taken, partial(self._child, request, rng), self.patience)
@@ -78,7 +78,7 @@ class Evolution(Settings, called="strategy", facts=("name",)):
 
     def _child(self, request: Request, rng: np.random.Generator) -> Any:
         population = request.history[-self.population :]
-        drawn = [population[place] for place in rng.integers(len(population), size=self.sample)]
+        drawn = [population[index] for index in rng.integers(len(population), size=self.sample)]
         parent = max(drawn, key=lambda trial: trial.score)
         return request.space.mutate(parent.architecture, rng)
 

@@ -1,6 +1,6 @@
 """Exhaustive search: every function of a space that can be counted, in the space's order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -18,7 +18,7 @@ class ExhaustiveSearch:
     name: str = "exhaustive"
     concurrency: int | None = None
 
-    def propose(self, request: Request) -> Sequence[Any]:
+    def propose(self, request: Request) -> Iterator[Any]:
         """The next proposals.
 
         Raises:
@@ -30,7 +30,7 @@ class ExhaustiveSearch:
                 "random or evolution."
             )
         admissible = filter(request.admits, request.space.enumerate())
-        return tuple(islice(distinct(request.space, admissible), request.count))
+        return islice(distinct(request.space, admissible), request.count)
 
 
 EXHAUSTIVE = ExhaustiveSearch()

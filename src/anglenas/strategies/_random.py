@@ -1,6 +1,6 @@
 """Random search: architectures drawn uniformly, each function once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -26,18 +26,16 @@ class RandomSearch(Settings, called="strategy", facts=("name",)):
     name: str = "random"
     concurrency: int | None = None
 
-    def propose(self, request: Request) -> Sequence[Any]:
+    def propose(self, request: Request) -> Iterator[Any]:
         """The next proposals; each depends on the seed, its number and those before it."""
-        found: dict[str, Any] = {}
-        for _ in range(request.count):
-            number = len(request.history) + len(found)
-            rng = request.stream(number)
-            draw = partial(request.space.sample, rng)
-            new = first_new(request, found, draw, self.patience if number else self.first_patience)
+        taken: set[str] = set()
+        for number in range(len(request.history), len(request.history) + request.count):
+            draw = partial(request.space.sample, request.stream(number))
+            new = first_new(request, taken, draw, self.patience if number else self.first_patience)
             if new is None:
-                break
-            found[request.space.canonical(new)] = new
-        return tuple(found.values())
+                return
+            taken.add(request.space.canonical(new))
+            yield new
 
 
 RANDOM = RandomSearch()

@@ -1,4 +1,4 @@
-"""Conformance suites for your own probes, spaces, data sets, executors; ours pass them.
+"""Conformance suites for your own probes, spaces, data sets, strategies, executors; ours pass them.
 
 Subclass one in a test file, and pytest runs all its tests::
 
@@ -18,11 +18,19 @@ pytest.register_assert_rewrite(
     "anglenas.testing._executor",
     "anglenas.testing._probe",
     "anglenas.testing._space",
+    "anglenas.testing._strategy",
 )
 
 from anglenas.testing._data import DataConformance  # noqa: E402
 from anglenas.testing._executor import ExecutorConformance  # noqa: E402
 from anglenas.testing._probe import ProbeConformance  # noqa: E402
 from anglenas.testing._space import SpaceConformance  # noqa: E402
+from anglenas.testing._strategy import StrategyConformance  # noqa: E402
 
-__all__ = ["DataConformance", "ExecutorConformance", "ProbeConformance", "SpaceConformance"]
+__all__ = [
+    "DataConformance",
+    "ExecutorConformance",
+    "ProbeConformance",
+    "SpaceConformance",
+    "StrategyConformance",
+]
