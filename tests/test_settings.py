@@ -182,3 +182,8 @@ def test_arguments_arrive() -> None:
 def test_arguments_that_do_not_fit(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         ask(**arguments)
+
+
+def test_arguments_that_are_not_there_are_told_with_whose_they_are() -> None:
+    with pytest.raises(TypeError, match=r"ask\(\) got an unexpected keyword argument 'budgte'"):
+        ask(budgte=5)  # type: ignore[call-arg]
