@@ -16,10 +16,15 @@ from anglenas import Recipe
 from anglenas.data import FewShot, normalised
 from anglenas.errors import NetworkError
 from anglenas.probes import Undefined
-from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._activations import ACTIVATIONS, measure_activations, reachable, regularised
 from anglenas.probes._initialise import initialise
-from anglenas.probes._relu_codes import agreements, by_sample, log_determinant, row_codes
+from anglenas.probes._rectifiers import (
+    Rectifiers,
+    agreements,
+    by_sample,
+    log_determinant,
+    row_codes,
+)
 
 RECIPE = Recipe()
 
@@ -358,7 +363,7 @@ def test_agreements_and_row_codes_equal_loops(samples: int, units: int, seed: in
 def test_agreements_are_added_up_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = torch.rand(5, 100) > 0.5
     whole = agreements(codes)
-    monkeypatch.setattr("anglenas.probes._relu_codes._BLOCK", 7)
+    monkeypatch.setattr("anglenas.probes._rectifiers._BLOCK", 7)
     assert torch.equal(agreements(codes), whole)
 
 

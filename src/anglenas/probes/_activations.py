@@ -19,10 +19,15 @@ from torch.autograd.graph import Node
 from anglenas._recipe import Recipe
 from anglenas._torch import owner_of
 from anglenas.data import FewShot
-from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import isolated, spread
-from anglenas.probes._relu_codes import agreements, by_sample, log_determinant, row_codes
+from anglenas.probes._rectifiers import (
+    Rectifiers,
+    agreements,
+    by_sample,
+    log_determinant,
+    row_codes,
+)
 
 __all__ = ["ACTIVATIONS", "measure_activations", "reachable", "regularised"]
 

@@ -18,11 +18,10 @@ from anglenas._blocks import Thinnable
 from anglenas._numerics import derive
 from anglenas._recipe import Recipe
 from anglenas.data import FewShot, normalised
-from anglenas.probes._activation_mode import Rectifiers
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._initialise import Initialiser, fan_in_normal, initialise, torch_uniform
 from anglenas.probes._isolation import device_of, fresh_copy, run
-from anglenas.probes._relu_codes import by_sample, row_codes
+from anglenas.probes._rectifiers import Rectifiers, by_sample, row_codes
 
 __all__ = [
     "REGIONS",

@@ -20,9 +20,9 @@ from anglenas._numerics import derive
 from anglenas._recipe import Recipe
 from anglenas._torch import CONVOLUTIONS
 from anglenas.data import FewShot
-from anglenas.probes._activation_mode import name_of
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import device_of, fresh_copy, run
+from anglenas.probes._rectifiers import name_of
 
 __all__ = ["ZEN", "measure_zen", "zen_score"]
 

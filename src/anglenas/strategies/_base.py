@@ -23,7 +23,7 @@ class Trial:
     """
 
     number: int
-    architecture: Any
+    architecture: Any  # of the space's own type, which a name of a space does not tell
     score: float
 
 
@@ -44,7 +44,7 @@ class Request:
     history: Sequence[Trial]
     count: int
     stream: Callable[[int], np.random.Generator]
-    admits: Callable[[Any], bool]
+    admits: Callable[[object], bool]
 
 
 class Strategy(Protocol):
@@ -61,7 +61,7 @@ class Strategy(Protocol):
         A property of the strategy and not of the workers, whose number changes no proposal.
         """
 
-    def propose(self, request: Request) -> Iterable[Any]:
+    def propose(self, request: Request) -> Iterable[object]:
         """Up to ``request.count`` architectures or their texts; none if nothing is left to propose.
 
         They are taken one after the other, and not all of them if the time of a search ends: a
@@ -69,7 +69,7 @@ class Strategy(Protocol):
         """
 
 
-def distinct(space: Space[Any], architectures: Iterable[Any]) -> Iterator[Any]:
+def distinct(space: Space[Any], architectures: Iterable[object]) -> Iterator[object]:
     """Those of which no earlier one computes the same function."""
     seen: set[str] = set()
     for architecture in architectures:
@@ -79,8 +79,8 @@ def distinct(space: Space[Any], architectures: Iterable[Any]) -> Iterator[Any]:
 
 
 def first_new(
-    request: Request, taken: Container[str], draw: Callable[[], Any], tries: int
-) -> Any | None:
+    request: Request, taken: Container[str], draw: Callable[[], object], tries: int
+) -> object | None:
     """The first draw that may be proposed and computes nothing that is taken; ``None`` if none.
 
     Args:

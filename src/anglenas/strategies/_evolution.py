@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Evolution(Settings, called="strategy", facts=("name",)):
     first_patience: Count = 200
     name: str = "evolution"
 
-    def propose(self, request: Request) -> Iterator[Any]:
+    def propose(self, request: Request) -> Iterator[object]:
         """The next proposals; each depends on the seed, its number and the scores so far."""
         taken: set[str] = set()
         for number in range(len(request.history), len(request.history) + request.count):
@@ -67,7 +67,7 @@ class Evolution(Settings, called="strategy", facts=("name",)):
             taken.add(request.space.canonical(new))
             yield new
 
-    def _new(self, request: Request, number: int, taken: Container[str]) -> Any | None:
+    def _new(self, request: Request, number: int, taken: Container[str]) -> object | None:
         rng, new = request.stream(number), None
         if number >= self.population and request.history:
             new = first_new(request, taken, partial(self._child, request, rng), self.patience)
@@ -76,7 +76,7 @@ class Evolution(Settings, called="strategy", facts=("name",)):
             new = first_new(request, taken, partial(request.space.sample, rng), tries)
         return new
 
-    def _child(self, request: Request, rng: np.random.Generator) -> Any:
+    def _child(self, request: Request, rng: np.random.Generator) -> object:
         population = request.history[-self.population :]
         drawn = [population[index] for index in rng.integers(len(population), size=self.sample)]
         parent = max(drawn, key=lambda trial: trial.score)

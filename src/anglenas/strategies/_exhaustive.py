@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from anglenas.errors import UsageError
 from anglenas.strategies._base import Request, distinct
@@ -18,7 +17,7 @@ class ExhaustiveSearch:
     name: str = "exhaustive"
     concurrency: int | None = None
 
-    def propose(self, request: Request) -> Iterator[Any]:
+    def propose(self, request: Request) -> Iterator[object]:
         """The next proposals.
 
         Raises:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from anglenas._settings import Settings, at_least
 from anglenas.strategies._base import Request, first_new
@@ -26,7 +26,7 @@ class RandomSearch(Settings, called="strategy", facts=("name",)):
     name: str = "random"
     concurrency: int | None = None
 
-    def propose(self, request: Request) -> Iterator[Any]:
+    def propose(self, request: Request) -> Iterator[object]:
         """The next proposals; each depends on the seed, its number and those before it."""
         taken: set[str] = set()
         for number in range(len(request.history), len(request.history) + request.count):
