@@ -6,11 +6,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.autograd.graph import saved_tensors_hooks
 
 from anglenas._evaluation.heads import logits_and_auxiliary
-from anglenas._measuring.memory import free_memory
-from anglenas._torch import storage_id
+from anglenas._measuring.memory import bytes_of_pass, free_memory
 from anglenas.errors import SettingError
 
 __all__ = ["Need", "available_bytes", "is_out_of_memory", "measure_need", "ran_out", "too_little"]
@@ -55,19 +53,9 @@ def measure_need(network: nn.Module, shape: tuple[int, int, int]) -> Need:
     780
     """
     twin = copy.deepcopy(network).to("meta").train()
-    weights = {storage_id(parameter) for parameter in twin.parameters()}
-    saved: dict[int, torch.Tensor] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        saved[storage_id(tensor)] = tensor
-        return tensor
-
-    with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
-        outputs = logits_and_auxiliary(twin, torch.zeros(2, *shape, device="meta"))
-    waiting = sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in weights)
-    size = sum(p.numel() * p.element_size() for p in twin.parameters())
-    del outputs
-    return Need(_COPIES * size, int(_OVERHEAD * waiting / 2))
+    images = torch.zeros(2, *shape, device="meta")
+    weights, saved = bytes_of_pass(twin, lambda: logits_and_auxiliary(twin, images))
+    return Need(_COPIES * weights, int(_OVERHEAD * saved / 2))
 
 
 def available_bytes(device: torch.device) -> int:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import psutil
 import torch
 from torch import nn
+from torch.autograd.graph import saved_tensors_hooks
 
 from anglenas._blocks.layers import compute_together
 from anglenas._recipe import PRESETS, Recipe
@@ -18,7 +18,7 @@ from anglenas.errors import AnglenasError, SettingError
 from anglenas.probes._jacobian import NUMBERS_AT_ONCE
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["check_memory", "free_memory", "gradients_memory", "training_memory"]
+__all__ = ["bytes_of_pass", "check_memory", "free_memory", "gradients_memory", "training_memory"]
 
 _COPIES = 4  # of each weight: the network's own, and the trained copy's with gradient and momentum
 _MOST = 2**63  # bytes: more than PyTorch can count
@@ -31,9 +31,8 @@ _PROCESS = 0.4e9  # bytes of a worker that has imported PyTorch and measured som
 def training_memory(space: Space[Any], text: str, config: NetworkConfig, images: int) -> int:
     """About how many bytes a training takes.
 
-    The weights, and what the forward pass saves for the backward one, are counted on a network
-    without memory (PyTorch's device ``meta``), so that it does not matter how large it is. That is
-    multiplied by 2.5 for what comes and goes.
+    The weights and what the forward pass saves (see :func:`bytes_of_pass`), times 2.5 for what comes
+    and goes.
 
     Args:
         space: Any search space.
@@ -83,36 +82,39 @@ def _counted(space: Space[Any], text: str, config: NetworkConfig, images: int) -
     try:
         with torch.device("meta"):
             network = space.build(text, config).train()
-        saved = _saved_by(network, images, config) if images else 0
+            together = compute_together(network)
+            batch = torch.zeros(images, config.in_channels, config.side, config.side)
+        return bytes_of_pass(network, lambda: together(batch) if images else None)
     except AnglenasError:
         raise
     except Exception as error:  # the network can be the user's: its code can raise anything
         return (_MOST if "overflow" in str(error) else 0), 0
-    return sum(p.numel() * p.element_size() for p in network.parameters()), saved
 
 
-def _saved_by(network: nn.Module, images: int, config: NetworkConfig) -> int:
-    """Bytes that the forward pass of a network on ``meta`` saves for the backward one."""
-    with torch.device("meta"):
-        together = compute_together(network)
-        batch = torch.zeros(images, config.in_channels, config.side, config.side)
-    with _saved() as sizes:
-        kept = together(batch)  # noqa: F841 - what is saved lives as long as the result
-    return sum(sizes.values())
+def bytes_of_pass(network: nn.Module, forward: Callable[[], object]) -> tuple[int, int]:
+    """How much memory a network takes, and a pass of it; all forecasts are multiples of the two.
 
+    Nothing is computed, since the network is on PyTorch's device ``meta``, so it does not matter
+    how large it is.
 
-@contextmanager
-def _saved() -> Iterator[dict[int, int]]:
-    """Bytes of every storage that is saved for a backward pass inside, each counted once."""
-    sizes: dict[int, int] = {}
+    Args:
+        network: The network, on ``meta``.
+        forward: A forward pass of it, or of what computes with its weights.
 
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        if not tensor.is_leaf or not tensor.requires_grad:
-            sizes[storage_id(tensor)] = tensor.untyped_storage().nbytes()
+    Returns:
+        Bytes of the weights, and of all else that the pass saves for the backward one.
+    """
+    weights = {storage_id(parameter) for parameter in network.parameters()}
+    saved: dict[int, int] = {}  # a storage can be saved through many views, and counts once
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        saved[storage_id(tensor)] = tensor.untyped_storage().nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        yield sizes
+    with torch.enable_grad(), saved_tensors_hooks(keep, lambda tensor: tensor):
+        result = forward()  # noqa: F841 - what is saved lives as long, and no storage's number returns
+    size = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    return size, sum(number for key, number in saved.items() if key not in weights)
 
 
 def free_memory() -> int:
