@@ -31,8 +31,8 @@ _PROCESS = 0.4e9  # bytes of a worker that has imported PyTorch and measured som
 def training_memory(space: Space[Any], text: str, config: NetworkConfig, images: int) -> int:
     """About how many bytes a training takes.
 
-    The weights and what the forward pass saves (see :func:`bytes_of_pass`), times 2.5 for what comes
-    and goes.
+    The weights and what the forward pass saves (see :func:`bytes_of_pass`), times 2.5 for what
+    comes and goes.
 
     Args:
         space: Any search space.
