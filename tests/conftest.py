@@ -23,16 +23,29 @@ torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs alone comes first, then what may take long, so that little waits for either."""
+    items.sort(key=lambda item: (not _is_alone(item), -_time_limit(item)))
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+def _time_limit(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return marker.args[0] if marker else 0
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test that is marked ``alone`` runs alone, whatever the number of processes.
 
     Whoever waits to be alone keeps the gate, so that the others cannot overtake it for ever.
     """
-    alone = item.get_closest_marker("alone") is not None
     with Path(__file__).open() as gate, Path(__file__).with_name("test_docs.py").open() as held:
         fcntl.flock(gate, fcntl.LOCK_EX)
-        fcntl.flock(held, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(held, fcntl.LOCK_EX if _is_alone(item) else fcntl.LOCK_SH)
         fcntl.flock(gate, fcntl.LOCK_UN)
         try:
             return (yield)
