@@ -17,10 +17,9 @@ import torch
 from scipy.stats import spearmanr
 from torch import nn
 
-from anglenas import preset
-from anglenas._measuring.plan import draw_repeats
-from anglenas._numerics import derive, single_thread
-from anglenas.data import FewShot, open_source
+from anglenas import score
+from anglenas._numerics import derive
+from anglenas.data import ImageSource, open_source
 from anglenas.probes import find_metric, find_probe
 from anglenas.spaces import NASBENCH201, NetworkConfig
 from published_proxies import number, sample
@@ -44,13 +43,13 @@ def reset(network: nn.Module, seed: int) -> None:
             module.reset_parameters()
 
 
-def value(metric: str, index: int, batch: FewShot) -> float:
+def value(metric: str, index: int, source: ImageSource) -> float:
     """The metric of one network, on its canonical form or as written."""
-    probe, cell = find_probe(find_metric(metric).probe), NASBENCH201.at(index)
-    text = NASBENCH201.canonical(cell) if probe.subject == "function" else str(cell)
-    with single_thread():
-        network = NASBENCH201.build(text, NetworkConfig())
-        return find_metric(metric).read(probe.measure(network, batch, preset("paper"), SEED))
+    cell = NASBENCH201.at(index)
+    by_function = find_probe(find_metric(metric).probe).subject == "function"
+    text = NASBENCH201.canonical(cell) if by_function else str(cell)
+    network = NASBENCH201.build(text, NetworkConfig())
+    return score(network, source, metrics=[metric], recipe="paper", seed=SEED).values[metric]
 
 
 def main() -> None:
@@ -61,16 +60,16 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--published", type=Path, required=True)
     arguments = parser.parse_args()
-    (batch,) = draw_repeats(open_source(arguments.data), preset("paper"), SEED)
+    source = open_source(arguments.data)
     with arguments.published.open() as file:
         published = {int(row["index"]): row for row in csv.DictReader(file)}
     print("| metric | n | Kaiming normal | PyTorch's own |\n|---|---|---|---|")
     for metric, column, count in COMPARED:
         indices = sample(arguments.published)[:count]
         theirs = np.array([number(published[index][column]) for index in indices])
-        ours = [value(metric, index, batch) for index in indices]
+        ours = [value(metric, index, source) for index in indices]
         with mock.patch("anglenas.probes._isolation.initialise", reset):
-            default = [value(metric, index, batch) for index in indices]
+            default = [value(metric, index, source) for index in indices]
         kept = ~np.isnan(theirs)
         cells = [spearmanr(np.array(v)[kept], theirs[kept]).statistic for v in (ours, default)]
         print(f"| `{metric}` | {kept.sum()} | {cells[0]:.3f} | {cells[1]:.3f} |", flush=True)

@@ -22,22 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
-from anglenas import Recipe, Store, preset
-from anglenas._measuring.computing import compute
-from anglenas._measuring.local import LocalWorkers
-from anglenas._measuring.plan import Plan, draw_repeats, make_plan
-from anglenas._measuring.scorer import Scorer
-from anglenas._measuring.task import Outcome, Task
-from anglenas._numerics import single_thread
+from anglenas import Recipe, preset, score_many
 from anglenas.data import open_source
 from anglenas.probes import find_probe
-from anglenas.spaces import NASBENCH201, NetworkConfig
+from anglenas.spaces import NASBENCH201
 
 SEED = 1
 SAMPLE = 300
 TIMED = 3
 MISSING = -1e8
-WRITE_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -47,6 +40,11 @@ class Job:
     probes: tuple[str, ...]
     networks: int
     recipe: Recipe
+
+    @property
+    def metrics(self) -> list[str]:
+        """Everything that the probes tell."""
+        return [metric.name for probe in self.probes for metric in find_probe(probe).metrics]
 
 
 PAPER = preset("paper")
@@ -60,9 +58,7 @@ JOBS = (
     Job(("ntk",), 300, TE_NAS),
     Job(("grasp", "gradsign", "vkdnw", "ntk_frozen_bn"), 150, PAPER),
 )  # fmt: skip
-METRICS = tuple(
-    metric.name for job in JOBS for probe in job.probes for metric in find_probe(probe).metrics
-)
+METRICS = [metric for job in JOBS for metric in job.metrics]
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -81,28 +77,6 @@ def sample(published: Path) -> list[int]:
     """The indices of the networks that are measured, in the order of the draw."""
     known = [int(row["index"]) for row in read_csv(published) if row["params"]]
     return random.Random(0).sample(known, SAMPLE)
-
-
-def plan_of(job: Job, data: str) -> Plan:
-    """What a job measures."""
-    source = open_source(data)
-    metrics = [metric.name for probe in job.probes for metric in find_probe(probe).metrics]
-    batches = draw_repeats(source, job.recipe, SEED)
-    target = NetworkConfig(num_classes=len(source.class_names))
-    return make_plan("nasbench201", metrics, batches, target, job.recipe, SEED)
-
-
-def values_of(
-    plans: Sequence[Plan], index: int, outcomes: Mapping[Task, Outcome]
-) -> dict[str, float]:
-    """All metrics of one network whose measurements are there."""
-    architecture, values = NASBENCH201.at(index), {}
-    for plan in plans:
-        for metric in plan.metrics:
-            part = Plan(plan.space, (metric,), {metric.probe: plan.contexts[metric.probe]}, {})
-            if all(task in outcomes for task in part.tasks(architecture)):
-                values |= part.read(architecture, outcomes).values
-    return values
 
 
 def rounded(values: Mapping[str, float | None]) -> dict[str, str]:
@@ -124,44 +98,37 @@ def write(path: Path, head: Sequence[str], rows: Iterable[Mapping[str, object]])
 
 
 def measure(data: str, published: Path, store: Path | None, workers: int, out: Path) -> None:
-    """Measure the sample, job after job, and write one row a network as the scores come."""
-    indices = sample(published)
-    plans = [plan_of(job, data) for job in JOBS]
-    outcomes: dict[Task, Outcome] = {}
-
-    def save() -> None:
-        rows = [{"index": index, **rounded(values_of(plans, index, outcomes))} for index in indices]
-        write(out, ["index", *METRICS], rows)
-
-    with Store(store) as opened, LocalWorkers(workers) as executor:
-        scorer = Scorer(opened, executor)
-        for job, plan in zip(JOBS, plans, strict=True):
-            chosen = [NASBENCH201.at(index) for index in indices[: job.networks]]
-            tasks = [task for architecture in chosen for task in plan.tasks(architecture)]
-            for count, outcome in enumerate(scorer.outcomes(tasks, plan.batches), start=1):
-                outcomes[outcome.task] = outcome
-                if outcome.record is None:
-                    print(outcome.task.context.probe, outcome.task.subject, outcome.status)
-                if count % WRITE_EVERY == 0:
-                    save()
-            save()
+    """Measure the sample, job after job, and write one row a network after each."""
+    source, found = open_source(data), {index: {} for index in sample(published)}
+    for job in JOBS:
+        chosen = list(found)[: job.networks]
+        measured = score_many(
+            map(NASBENCH201.at, chosen), source, metrics=job.metrics, recipe=job.recipe, seed=SEED,
+            workers=workers, store=store,
+        )  # fmt: skip
+        for index, one in zip(chosen, measured, strict=True):
+            found[index] |= rounded(one.values)
+            for metric, reason in one.reasons.items():
+                print(index, metric, reason)
+        write(out, ["index", *METRICS], [{"index": index} | row for index, row in found.items()])
 
 
 def time_probes(data: str, published: Path, out: Path) -> None:
     """Seconds of CPU that each probe takes on the first networks of the sample, one thread."""
-    rows = []
-    plans = [plan_of(job, data) for job in (*JOBS, Job(("ntk", "short_training"), TIMED, PAPER))]
-    with single_thread():
-        for index in sample(published)[:TIMED]:
-            row: dict[str, float] = {"index": index}
-            for plan in plans:
-                for task in plan.tasks(NASBENCH201.at(index)):
-                    started = time.process_time()
-                    compute(task, plan.batches.get(task.context.images))
-                    name = task.context.probe
-                    size = " (TE-NAS size)" if task.context.network.channels == 3 else ""
-                    row[name + size] = round(time.process_time() - started, 3)
-            rows.append(row)
+    source, rows = open_source(data), []
+    for index in sample(published)[:TIMED]:
+        row: dict[str, float] = {"index": index}
+        for job in (*JOBS, Job(("ntk", "short_training"), TIMED, PAPER)):
+            for probe in job.probes:
+                metric, size = find_probe(probe).metrics[0].name, ""
+                if job.recipe == TE_NAS:
+                    size = " (TE-NAS size)"
+                started = time.process_time()
+                # A store of its own, so that nothing is read that was measured before.
+                score_many([NASBENCH201.at(index)], source, metrics=[metric], recipe=job.recipe,
+                           seed=SEED, workers=0, store=":memory:")  # fmt: skip
+                row[probe + size] = round(time.process_time() - started, 3)
+        rows.append(row)
     write(out, list(rows[0]), rows)
 
 

@@ -107,7 +107,7 @@ def test_groups_of_equal_size_follow_the_released_lists():
     texts = [str(one) for one in NASBENCH201.enumerate()]
     groups = np.array([size_group(NASBENCH201.parse(text)) for text in texts])
     assert np.bincount(groups + 1)[1:].tolist() == [1602, 540, 1602, 810, 180, 540, 180, 135]
-    with pytest.raises(DataError, match="darts has none"):
+    with pytest.raises(DataError, match="The space darts has no groups of equal #Param"):
         read_subset("groups", replace(make_table(), space="darts"))
 
 

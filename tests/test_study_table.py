@@ -198,8 +198,8 @@ def test_a_file_of_suite_zero_that_is_none_is_refused(tmp_path):
         read_benchmark(path)
     with pytest.raises(UnknownNameError, match="named 'cifar1000'; did you mean cifar100"):
         read_benchmark(path, "cifar1000")
-    with pytest.raises(DataError, match="JSON files are read for nasbench201 alone"):
-        read_benchmark(path, "cifar10", space="mine")
+    with pytest.raises(DataError, match="JSON files are not read for darts"):
+        read_benchmark(path, "cifar10", space="darts")
     for content in ('{"cifar10": {"(0, 1)": {"val_accuracy": 1}}}', '{"cifar10": 3}', "[", "3"):
         path.write_text(content)
         with pytest.raises(DataError, match="is no file of NAS-Bench-Suite-Zero"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,14 +117,13 @@ class Measurements:
 
     Attributes:
         files: What was measured before.
-        measure: Makes the value that tells how to measure, from a sample and seeds; ``None`` if
-            there are no images.
+        measuring: How to measure; ``None`` if there are no images.
         out: Folder for tables, data and figures; ``None`` to print alone.
         quiet: Whether nothing but the result is printed.
     """
 
     files: Sequence[Path]
-    measure: "Callable[[str, Sequence[int]], Measuring] | None"
+    measuring: "Measuring | None"
     out: Path | None
     quiet: bool
 
@@ -138,7 +137,7 @@ class Measurements:
         from anglenas._measuring.progress import Progress
         from anglenas._study import gather, scores_text
 
-        asked = self.measure and self.measure(sample, seeds)
+        asked = self.measuring and replace(self.measuring, sample=sample, seeds=seeds)
         started = time.perf_counter()
         with show_progress("tasks", quiet=self.quiet) as show:
             found = gather(
@@ -182,14 +181,11 @@ def measurements(
     from anglenas._report import prepare_folder
     from anglenas._study import Measuring
 
-    def measure(sample: str, seeds: Sequence[int]) -> Measuring:
-        assert data is not None
-        return Measuring(data, sample, seeds, recipe, flip, workers, store)
-
+    measuring = None
+    if data is not None:
+        measuring = Measuring(data, recipe=recipe, flip=flip, workers=workers, store=store)
     # A folder that cannot be used is told before hours of measuring.
-    return Measurements(
-        scores or (), None if data is None else measure, out and prepare_folder(out), quiet
-    )
+    return Measurements(scores or (), measuring, out and prepare_folder(out), quiet)
 
 
 def judging(

@@ -1,16 +1,16 @@
 """Figures 1 and 2 of the supplement of Yang et al.: where networks land, trivial ones too."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anglenas._paper.runs import Position
-from anglenas._plugins import load
 from anglenas._report.canvas import INK, KINDS, PAPER, blank, dress, font, settings
 from anglenas._report.draw import part_of
 from anglenas._sheet import Sheet
+from anglenas.spaces import NASBENCH201
 
 __all__ = ["position_sheet", "positions_figure"]
 
@@ -22,7 +22,6 @@ def positions_figure(
     positions: Sequence[Position],
     ranking: Literal["angle", "angle+params"],
     *,
-    space: str = "nasbench201",
     about: str = "",
 ) -> Figure:
     """Accuracy by rank index, with the network that angle ranks highest marked and drawn.
@@ -32,12 +31,10 @@ def positions_figure(
     Args:
         positions: The networks.
         ranking: Which rank index: that by angle (figure 1), or that by angle + #Param (figure 2).
-        space: Name of their space.
         about: What the accuracies are.
     """
     [first] = [one for one in positions if one.first]
-    searched: Any = load("space", space)
-    cell = part_of(searched.drawings(searched.parse(first.architecture))[0])
+    cell = part_of(NASBENCH201.drawings(NASBENCH201.parse(first.architecture))[0])
     width, height = 52 + _WIDTH + 24 + cell.width + 14, 48 + max(_HEIGHT, cell.height) + 34
     with settings():
         figure = blank(width, height)
@@ -55,17 +52,14 @@ def positions_figure(
     return figure
 
 
-def _index(position: Position, ranking: str) -> float:
-    return position.by_angle if ranking == "angle" else position.by_sum
-
-
 def _draw_positions(axes: Axes, positions: Sequence[Position], ranking: str) -> None:
     """Those in front last, so that nothing covers them."""
     for position in sorted(positions, key=lambda one: (one.first, one.trivial)):
         colour = _FIRST if position.first else _TRIVIAL if position.trivial else _PLAIN
         axes.plot(
-            [_index(position, ranking)], [position.accuracy], linestyle="none", color=colour,
-            marker="s" if position.trivial else "o", markersize=9 if position.first else 5,
+            [position.by_angle if ranking == "angle" else position.by_sum], [position.accuracy],
+            linestyle="none", color=colour, marker="s" if position.trivial else "o",
+            markersize=9 if position.first else 5,
             markeredgecolor=PAPER if position.first else "none",
             alpha=1.0 if position.first or position.trivial else 0.55, clip_on=False, zorder=3,
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """The random searches of the released code of Yang et al. (WACV 2023), and figures 1 and 2."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from anglenas._study.scores import Scores, directions_of
 from anglenas.errors import DataError
 from anglenas.ranking import check_metrics, order, parse, ranks
 
-__all__ = ["PICKED", "Pick", "Position", "pick_sheet", "picks", "positions"]
+__all__ = ["Pick", "Position", "pick_sheet", "picks", "positions"]
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,6 @@ def _scores(scores: Scores, rows: NDArray[np.intp], metric: str) -> NDArray[np.f
     return expression.evaluate(columns, directions_of(columns))
 
 
-PICKED = ("params", "angle", "loss", "angle_loss", "angle_loss+params")
-"""What the random search of the released code ranks by, and #Param alone."""
-
-
 @dataclass(frozen=True)
 class Pick:
     """What one random search of a hundred networks takes.
@@ -116,7 +112,7 @@ class Pick:
 def picks(
     scores: Scores,
     benchmark: Benchmark,
-    metrics: Sequence[str] = PICKED,
+    metrics: Sequence[str],
     *,
     seeds: Sequence[int] = (1, 2, 3),
     guards: Sequence[str] = ("off",),
@@ -162,24 +158,16 @@ def pick_sheet(picks: Sequence[Pick]) -> Sheet:
     Args:
         picks: What :func:`picks` found.
     """
-    seeds = list(dict.fromkeys(one.seed for one in picks))
-    by_row: dict[tuple[str, str], dict[int, Pick]] = {}
+    reached: dict[tuple[str, str], dict[int, float]] = {}
     for one in picks:
-        by_row.setdefault((one.metric, one.guard), {})[one.seed] = one
-    rows = [
-        (*row, *(f"{found[seed].accuracy:.2f}" for seed in seeds), _mean_text(found.values()))
-        for row, found in by_row.items()
-    ]
-    for title, reached in (
-        ("mean of each run", {one.seed: one.mean for one in picks}),
-        ("best of each run", {one.seed: one.best for one in picks}),
-    ):
-        mean = sum(reached.values()) / len(reached)
-        rows.append((title, "", *(f"{reached[s]:.2f}" for s in seeds), f"{mean:.2f}"))
+        reached.setdefault((one.metric, one.guard), {})[one.seed] = one.accuracy
+    reached["mean of each run", ""] = {one.seed: one.mean for one in picks}
+    reached["best of each run", ""] = {one.seed: one.best for one in picks}
+    seeds = reached["mean of each run", ""]
+    rows = tuple(
+        (*names, *(f"{found[seed]:.2f}" for seed in seeds),
+         f"{sum(found.values()) / len(found):.2f}")
+        for names, found in reached.items()
+    )  # fmt: skip
     head = ("ranked by", "guard", *(f"seed {seed}" for seed in seeds), "mean")
-    return Sheet("Accuracy of the pick of a hundred networks, percent", head, tuple(rows), 2)
-
-
-def _mean_text(picks: Iterable[Pick]) -> str:
-    accuracies = [one.accuracy for one in picks]
-    return f"{sum(accuracies) / len(accuracies):.2f}"
+    return Sheet("Accuracy of the pick of a hundred networks, percent", head, rows, 2)

@@ -109,19 +109,16 @@ def table_1_sheets(cells: Sequence[Compared]) -> tuple[Sheet, ...]:
     Returns:
         A table for each subset.
     """
-    subsets = dict.fromkeys(cell.estimate.subset for cell in cells)
-    return tuple(
-        _published_sheet([cell for cell in cells if cell.estimate.subset == subset], subset)
-        for subset in subsets
-    )
-
-
-def _published_sheet(cells: Sequence[Compared], subset: str) -> Sheet:
-    rows = tuple(
-        (cell.row.name, cell.estimate.guard, cell.estimate.ranks, f"{cell.estimate.networks:,}",
-         number_text(cell.published, 2), str(cell.estimate.tau_broken), cell.verdict)
-        for cell in cells
-    )  # fmt: skip
-    title = f"Table 1, {subset}: Kendall's tau with test accuracy, ties broken"
     head = ("metric", "guard", "ranks in", "networks", "published", "ours", "verdict")
-    return Sheet(title, head, rows, 3, ("networks",))
+    rows: dict[str, list[tuple[str, ...]]] = {}
+    for cell in cells:
+        ours = cell.estimate
+        rows.setdefault(ours.subset, []).append(
+            (cell.row.name, ours.guard, ours.ranks, f"{ours.networks:,}",
+             number_text(cell.published, 2), str(ours.tau_broken), cell.verdict)
+        )  # fmt: skip
+    return tuple(
+        Sheet(f"Table 1, {subset}: Kendall's tau with test accuracy, ties broken", head,
+              tuple(lines), 3, ("networks",))
+        for subset, lines in rows.items()
+    )  # fmt: skip

@@ -16,7 +16,6 @@ from anglenas._plugins import load
 from anglenas._study.columns import Columns, architectures_of, read_columns, read_text
 from anglenas.errors import DataError, UnknownNameError
 from anglenas.spaces import Space
-from anglenas.spaces._nasbench201.published import from_naslib
 
 __all__ = ["Benchmark", "read_benchmark", "run_of"]
 
@@ -146,41 +145,51 @@ def read_benchmark(
     if split is not None and split not in _SPLITS:
         raise DataError(f"split is 'test' or 'validation', not {split!r}.")
     if path.name.endswith((".json", ".json.gz")):
-        return _read_json(path, accuracy, space, split=split, epochs=epochs, seeds=seeds)
-    columns = read_columns(path)
-    likely = [name for name in columns.texts if name.rpartition("_")[2] in _SPLITS]
-    name = _choose(accuracy, likely, columns.texts, path.name)
-    values, notices = _percent(columns.numbers(name), name)
-    told = _split_of(name, split, path.name)
-    if not told:
-        raise DataError(
-            f"Nothing tells whether {name!r} of {path.name!r} is of test or validation images; "
-            "say split='test' or split='validation'."
+        if _SPLITS.get(split or "", "validation") != "validation":
+            raise DataError(
+                f"{path.name!r} has accuracies of validation images alone; for those of test "
+                "images give a CSV."
+            )
+        dataset, texts, values, others = _read_json(path, accuracy, space)
+        name, told, facts = "val_accuracy", "validation", {"epochs": epochs, "seeds": seeds}
+    else:
+        columns = read_columns(path)
+        likely = [name for name in columns.texts if name.rpartition("_")[2] in _SPLITS]
+        name = _choose(accuracy, likely, columns.texts, path.name)
+        values, told = columns.numbers(name), _split_of(name, split, path.name)
+        short = _EPOCHS.search(name)
+        # What the name of the column tells is of that column; the lines before are of the file.
+        facts = {"epochs": short[1] if short else epochs or columns.facts.get("epochs"),
+                 "seeds": seeds or columns.facts.get("seeds")}  # fmt: skip
+        dataset, _, ending = _EPOCHS.sub("", name).rpartition("_")
+        dataset = dataset if ending in _SPLITS else name
+        texts, others = architectures_of(columns, space, architecture), _params(columns)
+    values, notices = _percent(values, name)
+    size = load("space", space).size
+    if size not in (None, len(texts)):
+        notices = (
+            *notices,
+            f"The table has {len(texts):,} of the {size:,} networks of {space}; 'all' and 'top' "
+            "are of those in the table.",
         )
-    short = _EPOCHS.search(name)
-    dataset, _, ending = _EPOCHS.sub("", name).rpartition("_")
-    texts = architectures_of(columns, space, architecture)
     return Benchmark(
-        source=path.name,
-        space=space,
-        architectures=tuple(texts),
-        accuracy=values,
-        dataset=dataset if ending in _SPLITS else name,
-        split=told,
-        epochs=short[1] if short else epochs or columns.facts.get("epochs", ""),
-        seeds=seeds or columns.facts.get("seeds", ""),
-        columns=_params(columns),
-        notices=(*notices, *_partial(len(texts), space)),
-    )
+        path.name, space, tuple(texts), values, dataset, told, facts["epochs"] or "",
+        facts["seeds"] or "", others, notices,
+    )  # fmt: skip
 
 
 def _split_of(column: str, said: str | None, file: str) -> str:
-    """What the column's name tells, or what was said; empty if neither does."""
+    """What the column's name tells, or what was said."""
     named, wanted = _SPLITS.get(column.rpartition("_")[2], ""), _SPLITS.get(said or "", "")
     if named and wanted not in ("", named):
         raise DataError(
             f"{column!r} of {file!r} is of {named} images by its name, but {wanted} was asked for; "
             "name the column that is meant."
+        )
+    if not (named or wanted):
+        raise DataError(
+            f"Nothing tells whether {column!r} of {file!r} is of test or validation images; "
+            "say split='test' or split='validation'."
         )
     return named or wanted
 
@@ -215,57 +224,31 @@ def _params(columns: Columns) -> dict[str, Floats]:
     return {}
 
 
-def _partial(count: int, space: str) -> tuple[str, ...]:
-    size = load("space", space).size
-    if size is None or count == size:
-        return ()
-    return (
-        f"The table has {count:,} of the {size:,} networks of {space}; 'all' and 'top' are of "
-        "those in the table.",
-    )
-
-
 def _read_json(
-    path: Path,
-    dataset: str | None,
-    space: str,
-    *,
-    split: str | None,
-    epochs: str | None,
-    seeds: str | None,
-) -> Benchmark:
-    if _SPLITS.get(split or "", "validation") != "validation":
-        raise DataError(
-            f"{path.name!r} has accuracies of validation images alone; for those of test images "
-            "give a CSV."
-        )
-    if space != "nasbench201":
-        raise DataError(f"JSON files are read for nasbench201 alone, not for {space}; give a CSV.")
+    path: Path, dataset: str | None, space: str
+) -> tuple[str, list[str], Floats, dict[str, Floats]]:
+    """The data set's name, the networks, their accuracies and the published scores."""
+    from_naslib = load("space", space).from_naslib
+    if from_naslib is None:
+        raise DataError(f"JSON files are not read for {space}; give a CSV.")
     try:
         content = json.loads(read_text(path))
         name = _choose(dataset, list(content), content, path.name)
-        cells = content[name]
-        accuracy = np.array([float(one["val_accuracy"]) for one in cells.values()])
-        texts = tuple(str(from_naslib(key)) for key in cells)
-        proxies = [
-            name for name, told in next(iter(cells.values())).items() if isinstance(told, dict)
-        ]
-        scores = {proxy: np.array([float(one[proxy]["score"]) for one in cells.values()])
+        cells, networks = content[name], list(content[name].values())
+        accuracy = np.array([float(one["val_accuracy"]) for one in networks])
+        texts = [str(from_naslib(key)) for key in cells]
+        proxies = [name for name, told in networks[0].items() if isinstance(told, dict)]
+        scores = {proxy: np.array([float(one[proxy]["score"]) for one in networks])
                   for proxy in proxies}  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         if isinstance(error, DataError | UnknownNameError):
             raise
         raise DataError(
-            f"{path.name!r} is no file of NAS-Bench-Suite-Zero for nasbench201 "
+            f"{path.name!r} is no file of NAS-Bench-Suite-Zero for {space} "
             f"({type(error).__name__}: {error}); give one such as zc_nasbench201.json."
         ) from error
-    values, notices = _percent(accuracy, "val_accuracy")
-    notices = (*notices, *_partial(len(texts), space))
-    return Benchmark(
-        path.name, space, texts, values, name, "validation", epochs or "", seeds or "",
-        {proxy: np.where(found <= _FAILED, np.nan, found) for proxy, found in scores.items()},
-        notices,
-    )  # fmt: skip
+    found = {proxy: np.where(told <= _FAILED, np.nan, told) for proxy, told in scores.items()}
+    return name, texts, accuracy, found
 
 
 def run_of(seed: int, benchmark: Benchmark) -> NDArray[np.intp]:

@@ -1,6 +1,6 @@
 """How well a ranking agrees with known accuracies: estimates with intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -186,33 +186,26 @@ class Ranking:
 
     def spearman(self, members: Masks) -> Interval:
         """Spearman's rho among some networks, the mean over seeds."""
-        value, varied = (
-            np.mean([
-                spearman(one[:, members], self.sampled.truth[members], weights[:, members])
-                for one in scores
-            ], axis=0)
-            for scores, weights in (
-                (self.point, self._weights), (self.varied, self.sampled.replicates),
-            )
-        )  # fmt: skip
-        return Interval.of(float(value[0]), varied)
+        truth = self.sampled.truth[members]
+        return self._interval(
+            lambda scores, weights: spearman(scores[:, members], truth, weights[:, members])
+        )
 
     def precision(self, members: Masks, count: float) -> Interval:
         """Of ``count`` networks put first by the ranking, the part that is among the members."""
-        value, varied = (
-            np.mean([
-                [
-                    precision_at(row, members, count, counts)
-                    for row, counts in zip(np.broadcast_to(one, weights.shape), weights,
-                                           strict=True)
-                ]
-                for one in scores
-            ], axis=0)
-            for scores, weights in (
-                (self.point, self._weights), (self.varied, self.sampled.replicates),
-            )
+        return self._interval(
+            lambda scores, weights: np.array([
+                precision_at(row, members, count, counts)
+                for row, counts in zip(np.broadcast_to(scores, weights.shape), weights, strict=True)
+            ])
         )  # fmt: skip
-        return Interval.of(float(value[0]), varied)
+
+    def _interval(self, measure: Callable[[Floats, Floats], Floats]) -> Interval:
+        """What is measured of ``(B, n)`` scores and weights, ``(B,)``; the mean over seeds."""
+        weights = self.sampled.replicates
+        value = np.mean([measure(one, self._weights)[0] for one in self.point])
+        varied = np.mean([measure(one, weights) for one in self.varied], axis=0)
+        return Interval.of(float(value), varied)
 
 
 def estimate(ranking: Ranking, subset: Subset, *, guard: str) -> Estimate:

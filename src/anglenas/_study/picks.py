@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from anglenas._numerics import derive
 from anglenas._study.estimates import Sampled
-from anglenas.errors import SettingError
 from anglenas.ranking import Sample, order, parse
 
 __all__ = ["Picks", "draw_anew", "pick_by"]
@@ -67,19 +66,7 @@ def pick_by(
         size: How many networks a search ranks.
         searches: How many searches.
         seed: Where chance comes from.
-
-    Raises:
-        SettingError: Fewer networks were measured of a stratum than a search takes on average.
     """
-    sizes = sampled.sample.sizes
-    if (
-        not 1 <= size <= len(sampled.rows)
-        or (sampled.sample.drawn < np.floor(size * sizes / sizes.sum())).any()
-    ):
-        raise SettingError(
-            f"{metric} was measured of {len(sampled.rows):,} networks, too few for searches among "
-            f"{size:,}; search among fewer, or measure more."
-        )
     found = [_search(sampled, metric, size, seed, number) for number in range(searches)]
     pick, best, params = np.array(found).T
     return Picks(

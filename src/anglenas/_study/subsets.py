@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from anglenas._plugins import load
 from anglenas._study.benchmark import Benchmark
 from anglenas.errors import DataError, SettingError
-from anglenas.spaces._nasbench201.published import GROUPS, size_group
 
 __all__ = ["Subset", "names_part", "read_subset", "strata_of"]
 
@@ -40,9 +39,8 @@ def read_subset(name: str, benchmark: Benchmark) -> Subset:
 
     * ``all``: every network of the table.
     * ``top-1000``, ``top-5%``: the most accurate ones; of equal ones, those first in the table.
-    * ``group-0`` to ``group-7``: cells of NAS-Bench-201 with equally many parameters, see
-      :func:`anglenas.spaces._nasbench201.published.size_group`; ``groups``: pairs inside any of
-      the eight.
+    * ``group-0`` to ``group-7``: networks with equally many parameters, see
+      :attr:`anglenas.spaces.Space.group`; ``groups``: pairs inside any of them.
 
     Args:
         name: One of these.
@@ -62,13 +60,11 @@ def read_subset(name: str, benchmark: Benchmark) -> Subset:
     if name.startswith("top"):
         share = float(match["percent"] or 0) / 100
         return Subset(name, (benchmark.best(int(match["count"] or round(share * len(benchmark)))),))
-    if benchmark.space != "nasbench201":
-        raise DataError(
-            f"The groups of equal #Param are those of nasbench201; {benchmark.space} has none."
-        )
-    parse = load("space", benchmark.space).parse
-    groups = np.array([size_group(parse(text)) for text in benchmark.architectures])
-    wanted = range(len(GROUPS)) if name == "groups" else [int(name[-1])]
+    space = load("space", benchmark.space)
+    if space.group is None:
+        raise DataError(f"The space {benchmark.space} has no groups of equal #Param.")
+    groups = np.array([space.group(space.parse(text)) for text in benchmark.architectures])
+    wanted = range(max(groups.max() + 1, 1)) if name == "groups" else [int(name[-1])]
     return Subset(name, tuple(groups == number for number in wanted))
 
 

@@ -50,6 +50,11 @@ class Space(Generic[A]):
         enumerate: Every architecture once, in a fixed order; ``None`` if they are too many.
         size: How many architectures there are; ``None`` if they are too many to go through.
         at: The architecture with an index in a published table; ``None`` if there is no such table.
+        group: The number of the group, of networks with equally many parameters, that a published
+            table compares an architecture in, 0 and up; -1 for one in none. ``None`` if there are
+            no such groups.
+        from_naslib: The architecture of a key in NASLib's tables; raises ``ValueError`` for what
+            is no key. ``None`` if these tables lack the space.
         source: The network of an architecture, at a size, as Python source that defines a class
             ``Network`` without arguments; ``torch``, ``nn`` and ``F`` (``torch.nn.functional``) are
             imported before it. Its tensors have the names of those of ``build``. ``None`` if the
@@ -79,6 +84,8 @@ class Space(Generic[A]):
     enumerate: Callable[[], Iterator[A]] | None = None
     size: int | None = None
     at: Callable[[int], A] | None = None
+    group: Callable[[A], int] | None = None
+    from_naslib: Callable[[str], A] | None = None
     source: Callable[[A, NetworkConfig], str] | None = None
     channels: int | None = None
     cells: int | None = None

@@ -15,7 +15,13 @@ from anglenas.spaces._base import Space, Supernets
 from anglenas.spaces._config import NetworkConfig
 from anglenas.spaces._nasbench201 import values
 from anglenas.spaces._nasbench201.forms import Atom, Form, Term, canonical_form, parse_form
-from anglenas.spaces._nasbench201.published import all_cells, cell_at, index_of
+from anglenas.spaces._nasbench201.published import (
+    all_cells,
+    cell_at,
+    from_naslib,
+    index_of,
+    size_group,
+)
 from anglenas.spaces._nasbench201.source import write_source
 from anglenas.spaces._nasbench201.values import EDGES, OPERATIONS, NasBench201Architecture
 from anglenas.spaces._supernet import Edge, Supernet, Topology
@@ -95,6 +101,8 @@ NASBENCH201 = Space(
     enumerate=all_cells,
     size=len(OPERATIONS) ** len(EDGES),
     at=cell_at,
+    group=size_group,
+    from_naslib=from_naslib,
     source=write_source,
     supernets=NASBENCH201_SUPERNET,
     fixed_version=1,
