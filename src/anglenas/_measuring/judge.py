@@ -74,7 +74,7 @@ def columns_of(metrics: Sequence[Metric]) -> tuple[Column, ...]:
 def scores_of(
     judge: Judge,
     space: Any,
-    architectures: Sequence[Any],
+    architectures: Sequence[object],
     measured: Sequence[Measured],
     metrics: Sequence[Metric],
 ) -> tuple[Floats, Values, NDArray[np.bool_]]:
@@ -96,7 +96,7 @@ def scores_of(
 def rank_candidates(
     judge: Judge,
     space: str,
-    architectures: Sequence[Any],
+    architectures: Sequence[object],
     measured: Sequence[Measured],
     metrics: Sequence[Metric],
     config: NetworkConfig,

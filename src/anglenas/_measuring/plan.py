@@ -77,7 +77,7 @@ class Plan:
     contexts: Mapping[str, tuple[Context, ...]]
     batches: Mapping[str, FewShot]
 
-    def tasks(self, architecture: Any) -> tuple[Task, ...]:
+    def tasks(self, architecture: object) -> tuple[Task, ...]:
         """All measurements of one candidate, cheap ones first."""
         subjects: dict[str, str] = {}
         tasks: list[Task] = []
@@ -92,7 +92,7 @@ class Plan:
             tasks += [Task(context, subjects[kind]) for context in contexts]
         return tuple(tasks)
 
-    def read(self, architecture: Any, outcomes: Mapping[Task, Outcome]) -> Measured:
+    def read(self, architecture: object, outcomes: Mapping[Task, Outcome]) -> Measured:
         """The values of a candidate all of whose measurements are there."""
         seconds: defaultdict[str, float] = defaultdict(float)
         for task in self.tasks(architecture):
@@ -103,7 +103,7 @@ class Plan:
         )
 
     def read_repeats(
-        self, architecture: Any, outcomes: Mapping[Task, Outcome]
+        self, architecture: object, outcomes: Mapping[Task, Outcome]
     ) -> tuple[Measured, ...]:
         """The values of each repeat; of a probe without images, all of them have the same."""
         by_probe = self._measurements(architecture, outcomes)
@@ -115,7 +115,7 @@ class Plan:
         )  # fmt: skip
 
     def _measurements(
-        self, architecture: Any, outcomes: Mapping[Task, Outcome]
+        self, architecture: object, outcomes: Mapping[Task, Outcome]
     ) -> dict[str, list[Measurement]]:
         by_probe: dict[str, list[Measurement]] = {}
         for task in self.tasks(architecture):

@@ -91,7 +91,7 @@ def score(
 
 @checked
 def score_many(
-    architectures: Iterable[str | Any],
+    architectures: Iterable[object],
     data: str | Path | ImageSource = "digits",
     *,
     metrics: Iterable[str] = DEFAULT_METRICS,
@@ -152,7 +152,7 @@ def score_many(
 
 
 def score_architectures(
-    architectures: Sequence[Any],
+    architectures: Sequence[object],
     space: str,
     num_classes: int,
     batches: Sequence[FewShot],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from anglenas._measuring.plan import Plan
 from anglenas._measuring.scorer import Scorer
@@ -26,7 +25,7 @@ class Step:
     finished: tuple[int, ...]
 
 
-def measure(plan: Plan, architectures: Sequence[Any], scorer: Scorer) -> Iterator[Step]:
+def measure(plan: Plan, architectures: Sequence[object], scorer: Scorer) -> Iterator[Step]:
     """Every measurement of some architectures, as they come.
 
     Those that compute the same function share their measurements.

@@ -5,7 +5,7 @@ import json
 import socket
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 from anglenas._measuring.devices import platform_of
 from anglenas._plugins import load
@@ -123,7 +123,7 @@ class Task:
     subject: str
 
     @classmethod
-    def of(cls, context: Context, architecture: Any) -> Self:
+    def of(cls, context: Context, architecture: object) -> Self:
         """The task that measures an architecture, the same for two that the probe sees as one."""
         if find_probe(context.probe).subject == "network":
             return cls(context, str(architecture))

@@ -22,11 +22,11 @@ def fits(costs: Costs, limits: Costs) -> bool:
 
 
 def costs_of(
-    architecture: Any,
+    architecture: object,
     space: Space[Any],
     config: NetworkConfig,
     limits: Costs,
-    latency: Callable[[Any], float | None],
+    latency: Callable[[object], float | None],
 ) -> Costs:
     """What is limited, of an architecture; what takes longer comes later, if all before it fits.
 

@@ -143,17 +143,17 @@ def search(
     limits = _given(parameters=max_params, operations=max_flops, milliseconds=max_latency_ms)
     tried: dict[str, Costs] = {}
     forms: set[str] = set()
-    architectures: list[Any] = []
+    architectures: list[object] = []
     outcomes: dict[Task, Outcome] = {}
     measured: dict[int, Measured] = {}
     computed = 0
 
-    def latency(architecture: Any) -> float | None:
+    def latency(architecture: object) -> float | None:
         [task] = [task for task in plan.tasks(architecture) if task.context.probe == "latency"]
         [outcome] = scorer.outcomes([task], {})
         return None if outcome.record is None else float(outcome.record["milliseconds"])
 
-    def admits(architecture: Any) -> bool:
+    def admits(architecture: object) -> bool:
         if searched.canonical(architecture) in forms:
             return False
         text = str(architecture)

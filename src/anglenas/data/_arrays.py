@@ -115,7 +115,9 @@ def _channels_first(images: NDArray[Any]) -> NDArray[np.uint8]:
     return images
 
 
-def _renumbered(labels: NDArray[Any], count: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _renumbered(
+    labels: NDArray[np.generic], count: int
+) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
     """The class numbers that occur, and the labels as positions among them."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -132,7 +134,7 @@ def _renumbered(labels: NDArray[Any], count: int) -> tuple[NDArray[Any], NDArray
     return ids, numbers.astype(np.int64)
 
 
-def _names(ids: NDArray[Any], given: Sequence[str] | None) -> tuple[str, ...]:
+def _names(ids: NDArray[np.generic], given: Sequence[str] | None) -> tuple[str, ...]:
     """The name of each class that occurs: its own, else its number."""
     if given is None:
         return tuple(str(number) for number in ids.tolist())
@@ -262,13 +264,13 @@ def _bytes(archive: zipfile.ZipFile, key: str) -> int:
     return math.prod(shape) * dtype.itemsize
 
 
-def _array(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
+def _array(archive: zipfile.ZipFile, key: str) -> NDArray[np.generic]:
     with archive.open(f"{key}.npy") as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        array: NDArray[np.generic] = np.lib.format.read_array(file, allow_pickle=False)
     return array
 
 
-def _texts(names: NDArray[Any] | None) -> list[str] | None:
+def _texts(names: NDArray[np.generic] | None) -> list[str] | None:
     if names is None:
         return None
     if names.dtype.kind != "U" or names.ndim != 1:
@@ -282,7 +284,7 @@ def _texts(names: NDArray[Any] | None) -> list[str] | None:
     return texts
 
 
-def _numbers(values: NDArray[Any] | None, key: str) -> list[float] | None:
+def _numbers(values: NDArray[np.generic] | None, key: str) -> list[float] | None:
     if values is None:
         return None
     if values.dtype.kind not in "fiu" or values.ndim > 1:

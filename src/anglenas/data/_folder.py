@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -137,7 +136,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     return canvas.convert("RGB")
 
 
-def _eight_bits(grey: NDArray[Any]) -> NDArray[np.uint8]:
+def _eight_bits(grey: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Values of 0 to 65535 as the nearest of 0 to 255 (65535 is 257 times 255)."""
     levels: NDArray[np.uint32] = (np.clip(grey, 0, 65535).astype(np.uint32) + 128) // 257
     return levels.astype(np.uint8)

@@ -82,7 +82,7 @@ class StrategyConformance:
         history: list[Any],
         count: int,
         seed: int = 1,
-        admitted: Callable[[Any], bool] = lambda architecture: True,
+        admitted: Callable[[object], bool] = lambda architecture: True,
     ) -> Request:
         forms = {self.space.canonical(architecture) for architecture in history}
         return Request(
@@ -103,7 +103,7 @@ class StrategyConformance:
         budget: int = 0,
         seed: int = 1,
         before: list[Any] | None = None,
-        admitted: Callable[[Any], bool] = lambda architecture: True,
+        admitted: Callable[[object], bool] = lambda architecture: True,
     ) -> list[Any]:
         """The architectures of a search whose scores are known beforehand."""
         budget, found = budget or self.budget, list(before or ())
@@ -117,10 +117,10 @@ class StrategyConformance:
         return found
 
 
-def _score(architecture: Any) -> float:
+def _score(architecture: object) -> float:
     """A score that no strategy can know: the architecture's text as a number of 0 to 1."""
     return derive(0, str(architecture)) / 2**63
 
 
-def _is_admitted(architecture: Any) -> bool:
+def _is_admitted(architecture: object) -> bool:
     return _score(architecture) < 0.7
