@@ -197,7 +197,7 @@ def test_chunks_grow_while_tasks_are_cheap_and_stay_small_when_they_are_not(fake
 SCRIPT = """
 import scoring_fakes as fakes
 from anglenas._measuring.local import LocalWorkers
-words = ["be a", "sleep 60", *(f"sleep 0.1 {number}" for number in range(500))]
+words = ["be a", "hold 60", *(f"sleep 0.1 {number}" for number in range(500))]
 with LocalWorkers(2) as workers:
     for outcome in workers.run([fakes.task(word) for word in words], fakes.BATCHES):
         print(outcome.task.subject, flush=True)

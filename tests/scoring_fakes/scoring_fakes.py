@@ -1,5 +1,6 @@
 """More words to obey than the conformance suite has, and probes that look elsewhere."""
 
+import ctypes
 import resource
 import time
 from dataclasses import replace
@@ -12,8 +13,8 @@ from anglenas._measuring.task import Context, Task
 from anglenas.errors import NetworkError
 from anglenas.probes import Probe
 from anglenas.spaces import NetworkConfig
-from anglenas.testing import _obedient
-from anglenas.testing._obedient import BATCH, BATCHES, VERBS
+from anglenas.testing import _orders
+from anglenas.testing._orders import BATCH, BATCHES, VERBS
 
 __all__ = ["BATCH", "BATCHES"]
 
@@ -21,7 +22,7 @@ __all__ = ["BATCH", "BATCHES"]
 def build(text: str, config: NetworkConfig) -> Any:
     if text == "too wide":
         raise MemoryError("no room for the weights")
-    return _obedient.build(text, config)
+    return _orders.build(text, config)
 
 
 def _devour(rest: str) -> None:
@@ -46,10 +47,15 @@ def _misfit(rest: str) -> None:
     raise NetworkError("The network has fewer outputs than there are classes.")
 
 
-VERBS.update(devour=_devour, gorge=_gorge, misfit=_misfit)
+def _hold(rest: str) -> None:
+    """Keep Python's lock, as an extension in C may do."""
+    ctypes.PyDLL(None).sleep(int(rest))
 
-SPACE = replace(_obedient.SPACE, build=build)
-OBEY = _obedient.OBEY
+
+VERBS.update(devour=_devour, gorge=_gorge, hold=_hold, misfit=_misfit)
+
+SPACE = replace(_orders.SPACE, build=build)
+OBEY = _orders.OBEY
 SHAPE = Probe(
     "shape",
     (),

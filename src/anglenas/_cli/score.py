@@ -113,7 +113,7 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     from anglenas._measuring.progress import Progress
 
     started = time.perf_counter()
-    with show_progress("tasks", quiet=quiet) as show:
+    with show_progress("measurements", quiet=quiet) as show:
         yield lambda done, total: show(Progress(done, total, time.perf_counter() - started, done))
 
 

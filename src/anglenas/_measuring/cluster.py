@@ -113,7 +113,7 @@ class _Worker(PoolWorker):
 
     def _ask(self, function: Callable[..., Any], *arguments: Any) -> None:
         self._remote = self._submit(function, *arguments)
-        self.future = self._soon(self._remote.result)
+        self.future = self._call(self._remote.result)
 
     def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return self._client.submit(
@@ -125,7 +125,7 @@ class _Worker(PoolWorker):
             pure=False,
         )
 
-    def _soon(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> "Future[Any]":
+    def _call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> "Future[Any]":
         """What the client gives, as a future of this process that is waited for like any other."""
 
         async def result() -> Any:
@@ -153,7 +153,7 @@ class _Worker(PoolWorker):
     def kill(self) -> None:
         """Have its nanny kill it and start a new one; without a nanny, it ends itself."""
         assert self.greeting is not None
-        order = self._soon(
+        order = self._call(
             self._client.run,
             os.kill,
             self.greeting.pid,

@@ -96,14 +96,14 @@ class Pool(ABC, Generic[W]):
         try:
             while backlog or any(worker.chunk for worker in self._workers.values()):
                 for name in self._look(most if backlog else 0):
-                    yield from self._bereaved(name, backlog)
+                    yield from self._outcomes_of_death(name, backlog)
                 for worker in self._workers.values():
                     if worker.is_idle and (chunk := backlog.take()):
                         worker.give(chunk, batches)
                         worker.chunk = chunk
                         worker.deadline = time.monotonic() + self._time_limit
                 yield from self._collect(backlog)
-                yield from self._end_late(backlog)
+                yield from self._end_overdue(backlog)
         finally:  # who does not want all outcomes does not want what is computed now either
             for name in [name for name, worker in self._workers.items() if worker.chunk]:
                 self._workers.pop(name).dismiss()
@@ -117,7 +117,7 @@ class Pool(ABC, Generic[W]):
             try:
                 outcomes = worker.answer()
             except Died:
-                yield from self._bereaved(name, backlog)
+                yield from self._outcomes_of_death(name, backlog)
                 continue
             if worker.ready:
                 worker.chunk, worker.deadline = (), float("inf")
@@ -125,7 +125,7 @@ class Pool(ABC, Generic[W]):
                 yield from outcomes
             worker.ready, self._deaths = True, 0
 
-    def _bereaved(self, name: Hashable, backlog: Backlog) -> list[Outcome]:
+    def _outcomes_of_death(self, name: Hashable, backlog: Backlog) -> list[Outcome]:
         """What follows from the death of a worker."""
         worker = self._workers.pop(name)
         worker.dismiss()
@@ -136,7 +136,7 @@ class Pool(ABC, Generic[W]):
             )
         return backlog.died(worker.chunk) if worker.chunk else []
 
-    def _end_late(self, backlog: Backlog) -> Iterator[Outcome]:
+    def _end_overdue(self, backlog: Backlog) -> Iterator[Outcome]:
         """Kill the workers whose chunk takes too long; others will take their place."""
         for name, worker in list(self._workers.items()):
             # The caller may have taken its time since, which is not the worker's.

@@ -130,9 +130,9 @@ def score_many(
         StoreError: The store cannot be used.
         WorkersError: The workers cannot be used.
 
-    >>> plain, *_ = score_many(["|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"],
-    ...                        metrics=["params"], workers=0, store=":memory:")
-    >>> plain.values
+    >>> smallest, *_ = score_many(["|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"],
+    ...                           metrics=["params"], workers=0, store=":memory:")
+    >>> smallest.values
     {'params': 73018}
     """
     workers = Workers.of(workers)

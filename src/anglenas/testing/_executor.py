@@ -14,7 +14,7 @@ from anglenas._measuring.computing import compute
 from anglenas._measuring.executors import Executor
 from anglenas._measuring.task import Outcome, Task
 from anglenas.errors import DataError
-from anglenas.testing._obedient import BATCH, BATCHES, task
+from anglenas.testing._orders import BATCH, BATCHES, task
 
 __all__ = ["ExecutorConformance"]
 

@@ -124,7 +124,7 @@ BATCHES = {BATCH.fingerprint: BATCH}
 def task(word: str, batch: FewShot = BATCH, seed: int = 3) -> Task:
     """The task that measures a word."""
     network = NetworkConfig(num_classes=2, channels=1, cells=1)
-    place = "anglenas.testing._obedient"
+    place = "anglenas.testing._orders"
     context = Context.of(f"{place}:SPACE", f"{place}:OBEY", network, recipe=Recipe(),
                          images=batch.fingerprint, seed=seed)  # fmt: skip
     return Task(context, word)
