@@ -115,6 +115,7 @@ def _result(facts: dict[str, Any]) -> Found | Pruned:
 
 
 def _candidate(facts: Any, space: str, config: NetworkConfig, place: str) -> Candidate:
+    # JSON has no infinity: null stands for the score of a candidate that has none.
     score = -math.inf if facts["score"] is None else facts["score"]
     one: Candidate = from_json(
         Candidate,

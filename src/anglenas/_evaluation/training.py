@@ -75,7 +75,7 @@ def train(
 
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
     images = _open(data, flip, recipe, validation, seed)
-    chosen = _subject(subject, recipe.space or space).resized(recipe, **_shape(images[0], recipe))
+    chosen = _subject(subject, recipe.space or space).resized(recipe, **_shape(images[0]))
     machine, workers = machine or Machine(), Workers.of(workers)
     settings = _settings(chosen, recipe, seed, machine, *images)
     folder = _prepared(Path(folder), settings)
@@ -133,7 +133,7 @@ def _open(
     return open_images(source, recipe.side), open_images(held_out, recipe.side + recipe.margin)
 
 
-def _shape(images: Images, recipe: TrainingRecipe) -> dict[str, int]:
+def _shape(images: Images) -> dict[str, int]:
     channels, side, _ = images.shape
     return {
         "num_classes": len(images.source.class_names),

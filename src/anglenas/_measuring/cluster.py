@@ -195,8 +195,9 @@ class ClusterWorkers(Pool[_Worker]):
         self._stack = ExitStack()
         self._client: Any = None
         self._batches: Mapping[str, FewShot] = {}  # that the workers have
-        # Workers that are left alone: of another platform, or killed and not gone yet.
-        self._left: dict[Hashable, str | None] = {}
+        # By address, workers that are left alone: the other platform that they compute with, or
+        # None for one that was killed and is not gone yet.
+        self._left_alone: dict[Hashable, str | None] = {}
         self._looked = self._seen = -float("inf")
 
     def __enter__(self) -> Self:
@@ -235,7 +236,7 @@ class ClusterWorkers(Pool[_Worker]):
         for address, worker in list(self._workers.items()):
             if worker.greeting and worker.greeting.platform != self._platform:
                 self._workers.pop(address).dismiss()
-                self._left[address] = worker.greeting.platform
+                self._left_alone[address] = worker.greeting.platform
         if time.monotonic() - self._looked < _SECONDS:
             return []
         try:
@@ -245,12 +246,12 @@ class ClusterWorkers(Pool[_Worker]):
         if present is None:
             self._is_gone()
         self._looked = time.monotonic()
-        self._left = {name: why for name, why in self._left.items() if name in present}
-        for name in present - self._workers.keys() - self._left.keys():
+        self._left_alone = {name: why for name, why in self._left_alone.items() if name in present}
+        for name in present - self._workers.keys() - self._left_alone.keys():
             self._workers[name] = _Worker(self._client, name, self._batches)
         if self._workers:
             self._seen = time.monotonic()
-        elif others := {platform for platform in self._left.values() if platform}:
+        elif others := {platform for platform in self._left_alone.values() if platform}:
             raise WorkersError(
                 f"The workers compute with {' and '.join(sorted(others))}, but the scores are for "
                 f"{self._platform}; use workers of this kind, so that scores can be compared."
@@ -266,7 +267,7 @@ class ClusterWorkers(Pool[_Worker]):
 
     def _kill(self, name: Hashable) -> None:
         super()._kill(name)
-        self._left[name] = None
+        self._left_alone[name] = None
 
     def _is_gone(self) -> NoReturn:
         raise WorkersError(

@@ -53,6 +53,7 @@ def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu
         network: nn.Module = space.build(task.subject, context.network)
         return network if device.type == "cpu" else network.to(device)
 
+    # Without images there are no settings and no seed either: what the probe gets does not matter.
     recipe = Recipe(**dict(context.settings))  # type: ignore[arg-type]
     status, record = run_probe(probe, make, images, recipe, context.seed or 0)
     return Outcome(task, status, record, time.perf_counter() - started, socket.gethostname())

@@ -108,14 +108,15 @@ def rank_candidates(
         metric.name: ranks(values[metric.name], higher_is_better=metric.higher_is_better)
         for metric in metrics
     }
+    # The paper's own pair stands beside whatever else ranks, so that the two can be compared.
     pair = ["angle_loss"] if {"angle", "loss"} <= set(values) else []
-    for rank in (*pair, judge.rank):
-        if rank not in worst_first:
-            combined = judge.scores(values, metrics, rank)
-            worst_first[rank] = ranks(combined, higher_is_better=True)
+    for expression in (*pair, judge.rank):
+        if expression not in worst_first:
+            combined = judge.scores(values, metrics, expression)
+            worst_first[expression] = ranks(combined, higher_is_better=True)
     return tuple(
         Candidate(
-            rank=place + 1,
+            rank=rank,
             number=int(number),
             architecture=architectures[number],
             canonical=searched.canonical(architectures[number]),
@@ -128,7 +129,7 @@ def rank_candidates(
             space=space,
             config=config,
         )
-        for place, number in enumerate(order(scores))
+        for rank, number in enumerate(order(scores), 1)
     )
 
 

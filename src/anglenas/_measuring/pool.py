@@ -145,4 +145,5 @@ class Pool(ABC, Generic[W]):
                 yield from backlog.too_slow(worker.chunk, self._time_limit)
 
     def _kill(self, name: Hashable) -> None:
+        """End a worker; a pool whose workers come from elsewhere notes which it was."""
         self._workers.pop(name).kill()

@@ -24,6 +24,7 @@ class Progress:
         stage: The round that pruning is at, in words; empty for all else.
         supernet: What is left of the supernet that is pruned: the operations on each edge as the
             round began, and at the end the last ones; ``None`` for all else.
+        find_best: What :attr:`best` asks, since ranking takes longer than telling how far it is.
     """
 
     done: int

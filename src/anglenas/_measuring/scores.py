@@ -192,6 +192,7 @@ def _score_module(
     metrics = [find_metric(name) for name in names]
     by_probe: dict[str, list[Measurement]] = {}
     for name in dict.fromkeys(metric.probe for metric in metrics):
+        # A module may have several linear layers; that of a space's network needs no name.
         probe = short_training(classifier) if name == "short_training" else find_probe(name)
         for repeat, batch in enumerate(batches if probe.uses_images else batches[:1]):
             status, record = run_probe(

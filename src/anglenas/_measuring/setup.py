@@ -17,15 +17,12 @@ from anglenas.errors import SettingError
 from anglenas.spaces import Space
 
 __all__ = [
-    "check_members",
     "choose_recipe",
     "choose_space",
     "open_data",
     "open_executor",
     "open_scorer",
 ]
-
-_MEMBERS = {"strategy": ["name", "concurrency", "propose"]}
 
 
 def open_data(data: str | Path | ImageSource, flip: bool | None) -> ImageSource:
@@ -50,13 +47,6 @@ def choose_space(space: str | Space[Any]) -> str:
         told = space if isinstance(space, str) else repr(space)
         raise SettingError(f"What {told!r} names is no space; make an anglenas.spaces.Space.")
     return space if isinstance(space, str) else reference("space", space, space.home)
-
-
-def check_members(kind: str, name: str, thing: object) -> None:
-    missing = [member for member in _MEMBERS[kind] if not hasattr(thing, member)]
-    if isinstance(thing, type) or missing:
-        lacking = f"it lacks {', '.join(missing)}" if missing else "make an object of the class"
-        raise SettingError(f"What {name!r} names is no {kind}; {lacking}.")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Some architectures measured, and how far that is: what searches, prunings and scores share."""
+"""Some architectures measured, and how far that is: what searches and prunings share."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +37,7 @@ def measure(plan: Plan, architectures: Sequence[object], scorer: Scorer) -> Iter
         still[position] = len(tasks)
         for task in tasks:
             waiting.setdefault(task, []).append(position)
+    # Looked up here too, since an outcome does not tell whether it was made now.
     stored = {one.task for one in scorer.store.get_many(waiting).values() if one.final}
     for outcome in scorer.outcomes(waiting, plan.batches):
         for position in waiting[outcome.task]:

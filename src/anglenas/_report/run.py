@@ -25,11 +25,11 @@ def prepare_folder(folder: Path | str) -> Path:
         SettingError: It cannot.
     """
     folder = Path(folder)
-    probe = folder / ".writable"
+    trial = folder / ".writable"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
+        trial.touch()
+        trial.unlink()
     except OSError as error:
         raise SettingError(
             f"The run folder {str(folder)!r} cannot be written ({error.strerror}); "
@@ -71,9 +71,10 @@ def write_run(result: Found | Pruned, folder: Path | str, command: str = "") -> 
 def _files(result: Found | Pruned, command: str) -> dict[str, bytes | None]:
     """Every file by its name, the page last; ``None`` for one that must not be there."""
     space = load("space", result.space)
-    cells = [space.drawings(drawn.architecture) for drawn in result.candidates[:_DRAWN]]
+    cells = [space.drawings(one.architecture) for one in result.candidates[:_DRAWN]]
     figures = {f"cells/rank{rank}": draw_cells(drawn) for rank, drawn in enumerate(cells, 1)}
     figures |= {f"figures/{chart.name}": rank_figure(chart) for chart in scatters(result)}
+    # Every name that a run can have, so that what is left of an earlier one goes.
     names = [f"cells/rank{rank}" for rank in range(1, _DRAWN + 1)]
     names += [f"figures/score_by_{what}" for what in ("rank", *COSTS)]
     files: dict[str, bytes | None] = {

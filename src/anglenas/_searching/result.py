@@ -17,7 +17,8 @@ class Found(Result):
 
     Attributes:
         strategy: Name of the strategy.
-        limits: Limits that were set, by name: budget, minutes, parameters, operations.
+        limits: Limits that were set, by the names that :func:`anglenas.search` has for them:
+            ``budget``, ``minutes``, ``max_params``, ``max_flops``, ``max_latency_ms``.
     """
 
     strategy: str

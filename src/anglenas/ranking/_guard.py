@@ -10,8 +10,7 @@ __all__ = ["GUARDED", "guard_columns"]
 GUARDED = ("angle", "loss", "tse", "tse_e")
 """Metrics that a trivial network is put behind in; ``angle`` and ``loss`` tell which it is."""
 
-
-_PUBLISHED_ITERATIONS = 50
+_PUBLISHED_ITERATIONS = 50  # of the trainings that the threshold was published for
 
 
 def guard_columns(
@@ -59,16 +58,16 @@ def guard_columns(
         >>> bool(guarded["angle"][2] < 0.7), bool(guarded["loss"][2] > 1.7)
         (True, True)
     """
-    structural = np.asarray(trivial, dtype=bool)
+    by_architecture = np.asarray(trivial, dtype=bool)
     guarded = dict(columns)
-    hit = np.zeros(len(structural), dtype=bool)
+    hit = np.zeros(len(by_architecture), dtype=bool)
     for angle in [name for name in columns if name.partition("@")[0] == "angle"]:
         _, loss, *sums = (angle.replace("angle", name) for name in GUARDED)
         if loss in columns:
             known = ~(np.isnan(columns[angle]) | np.isnan(columns[loss]))
             read_at = int(angle.partition("@")[2] or iterations)
             limit = threshold if read_at >= _PUBLISHED_ITERATIONS else np.inf
-            caught = known & (structural | (columns[angle] >= limit))
+            caught = known & (by_architecture | (columns[angle] >= limit))
             guarded[angle] = _behind(columns[angle], caught, -np.inf)
             for name in columns.keys() & {loss, *sums}:
                 guarded[name] = _behind(columns[name], caught, np.inf)

@@ -60,6 +60,7 @@ def form_of(cell: NasBench201Architecture) -> Form:
 def _build(text: str, config: NetworkConfig) -> nn.Module:
     from anglenas.spaces._nasbench201.network import NasBench201Network
 
+    # Every form assigns something to its output, and no cell as written does.
     return NasBench201Network(parse_form(text) if "=" in text else values.parse(text), config)
 
 
