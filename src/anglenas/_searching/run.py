@@ -53,7 +53,7 @@ from anglenas.strategies import Request, Strategy, Trial
 __all__ = ["search"]
 
 _BUDGET = 60  # candidates, if neither their number nor a time is given
-_ROUND = 16  # proposals at once if time is the budget, so that few are made in vain
+_AT_ONCE = 16  # proposals at once if time is the budget, so that few are made in vain
 
 
 @checked
@@ -137,6 +137,7 @@ def search(
     batches = draw_repeats(source, recipe, seed, strict=strict)
     target = target_config(space_name, source, batches[0], channels=channels, cells=cells)
     timed = [] if max_latency_ms is None else ["latency"]
+    # The number of parameters costs nothing, and is what each metric has to beat.
     columns = [*metrics_to_rank(rank), *metrics, *timed, "params"]
     plan = make_plan(space_name, columns, batches, target, recipe, seed, workers.device)
     searched: Space[Any] = load("space", space_name)
@@ -147,6 +148,8 @@ def search(
     outcomes: dict[Task, Outcome] = {}
     measured: dict[int, Measured] = {}
     computed = 0
+
+    # What follows is called while the scorer below is open.
 
     def latency(architecture: object) -> float | None:
         [task] = [task for task in plan.tasks(architecture) if task.context.probe == "latency"]
@@ -162,6 +165,7 @@ def search(
         return not limits or fits(tried[text], limits)
 
     def request(count: int) -> Request:
+        # Where proposals are without limit, none of them depends on scores, and none are computed.
         scores: Iterable[float] = [float("nan")] * len(architectures)
         if chosen.concurrency and architectures:
             values = [measured[number] for number in range(len(architectures))]
@@ -200,7 +204,7 @@ def search(
     most = budget or (_BUDGET if minutes is None else searched.size)
     total = most if minutes is None else None
     with open_scorer(store, workers) as scorer:
-        for proposals in _rounds(chosen, request, most, timed=minutes is not None):
+        for proposals in _proposals(chosen, request, most, timed=minutes is not None):
             first = len(architectures)
             architectures += proposals
             forms |= {searched.canonical(architecture) for architecture in proposals}
@@ -260,7 +264,7 @@ def _given(**settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
 
 
-def _rounds(
+def _proposals(
     strategy: Strategy, request: Callable[[int], Request], most: int | None, *, timed: bool
 ) -> Iterator[Sequence[Any]]:
     """Proposals to be measured together, until there are enough or nothing is left to propose.
@@ -276,14 +280,14 @@ def _rounds(
         left = sys.maxsize if most is None else most - done
         # As many again as there are, so that a strategy that begins at the beginning each time, as
         # exhaustive search does, goes no more than a few times as far as it gets.
-        wide = max(_ROUND, done) if timed else left
+        wide = max(_AT_ONCE, done) if timed else left
         asked = request(min(left, strategy.concurrency or wide))
         proposed = (
             _taken(strategy, asked.space, proposal)
             for proposal in islice(strategy.propose(asked), asked.count)
         )
         before = done
-        while proposals := list(islice(proposed, _ROUND if timed else asked.count)):
+        while proposals := list(islice(proposed, _AT_ONCE if timed else asked.count)):
             done += len(proposals)
             yield proposals
         if done == before:
