@@ -111,11 +111,6 @@ def _opened(module: nn.Module) -> list[nn.Module]:
     return [block for part in parts for block in _opened(part)]
 
 
-def _read_expressivity(record: Record) -> float:
-    """Sum of the blocks' entropies."""
-    return math.fsum(_entropies(record))
-
-
 def _read_progressivity(record: Record) -> float:
     """Smallest gain in entropy from one block to the next."""
     entropies = _entropies(record)
@@ -231,7 +226,7 @@ AZ_NAS = Probe(
         Metric(
             "az_expressivity",
             higher_is_better=True,
-            read=_read_expressivity,
+            read=lambda record: math.fsum(_entropies(record)),
             source=f"{_SOURCE}, eq. 4",
             unit="nats",
             formula="sum over blocks of the entropy of their outputs' principal components",

@@ -6,7 +6,6 @@ machine that measured it, with how many threads computed.
 
 import statistics
 import time
-from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -37,7 +36,9 @@ def time_forward(network: nn.Module, images: torch.Tensor) -> list[float]:
         The seconds of 15 passes at least, and of as many as fit into a fifth of a second.
     """
     network.eval()
-    wait = _waiter(images.device)
+    device = images.device
+    # A CPU has computed what it was given when it returns; other devices have to be waited for.
+    wait = (lambda: None) if device.type == "cpu" else torch.get_device_module(device).synchronize
     seconds: list[float] = []
     with torch.inference_mode():
         for _ in range(_WARM_UP):
@@ -49,14 +50,6 @@ def time_forward(network: nn.Module, images: torch.Tensor) -> list[float]:
             wait()
             seconds.append(time.perf_counter() - started)
     return seconds
-
-
-def _waiter(device: torch.device) -> Callable[[], None]:
-    """What waits until a device has computed what it was given; a CPU has, when it returns."""
-    if device.type == "cpu":
-        return lambda: None
-    module = torch.get_device_module(device)
-    return lambda: module.synchronize()
 
 
 def _measure(network: nn.Module, batch: FewShot, recipe: Recipe, seed: int) -> Record:

@@ -38,16 +38,14 @@ def zico(layers: Sequence[torch.Tensor]) -> float:
     >>> round(zico([torch.tensor([[1.0, 5.0], [3.0, 5.0]])]), 3)  # log(2 / 1)
     0.693
     """
-    flows = [_flow(gradients.double()) for gradients in layers]
+    flows = []
+    for gradients in (layer.double() for layer in layers):
+        deviation = gradients.std(0, correction=0)
+        varies = deviation != 0
+        flows.append((gradients.abs().mean(0)[varies] / deviation[varies]).sum().item())
     if not any(flow > 0 for flow in flows):
         raise Undefined("the gradients do not vary between mini-batches, or are all zero")
     return sum(torch.tensor(flow).double().log().item() for flow in flows if flow > 0)
-
-
-def _flow(gradients: torch.Tensor) -> float:
-    deviation = gradients.std(0, correction=0)
-    varies = deviation != 0
-    return (gradients.abs().mean(0)[varies] / deviation[varies]).sum().item()
 
 
 def _compute(specimen: Specimen) -> Record:

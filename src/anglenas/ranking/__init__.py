@@ -4,10 +4,9 @@ Pure functions on arrays with one value a candidate. A higher rank or score is a
 Candidates may be a sample of a population, in which each stands for several.
 """
 
-from anglenas.ranking._choice import precision_at
+from anglenas.ranking._choice import pareto_front, precision_at
 from anglenas.ranking._correlation import kendall_tau, spearman
 from anglenas.ranking._expression import Expression, check_metrics
-from anglenas.ranking._front import pareto_front
 from anglenas.ranking._guard import GUARDED, guard_columns
 from anglenas.ranking._interval import Interval, bootstrap
 from anglenas.ranking._pairs import Pairs, count_pairs

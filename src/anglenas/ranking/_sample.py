@@ -67,7 +67,7 @@ class Sample:
     @property
     def weights(self) -> Floats:
         """``(n,)`` how many candidates of the population each one stands for."""
-        return self._share()[self.strata]
+        return np.asarray((self.sizes / np.maximum(self.drawn, 1))[self.strata])
 
     @property
     def pair_factors(self) -> Floats:
@@ -109,6 +109,3 @@ class Sample:
                 factor = np.sqrt(1 - n / size)
                 weights[:, self.strata == stratum] *= 1 - factor + factor * draws * n / (n - 1)
         return weights
-
-    def _share(self) -> Floats:
-        return self.sizes / np.maximum(self.drawn, 1)

@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,48 +59,35 @@ def _die_until(rest: str) -> None:
         os._exit(3)
 
 
-def _undefined(rest: str) -> None:
-    raise Undefined(f"loss is not finite {rest}")
+def _raise(error: Callable[[str], BaseException]) -> Callable[[str], None]:
+    def verb(rest: str) -> None:
+        raise error(rest)
+
+    return verb
 
 
-def _break(rest: str) -> None:
-    raise RuntimeError(f"shapes do not match\n{rest}")
-
-
-def _mislabel(rest: str) -> None:
-    raise DataError("Labels run from 1 to 2, but there are 2 classes; number them from 0 to 1.")
-
-
-def _exit(rest: str) -> None:
-    raise SystemExit(rest)
-
-
-def _cancel(rest: str) -> None:
-    raise GeneratorExit(rest)
-
-
-def _tell(rest: str) -> dict[str, Any]:
-    return {"threads": torch.get_num_threads(), "omp": os.environ.get("OMP_NUM_THREADS"),
-            "pid": os.getpid()}  # fmt: skip
-
-
-def _strange(rest: str) -> dict[str, Any]:
-    return {"curve": (1.0, math.nan, math.inf), "tiny": 5e-324, "zero": -0.0, "third": 1 / 3}
-
-
-VERBS: dict[str, Any] = {
+VERBS: dict[str, Callable[[str], dict[str, object] | None]] = {
     "be": lambda rest: None,
-    "break": _break,
-    "cancel": _cancel,
+    "break": _raise(lambda rest: RuntimeError(f"shapes do not match\n{rest}")),
+    "cancel": _raise(GeneratorExit),
     "die": _die,
     "die_until": _die_until,
-    "exit": _exit,
-    "mislabel": _mislabel,
+    "exit": _raise(SystemExit),
+    "mislabel": _raise(
+        lambda rest: DataError(
+            "Labels run from 1 to 2, but there are 2 classes; number them from 0 to 1."
+        )
+    ),
     "sleep": lambda rest: time.sleep(float(rest.split()[0])),
-    "strange": _strange,
-    "tell": _tell,
-    "undefined": _undefined,
-}
+    "strange": lambda rest: {
+        "curve": (1.0, math.nan, math.inf), "tiny": 5e-324, "zero": -0.0, "third": 1 / 3,
+    },
+    "tell": lambda rest: {
+        "threads": torch.get_num_threads(), "omp": os.environ.get("OMP_NUM_THREADS"),
+        "pid": os.getpid(),
+    },
+    "undefined": _raise(lambda rest: Undefined(f"loss is not finite {rest}")),
+}  # fmt: skip
 """What the first part of a word makes the probe do."""
 
 SPACE = Space(
