@@ -231,7 +231,7 @@ def test_by_default_a_network_is_written_in_all_formats_that_its_space_can(
     monkeypatch.setattr(sys, "path", [*sys.path, str(FAKES)])
     monkeypatch.setattr("anglenas._export.files.check_onnx", lambda: None)
     for name in ("onnx", "program"):
-        monkeypatch.setitem(_WRITERS, name, _WRITERS["weights"])
+        monkeypatch.setitem(_WRITERS, name, ("network", _WRITERS["weights"][1]))
     own = Subject("search_fakes:PAIRS", "1-2", NetworkConfig(num_classes=5, side=8))
     for subject, expected in (
         (own, ["weights", "onnx", "program"]),

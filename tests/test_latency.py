@@ -20,8 +20,7 @@ from anglenas import Found, Recipe, Store, score, search, write_run
 from anglenas._measuring.executors import InProcess
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.task import Context, Outcome, Task
-from anglenas._report import Mark, Scatter, rank_figure
-from anglenas._report.figures import scatters
+from anglenas._report.figures import Mark, Scatter, rank_figure, scatters
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 from anglenas.probes._latency import LATENCY, time_forward
 from anglenas.ranking import pareto_front

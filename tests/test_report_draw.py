@@ -16,7 +16,8 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from anglenas._report import draw_cells, save_figure
-from anglenas._report.canvas import FAINT, INK, KINDS, MUTED, PAPER, printable, render
+from anglenas._report.canvas import FAINT, INK, KINDS, MUTED, PAPER, printable
+from anglenas._report.files import render
 from anglenas.errors import SettingError
 from anglenas.spaces import DARTS as DARTS_SPACE
 from anglenas.spaces import (

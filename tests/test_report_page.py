@@ -15,8 +15,9 @@ import pytest
 
 from anglenas import Found, Recipe, write_run
 from anglenas._measuring.result import Candidate, Column
-from anglenas._report import Mark, Scatter, rank_figure, render_page, scatters
-from anglenas._report.canvas import short_number
+from anglenas._report.canvas import short_number, ticks
+from anglenas._report.figures import Mark, Scatter, rank_figure, scatters
+from anglenas._report.page import render_page
 from anglenas.errors import SettingError
 from anglenas.spaces import NASBENCH201, CellGraph, NetworkConfig, Operation
 from anglenas.spaces._nasbench201.values import OPERATIONS
@@ -356,16 +357,16 @@ def test_marks_of_the_page_stand_where_their_values_say_and_tell_their_names():
 @pytest.mark.parametrize("xs", [[73306.0, 1531546.0], [9e5, 1.1e6], [5.0], [1e-3, 1e9], [7.0, 7.1]])
 @pytest.mark.parametrize("log_x", [True, False])
 def test_ticks_are_a_few_within_the_data(xs, log_x):
-    ticks = scatter_of(xs, log_x=log_x).x_ticks
-    assert 1 <= len(ticks) <= 14
-    assert list(ticks) == sorted(set(ticks))
-    assert min(xs) <= ticks[0]
-    assert ticks[-1] <= max(xs)
+    numbers = ticks(xs, log=log_x)
+    assert 1 <= len(numbers) <= 14
+    assert numbers == sorted(set(numbers))
+    assert min(xs) <= numbers[0]
+    assert numbers[-1] <= max(xs)
     rank_figure(scatter_of(xs, log_x=log_x)).canvas.draw()
 
 
 def test_ranks_have_whole_ticks():
-    assert scatter_of([float(rank) for rank in range(1, 9)], log_x=False).x_ticks == (2, 4, 6, 8)
+    assert ticks(range(1, 9)) == [2, 4, 6, 8]
 
 
 def test_figure_shows_the_values_it_was_given():

@@ -12,11 +12,8 @@ import pytest
 from anglenas._paper.figures import position_sheet, positions_figure
 from anglenas._paper.runs import Pick, Position, pick_sheet
 from anglenas._paper.table import table_1, table_1_sheets
-from anglenas._report import (
-    save_figure,
-    study_figure,
-    write_study,
-)
+from anglenas._report import save_figure
+from anglenas._report.study import study_figure, write_study
 from anglenas._sheet import Sheet, latex, markdown
 from anglenas._study import Estimate, Picks, Study
 from anglenas.ranking import Interval

@@ -9,7 +9,7 @@ import pytest
 
 from anglenas import Trained
 from anglenas._evaluation import Confusion, Epoch, Subject, TrainingRecipe
-from anglenas._report import confusion_figure, curves_figure, write_training
+from anglenas._report.training import confusion_figure, curves_figure, write_training
 from anglenas.spaces import NetworkConfig
 
 HISTORY = tuple(

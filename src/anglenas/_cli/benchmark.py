@@ -13,10 +13,7 @@ from anglenas._cli.options import Flip, Quiet, StoreFile, TriedRecipe, split_nam
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
-
     from anglenas._measuring.workers import Workers
-    from anglenas._sheet import Sheet
     from anglenas._study import Benchmark, Measuring, Scores
 
 __all__ = [
@@ -27,7 +24,6 @@ __all__ = [
     "judging",
     "known_table",
     "measurements",
-    "print_sheets",
     "read_seeds",
     "show_judging",
 ]
@@ -239,54 +235,3 @@ def show_judging(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         task = bar.add_task("Judging", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def print_sheets(sheets: "Sequence[Sheet]", notes: Sequence[str]) -> None:
-    """Tables on the terminal, and below them what has to be known to read them."""
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console(emoji=False)
-    left_out: dict[str, None] = {}
-    for sheet in sheets:
-        fitting = _fit(sheet, console.width)
-        left_out |= dict.fromkeys(name for name in sheet.head if name not in fitting.head)
-        console.print(_table(fitting), "")
-    if left_out:
-        notes = [*notes, f"Too wide for this terminal, and left out: {', '.join(left_out)}."]
-    for note in notes:
-        console.print(f"[yellow]Note:[/] {escape(note)}", highlight=False)
-
-
-_GAP, _FOLDED = 2, 16
-
-
-def _fit(sheet: "Sheet", width: int) -> "Sheet":
-    """The table without the columns that it can spare, as far as it is too wide.
-
-    The first column can be folded, but not to less than 16 characters.
-    """
-    columns = zip(sheet.head, *sheet.rows, strict=True)
-    first, *others = (max(map(len, cells)) + _GAP for cells in columns)
-    if not sheet.spare or min(first, _FOLDED) + sum(others) <= width:
-        return sheet
-    return _fit(sheet.without(sheet.spare[0]), width)
-
-
-def _table(sheet: "Sheet") -> "RichTable":
-    from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    shown = RichTable(
-        title=escape(sheet.title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False,
-        padding=(0, _GAP, 0, 0), show_edge=False,
-    )  # fmt: skip
-    for place, name in enumerate(sheet.head):
-        shown.add_column(
-            escape(name), justify="left" if place < sheet.texts else "right", no_wrap=place > 0,
-            overflow="fold",
-        )  # fmt: skip
-    for row in sheet.rows:
-        shown.add_row(*map(escape, row))
-    return shown

@@ -14,7 +14,6 @@ from anglenas._cli.benchmark import (
     judging,
     known_table,
     measurements,
-    print_sheets,
     read_seeds,
     show_judging,
 )
@@ -88,6 +87,8 @@ def correlate(
 
         print(json_text(found.to_dict()))
     else:
+        from anglenas._cli.tables import print_sheets
+
         print(f"{found.about}\n")
         print_sheets(found.sheets(), (*notices, *found.remarks()))
         if measured.out is not None:

@@ -15,8 +15,8 @@ def command_line() -> str:
 
 
 def run_folder(kind: str, settings: Mapping[str, object]) -> Path:
-    """``runs/DATA-SPACE-DIGEST``, with a kind between: one folder for each set of settings."""
+    """``runs/DATA-SPACE-KIND-DIGEST``: one folder for each set of settings."""
     digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:6]
     data = Path(str(settings["data"])).resolve().stem if settings["data"] else "data"
-    space = str(settings["space"]).rpartition(":")[2]
+    space = str(settings.get("space", "")).rpartition(":")[2]
     return Path("runs") / "-".join(filter(None, [data, space, kind, digest]))

@@ -126,25 +126,19 @@ def _described(held: "StoreInfo") -> dict[str, Any]:
 
 
 def _print(held: "StoreInfo") -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from anglenas._cli.tables import print_line, print_sheets
+    from anglenas._sheet import Sheet
 
-    table = Table("measured", show_lines=True)
-    for name in ("ok", "undefined", "failed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for one in held.contexts:
-        counts = (f"{count:,}" for count in (one.ok, one.undefined, one.failed))
-        table.add_row(escape("\n".join(_lines(one.context))), *counts)
-    console = Console()
-    if held.contexts:
-        console.print(table)
-    console.print(
-        f"{escape(str(held.path))}: {held.scores:,} scores, {held.size / 1e6:.1f} MB, "
-        f"schema {held.version}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    rows = tuple(
+        # An empty line tells apart what is measured in which way.
+        ("\n".join([*_lines(kept.context), ""]), f"{kept.ok:,}", f"{kept.undefined:,}",
+         f"{kept.failed:,}")
+        for kept in held.contexts
+    )  # fmt: skip
+    if rows:
+        print_sheets([Sheet("What is kept", ("measured", "ok", "undefined", "failed"), rows)])
+    print_line(f"{held.path}: {held.scores:,} scores, {held.size / 1e6:.1f} MB, "
+               f"schema {held.version}")  # fmt: skip
 
 
 def _lines(context: "Context") -> list[str]:

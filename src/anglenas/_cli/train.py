@@ -1,8 +1,6 @@
 """``anglenas train``."""
 
 import os
-import shlex
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anglenas._cli.options import Flip, Quiet, Seed, Space, trains_with_workers
+from anglenas._cli.output import command_line, run_folder
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
@@ -96,7 +95,9 @@ def train(
         from anglenas._report import write_training
 
         chosen, images, mirrored = _subject(subject, space, rank, data, flip)
-        folder = out or _folder(subject, images, recipe, seed)
+        settings = {"subject": subject, "data": images, "recipe": recipe, "seed": seed}
+        is_run = os.path.isdir(subject)  # noqa: PTH112
+        folder = out or (Path(subject, "trained") if is_run else run_folder("trained", settings))
         trained = run(
             chosen,
             images,
@@ -112,7 +113,7 @@ def train(
         )
         if follows:
             return
-        write_training(trained, shlex.join(["anglenas", *sys.argv[1:]]))
+        write_training(trained, command_line())
     _print(trained, as_json=as_json, quiet=quiet)
 
 
@@ -131,16 +132,6 @@ def _subject(
     mirrored = run.flip if flip is None and data is None else flip
     images = relocate(run.origin, text) if data is None else data
     return run.at(rank), images, mirrored
-
-
-def _folder(subject: str, data: str | Path, recipe: str, seed: int) -> Path:
-    """In the folder of a search, else one for each architecture and set of settings."""
-    import hashlib
-
-    if os.path.isdir(subject):  # noqa: PTH112
-        return Path(subject) / "trained"
-    digest = hashlib.sha256(repr((subject, str(data), recipe, seed)).encode()).hexdigest()[:6]
-    return Path("runs") / f"{Path(data).resolve().stem}-trained-{digest}"
 
 
 def _print(trained: "Trained", *, as_json: bool, quiet: bool) -> None:

@@ -94,26 +94,18 @@ def _line(epoch: "Epoch", epochs: int) -> str:
 
 def print_trained(trained: "Trained") -> None:
     """How well a trained network does, and where its files are."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from anglenas._cli.tables import print_line, print_notes, print_sheets
+    from anglenas._sheet import Sheet
 
-    console = Console(emoji=False)
-    table = Table(title=escape(f"{trained.data['name']}, held out"), title_justify="left")
-    for name in ("weights", "epoch", "accuracy", "among the first 5", "loss"):
-        table.add_column(name, justify="left" if name == "weights" else "right")
-    for weights, epoch in (("best", trained.best), ("last", trained.last)):
-        table.add_row(
-            weights,
-            str(epoch.number + 1),
-            f"{epoch.valid_accuracy:.2%}",
-            f"{epoch.valid_top5:.2%}",
-            f"{epoch.valid_loss:.4g}",
-        )
-    console.print(table)
+    rows = tuple(
+        (weights, str(epoch.number + 1), f"{epoch.valid_accuracy:.2%}", f"{epoch.valid_top5:.2%}",
+         f"{epoch.valid_loss:.4g}")
+        for weights, epoch in (("best", trained.best), ("last", trained.last))
+    )  # fmt: skip
+    head = ("weights", "epoch", "accuracy", "among the first 5", "loss")
+    print_sheets([Sheet(f"{trained.data['name']}, held out", head, rows)])
     hardest = sorted(trained.confusion.per_class.items(), key=lambda item: item[1])[:_HARDEST]
     shares = ", ".join(f"{name} {share:.1%}" for name, share in hardest)
-    console.print(f"Hardest classes: {escape(shares)}", highlight=False)
-    for notice in trained.notices:
-        console.print(f"[yellow]Note:[/] {escape(notice)}", highlight=False)
-    console.print(f"Files: {escape(str(trained.folder))}", highlight=False, soft_wrap=True)
+    print_line(f"Hardest classes: {shares}")
+    print_notes(trained.notices)
+    print_line(f"Files: {trained.folder}")

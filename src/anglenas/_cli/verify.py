@@ -1,7 +1,7 @@
 """``anglenas verify``."""
 
-import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from anglenas._cli.options import Quiet, Seed, Space, trains_with_workers
+from anglenas._cli.output import command_line
+from anglenas._cli.progress import stoppable
 from anglenas._cli.train import TrainingData, Validation
 
 if TYPE_CHECKING:
-    from anglenas._evaluation import Verification
     from anglenas._measuring.workers import Workers
 
 __all__ = ["verify"]
@@ -64,20 +65,23 @@ def verify(
             run, each=each, data=data, recipe=recipe, space=space, seed=seed,
             validation=validation, workers=workers, folder=folder, on_progress=on_progress,
         )  # fmt: skip
-        figure = write_verification(verification, folder, shlex.join(["anglenas", *sys.argv[1:]]))
+        figure = write_verification(verification, folder, command_line())
     if as_json:
         print((folder / "summary.json").read_text(), end="")
     elif quiet:
         print(folder)
     else:
-        _print(verification, figure)
+        from anglenas._cli.tables import print_line, print_sheets
+        from anglenas._report import verification_sheets
+
+        networks, agreements = verification_sheets(verification)
+        print_sheets([networks.without("architecture"), agreements])
+        print_line(f"Figure: {figure}")
 
 
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """A line on stderr after each training; Ctrl-C ends with a word on how to go on."""
-    import time
-
     started = time.perf_counter()
 
     def tell(done: int, total: int) -> None:
@@ -86,29 +90,5 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
         if not quiet:
             print(f"{done} of {total} trained{left}", file=sys.stderr, flush=True)
 
-    try:
+    with stoppable(lambda: "What was trained is kept"):
         yield tell
-    except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from there.", file=sys.stderr)
-        raise typer.Exit(130) from None
-
-
-def _print(verification: "Verification", figure: Path) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(emoji=False)
-    table = Table(title=f"After {verification.recipe.epochs} epochs", title_justify="left")
-    for name in ("part", "rank", "accuracy", "parameters"):
-        table.add_column(name, justify="left" if name == "part" else "right")
-    for one in verification.checked:
-        accuracy = escape(one.status) if one.accuracy is None else f"{one.accuracy:.2%}"
-        params = f"{one.params:,.0f}"
-        table.add_row(one.part, str(one.ranked.rank), accuracy, params)
-    console.print(table)
-    for name, agreement in verification.agreements.items():
-        label = "gain over params" if name == "gain" else f"tau of {name}"
-        bounds = f"95 % interval {agreement.low:.2f} to {agreement.high:.2f}"
-        console.print(f"{escape(label)}: {agreement.value:.2f} ({bounds})", highlight=False)
-    console.print(f"Figure: {escape(str(figure))}", highlight=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """A network taken away, in one or several formats."""
 
-import importlib.util
+import runpy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,14 @@ import torch
 
 from anglenas._evaluation.network import Weights, read_weights
 from anglenas._export.formats import Run, check_onnx, write_onnx, write_program
-from anglenas._export.source import network_source
+from anglenas._export.source import network_source, source_writer
 from anglenas._plugins import load
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError
 from anglenas.spaces import Space
 
 __all__ = ["FORMATS", "Exported", "export_network"]
 
+# Of the largest logit: other programs add up in another order.
 _TOLERANCE = 1e-4
 _CHECKED = 3  # images that each format is run on
 
@@ -43,36 +44,21 @@ def _write_weights(weights: Weights, path: Path) -> Run:
 
 def _write_source(weights: Weights, path: Path) -> Run:
     path.write_text(network_source(weights))
-    stored = path.with_name(_FILES["weights"])
+    stored = path.with_name("weights.safetensors")
     weights.save(stored)
-    module = _imported(path)
-    network: Run = module.load(stored)
+    # Run as a user runs it, and not by import: a module of that name may be loaded already.
+    network: Run = runpy.run_path(str(path))["load"](stored)
     return network
 
 
-def _imported(path: Path) -> Any:
-    spec = importlib.util.spec_from_file_location("exported_network", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_FILES = {
-    "weights": "weights.safetensors",
-    "python": "network.py",
-    "onnx": "network.onnx",
-    "program": "network.pt2",
-}
-_WRITERS: dict[str, Callable[[Weights, Path], Run]] = {
-    "weights": _write_weights,
-    "python": _write_source,
-    "onnx": write_onnx,
-    "program": write_program,
+_WRITERS: dict[str, tuple[str, Callable[[Weights, Path], Run]]] = {
+    "weights": ("weights.safetensors", _write_weights),
+    "python": ("network.py", _write_source),
+    "onnx": ("network.onnx", write_onnx),
+    "program": ("network.pt2", write_program),
 }
 
-FORMATS = tuple(_FILES)
+FORMATS = tuple(_WRITERS)
 """``weights``: safetensors; ``python``: source that imports only torch; ``onnx``; ``program``:
 ``torch.export``."""
 
@@ -104,25 +90,23 @@ def export_network(
         if name not in FORMATS:
             raise UnknownNameError("format", name, FORMATS)
     # What cannot be written is refused before anything is.
-    if "python" in formats and space.source is None:
-        raise SettingError(
-            f"The space {weights.subject.space!r} does not write its networks as Python; leave "
-            "the format 'python' out."
-        )
+    if "python" in formats:
+        source_writer(weights)
     if "onnx" in formats:
         check_onnx()
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return tuple(_export(weights, name, folder / _FILES[name]) for name in formats)
+        return tuple(_export(weights, name, folder) for name in formats)
     except OSError as error:
         raise SettingError(
             f"The folder {str(folder)!r} cannot be written ({error.strerror}); choose another one."
         ) from error
 
 
-def _export(weights: Weights, name: str, path: Path) -> Exported:
-    run = _WRITERS[name](weights, path)
+def _export(weights: Weights, name: str, folder: Path) -> Exported:
+    file, write = _WRITERS[name]
+    run = write(weights, path := folder / file)
     config = weights.subject.config
     generator = torch.Generator().manual_seed(0)
     shape = (_CHECKED, config.in_channels, config.side, config.side)

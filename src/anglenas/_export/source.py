@@ -1,6 +1,7 @@
 """A network as one file of Python that needs nothing but PyTorch."""
 
 import textwrap
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -8,11 +9,26 @@ from anglenas._evaluation.network import Weights
 from anglenas._plugins import load
 from anglenas._templates import render_source
 from anglenas.errors import SettingError
-from anglenas.spaces import Space
+from anglenas.spaces import NetworkConfig, Space
 
 __all__ = ["network_source"]
 
 _WIDTH = 96
+
+
+def source_writer(weights: Weights) -> Callable[[Any, NetworkConfig], str]:
+    """What writes the network's source in its space.
+
+    Raises:
+        SettingError: The space writes none.
+    """
+    space: Space[Any] = load("space", weights.subject.space)
+    if space.source is None:
+        raise SettingError(
+            f"The space {weights.subject.space!r} does not write its networks as Python; leave the "
+            "format 'python' out."
+        )
+    return space.source
 
 
 def network_source(weights: Weights) -> str:
@@ -24,36 +40,20 @@ def network_source(weights: Weights) -> str:
     Raises:
         SettingError: The space does not write source.
     """
-    subject = weights.subject
-    space: Space[Any] = load("space", subject.space)
-    if space.source is None:
-        raise SettingError(
-            f"The space {subject.space!r} does not write its networks as Python; leave the format "
-            "'python' out."
-        )
-    architecture = space.parse(subject.architecture)
+    subject, write = weights.subject, source_writer(weights)
+    architecture = load("space", subject.space).parse(subject.architecture)
+    text = str(architecture).replace("\\", "\\\\").replace('"', "'")  # it stands in a docstring
+    lines = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
     return render_source(
         "anglenas._export",
         "module.py.jinja",
-        body=space.source(architecture, subject.config).rstrip(),
-        architecture=_wrapped(str(architecture)),
+        body=write(architecture, subject.config).rstrip(),
+        architecture=textwrap.indent("\n".join(lines), "    "),
         space=subject.space,
         config=subject.config,
         classes=weights.class_names,
         mean=weights.mean,
         std=weights.std,
-        params=_count(weights),
+        params=sum(parameter.numel() for parameter in weights.network().parameters()),
         version=version("anglenas"),
     )
-
-
-def _wrapped(text: str) -> str:
-    """Lines of a docstring."""
-    text = text.replace("\\", "\\\\").replace('"', "'")
-    lines = textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
-    return textwrap.indent("\n".join(lines), "    ")
-
-
-def _count(weights: Weights) -> int:
-    network = weights.network()
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -15,7 +15,6 @@ from anglenas._cli.benchmark import (
     judging,
     known_table,
     measurements,
-    print_sheets,
     read_seeds,
     show_judging,
 )
@@ -189,6 +188,7 @@ def _show(
     name: str,
 ) -> None:
     """Print tables, and write them as Markdown and LaTeX."""
+    from anglenas._cli.tables import print_sheets
     from anglenas._sheet import latex, markdown
 
     print(f"{benchmark.about}\n")

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from anglenas._paper.runs import Position
-from anglenas._report.canvas import INK, KINDS, PAPER, blank, dress, font, settings
+from anglenas._report.canvas import KINDS, PAPER, add_axes, add_legend, dress, new_figure
 from anglenas._report.draw import part_of
 from anglenas._sheet import Sheet
 from anglenas.spaces import NASBENCH201
@@ -36,10 +36,8 @@ def positions_figure(
     [first] = [one for one in positions if one.first]
     cell = part_of(NASBENCH201.drawings(NASBENCH201.parse(first.architecture))[0])
     width, height = 52 + _WIDTH + 24 + cell.width + 14, 48 + max(_HEIGHT, cell.height) + 34
-    with settings():
-        figure = blank(width, height)
-        box = (52 / width, 48 / height, _WIDTH / width, (height - 82) / height)
-        axes = figure.add_axes(box)
+    with new_figure(width, height) as figure:
+        axes = add_axes(figure, 52, 48, _WIDTH, height - 82)
         dress(
             axes, title=f"Ranked by {ranking.replace('params', '#Param')}",
             x="rank index, 0 is the worst",
@@ -69,10 +67,7 @@ def _draw_legend(axes: Axes, trivial: bool) -> None:
     axes.plot([], [], "o", color=_FIRST, markersize=8, label="ranked highest by angle, drawn")
     if trivial:
         axes.plot([], [], "s", color=_TRIVIAL, markersize=5, label="trivial structure")
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(1.04, 0), prop=font(8.5), frameon=False, labelcolor=INK,
-        handletextpad=0.2,
-    )  # fmt: skip
+    add_legend(axes, loc="lower left", bbox_to_anchor=(1.04, 0), handletextpad=0.2)
 
 
 def position_sheet(positions: Sequence[Position]) -> Sheet:

@@ -1,12 +1,12 @@
-"""What all pictures share: colours, fonts, axes, and files with the same bytes each time."""
+"""What all pictures share: colours, fonts, axes."""
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -15,10 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.textpath import text_to_path
-from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, NullLocator
-
-from anglenas._report.files import write_bytes
-from anglenas.errors import SettingError
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 __all__ = [
     "FAINT",
@@ -26,20 +23,18 @@ __all__ = [
     "KINDS",
     "MUTED",
     "PAPER",
-    "PICTURES",
-    "Format",
+    "SETTINGS",
     "Kind",
-    "blank",
+    "add_axes",
+    "add_legend",
     "dress",
     "font",
     "mark_axis",
+    "new_figure",
     "printable",
-    "render",
-    "save_figure",
-    "settings",
     "short_number",
     "text_width",
-    "write_pictures",
+    "ticks",
 ]
 
 INK, MUTED, FAINT, PAPER = "#1c2128", "#5d6672", "#c3c9d1", "#ffffff"
@@ -99,14 +94,10 @@ def printable(text: str, longest: int = 40) -> str:
 
 
 @cache  # a supernet names the same few operations hundreds of times
-def _width(text: str, size: float, bold: bool, formula: bool) -> float:
-    shape = text_to_path.get_text_width_height_descent(text, font(size, bold=bold), ismath=formula)
-    return float(shape[0])
-
-
 def text_width(text: str, size: float, *, bold: bool = False, formula: bool = False) -> float:
     """Width in points, without drawing."""
-    return _width(text, size, bold, formula)
+    shape = text_to_path.get_text_width_height_descent(text, font(size, bold=bold), ismath=formula)
+    return float(shape[0])
 
 
 def short_number(value: float) -> str:
@@ -121,16 +112,7 @@ def short_number(value: float) -> str:
     return f"{value:.4g}"
 
 
-Format = Literal["svg", "png", "pdf"]
-PICTURES: tuple[Format, ...] = ("svg", "png")
-"""The forms in which a folder holds each picture: one to scale, one for everywhere else."""
-
-_NO_DATES: dict[Format, dict[str, None]] = {
-    "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
-    "png": {"Software": None},
-    "pdf": dict.fromkeys(("CreationDate", "Creator", "Producer")),
-}
-_SETTINGS: dict[Any, Any] = {
+SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "anglenas",
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
@@ -143,17 +125,23 @@ _SETTINGS: dict[Any, Any] = {
 
 
 @contextmanager
-def settings() -> Iterator[None]:
-    """For a while, the settings of matplotlib that change a drawing are ours."""
-    with matplotlib.rc_context(_SETTINGS):
-        yield
+def new_figure(width: float, height: float) -> Iterator[Figure]:
+    """An empty figure, to be drawn inside of the block; sizes are in points.
+
+    Its canvas needs no display, and no setting of the user's matplotlib changes what is drawn.
+    """
+    with matplotlib.rc_context(SETTINGS):
+        figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="white")
+        FigureCanvasAgg(figure)
+        yield figure
 
 
-def blank(width: float, height: float) -> Figure:
-    """An empty figure on a canvas that needs no display; sizes are in points."""
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+def add_axes(
+    figure: Figure, left: float, bottom: float, width: float, height: float, **settings: Any
+) -> Axes:
+    """Axes at a position that is given in points, from the figure's lower left corner."""
+    across, up = 72 * figure.get_size_inches()
+    return figure.add_axes((left / across, bottom / up, width / across, height / up), **settings)
 
 
 def dress(axes: Axes, *, title: str = "", x: str = "", y: str = "", frame: bool = True) -> None:
@@ -174,47 +162,31 @@ def dress(axes: Axes, *, title: str = "", x: str = "", y: str = "", frame: bool 
         write(printable(text, 60), fontproperties=font(9), color=INK, parse_math=False)
 
 
-def mark_axis(axis: Axis, ticks: Sequence[float] | Locator) -> None:
-    """Write short numbers at some ticks of an axis, and nothing between them."""
-    axis.set_major_locator(ticks if isinstance(ticks, Locator) else FixedLocator(ticks))
+def add_legend(axes: Axes, *, size: float = 8.5, **settings: Any) -> None:
+    """Say what the marks of a chart are."""
+    axes.legend(prop=font(size), labelcolor=INK, **{"frameon": False, **settings})
+
+
+def mark_axis(axis: Axis, values: Sequence[float], *, log: bool = False) -> None:
+    """Write short numbers at some round numbers within the data, and nothing between them."""
+    axis.set_major_locator(FixedLocator(ticks(values, log=log)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
 
 
-def render(figure: Figure, kind: Format) -> bytes:
-    """The figure's file; the same figure gives the same bytes."""
-    buffer = io.BytesIO()
-    with settings():
-        figure.savefig(
-            buffer, format=kind, dpi=200, facecolor="white", metadata=dict(_NO_DATES[kind])
-        )
-    return buffer.getvalue()
-
-
-def write_pictures(folder: Path, figures: Mapping[str, Figure]) -> None:
-    """Write each figure into a folder in the forms that every folder holds.
-
-    Raises:
-        SettingError: The folder cannot be written.
-    """
-    for name, figure in figures.items():
-        for kind in PICTURES:
-            write_bytes(folder / f"{name}.{kind}", render(figure, kind))
-
-
-def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write a figure as SVG, PNG or PDF; the same figure gives the same bytes.
-
-    Args:
-        figure: What :func:`draw_cells` or :func:`rank_figure` made.
-        path: Where to; its suffix, ``.svg``, ``.png`` or ``.pdf``, says what.
-
-    Raises:
-        SettingError: The suffix is another one, or the file cannot be written.
-    """
-    path = Path(path)
-    for kind in _NO_DATES:
-        if path.suffix.lower() == f".{kind}":
-            write_bytes(path, render(figure, kind))
-            return
-    raise SettingError(f"A figure is saved as .svg, .png or .pdf, not as {path.name!r}.")
+def ticks(values: Sequence[float], *, log: bool = False) -> list[float]:
+    """Round numbers within the data, equal ways or, of a logarithmic axis, equal ratios apart."""
+    if not values:
+        return []
+    low, high = min(values), max(values)
+    if log:  # powers of ten and, where there are too few of them, round numbers between
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+            numbers = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+            inside = [number for number in numbers if low <= number <= high]
+            if len(inside) >= 3:
+                return inside
+    whole = all(value == round(value) for value in values)
+    found = MaxNLocator(5, min_n_ticks=2, integer=whole).tick_values(low, high)
+    # Without the noise of the last digits, such as 0.30000000000000004.
+    return [float(f"{number:.12g}") for number in found if low <= number <= high] or [low]

@@ -18,10 +18,10 @@ from anglenas._report.canvas import (
     KINDS,
     MUTED,
     PAPER,
-    blank,
+    add_axes,
     font,
+    new_figure,
     printable,
-    settings,
     text_width,
 )
 from anglenas._report.layout import LINE_HEIGHT, Box, Point, arrange
@@ -64,11 +64,8 @@ class Part:
     def put(self, figure: Figure, left: float, bottom: float) -> None:
         """Draw it into a figure, its lower left corner at a point that is given in points."""
         room = 2.0  # lines at the rim are as wide outside as inside
-        width, height = 72 * figure.get_size_inches()
-        axes = figure.add_axes((
-            (left - room) / width, (bottom - room) / height,
-            (self.width + 2 * room) / width, (self.height + 2 * room) / height,
-        ), frameon=False)  # fmt: skip
+        width, height = self.width + 2 * room, self.height + 2 * room
+        axes = add_axes(figure, left - room, bottom - room, width, height, frameon=False)
         axes.set_axis_off()
         start = (self.body_width - self.width) / 2
         axes.set_xlim(start - room, start + self.width + room)
@@ -124,8 +121,7 @@ def draw_cells(
     bottom = _MARGIN + _block_height(below, _CAPTION)
     top = bottom + sum(heights) + _BELOW * (len(rows) - 1)
     whole = top + _block_height(above, _TITLE) + _MARGIN
-    with settings():
-        figure = blank(width + 2 * _MARGIN, whole)
+    with new_figure(width + 2 * _MARGIN, whole) as figure:
         _write(figure, above, whole - _MARGIN, _TITLE, INK, bold=True)
         _write(figure, below, bottom - _BLOCK_GAP, _CAPTION, MUTED)
         for row, height in zip(rows, heights, strict=True):

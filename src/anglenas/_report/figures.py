@@ -4,13 +4,12 @@ import math
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from anglenas._measuring.result import Candidate, Result
-from anglenas._report.canvas import INK, KINDS, PAPER, blank, dress, font, mark_axis, settings
+from anglenas._report.canvas import KINDS, PAPER, add_legend, dress, mark_axis, new_figure
 from anglenas.ranking import pareto_front
 
-__all__ = ["BEST", "COSTS", "MARKS", "Mark", "Scatter", "log_ticks", "rank_figure", "scatters"]
+__all__ = ["BEST", "COSTS", "MARKS", "Mark", "Scatter", "rank_figure", "scatters"]
 
 MARKS, BEST = "marks", "best"
 """What the groups of marks are called in a figure's SVG."""
@@ -65,36 +64,6 @@ class Scatter:
     log_x: bool = False
     front: tuple[Mark, ...] = ()
 
-    @property
-    def x_ticks(self) -> tuple[float, ...]:
-        """Round numbers on the horizontal axis, within the data."""
-        values = [mark.x for mark in self.marks]
-        return log_ticks(values) if self.log_x else _ticks(values)
-
-    @property
-    def y_ticks(self) -> tuple[float, ...]:
-        """Round numbers on the vertical axis, within the data."""
-        return _ticks([mark.y for mark in self.marks])
-
-
-def _ticks(values: list[float]) -> tuple[float, ...]:
-    low, high = min(values), max(values)
-    whole = all(value == round(value) for value in values)
-    ticks = MaxNLocator(5, min_n_ticks=2, integer=whole).tick_values(low, high)
-    return tuple(float(f"{tick:.12g}") for tick in ticks if low <= tick <= high) or (low,)
-
-
-def log_ticks(values: list[float]) -> tuple[float, ...]:
-    """Powers of ten and, where there are too few of them, round numbers between."""
-    low, high = min(values), max(values)
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for digits in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
-        numbers = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
-        ticks = tuple(number for number in numbers if low <= number <= high)
-        if len(ticks) >= 3:
-            return ticks
-    return _ticks(values)
-
 
 def scatters(result: Result) -> tuple[Scatter, ...]:
     """The charts of a run: score against rank, and against each cost that was measured.
@@ -135,14 +104,13 @@ def rank_figure(chart: Scatter) -> Figure:
     >>> rank_figure(chart).axes[0].get_xlabel()
     'x'
     """
-    with settings():
-        figure = blank(400, 280)
+    with new_figure(400, 280) as figure:
         axes = figure.add_axes((0.14, 0.165, 0.83, 0.735))
         dress(axes, title=chart.title, x=chart.x_label, y=chart.y_label)
         axes.set_xscale("log" if chart.log_x else "linear")
         axes.margins(0.06)
-        mark_axis(axes.xaxis, chart.x_ticks)
-        mark_axis(axes.yaxis, chart.y_ticks)
+        mark_axis(axes.xaxis, [mark.x for mark in chart.marks], log=chart.log_x)
+        mark_axis(axes.yaxis, [mark.y for mark in chart.marks])
         others = [mark for mark in chart.marks if not mark.best]
         axes.plot(
             [mark.x for mark in others], [mark.y for mark in others], "o", markersize=4.5,
@@ -159,8 +127,8 @@ def rank_figure(chart: Scatter) -> Figure:
             markeredgecolor=PAPER, color=_BEST, gid=BEST, label="best", zorder=3,
         )  # fmt: skip
         # Above the axes, because marks can be anywhere inside of them.
-        axes.legend(
-            loc="lower right", bbox_to_anchor=(1.01, 0.98), ncols=2, prop=font(7.5), frameon=False,
-            labelcolor=INK, handletextpad=0.3, columnspacing=1,
+        add_legend(
+            axes, size=7.5, loc="lower right", bbox_to_anchor=(1.01, 0.98), ncols=2,
+            handletextpad=0.3, columnspacing=1,
         )  # fmt: skip
     return figure

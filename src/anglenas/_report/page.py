@@ -12,9 +12,10 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from anglenas._measuring.result import Result
-from anglenas._report.canvas import FAINT, INK, KINDS, MUTED, PAPER, render
+from anglenas._report.canvas import FAINT, INK, KINDS, MUTED, PAPER
 from anglenas._report.draw import draw_cells
 from anglenas._report.figures import BEST, MARKS, Scatter, rank_figure, scatters
+from anglenas._report.files import render
 from anglenas._runs import versions
 from anglenas.spaces import CellGraph, Drawing
 

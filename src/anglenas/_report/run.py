@@ -4,10 +4,9 @@ from pathlib import Path
 
 from anglenas._plugins import load
 from anglenas._pruning.result import Pruned
-from anglenas._report.canvas import PICTURES, render
 from anglenas._report.draw import draw_cells
 from anglenas._report.figures import COSTS, rank_figure, scatters
-from anglenas._report.files import remove, table_bytes, text_bytes, write_bytes
+from anglenas._report.files import Content, write_files
 from anglenas._report.page import render_page
 from anglenas._runs import run_json
 from anglenas._searching.result import Found
@@ -60,30 +59,18 @@ def write_run(result: Found | Pruned, folder: Path | str, command: str = "") -> 
         SettingError: The folder cannot be written.
     """
     folder = prepare_folder(folder)
-    for name, content in _files(result, command).items():
-        if content is None:
-            remove(folder / name)
-        else:
-            write_bytes(folder / name, content)
-    return folder / "report.html"
-
-
-def _files(result: Found | Pruned, command: str) -> dict[str, bytes | None]:
-    """Every file by its name, the page last; ``None`` for one that must not be there."""
     space = load("space", result.space)
-    cells = [space.drawings(one.architecture) for one in result.candidates[:_DRAWN]]
-    figures = {f"cells/rank{rank}": draw_cells(drawn) for rank, drawn in enumerate(cells, 1)}
-    figures |= {f"figures/{chart.name}": rank_figure(chart) for chart in scatters(result)}
+    cells = [space.drawings(best.architecture) for best in result.candidates[:_DRAWN]]
     # Every name that a run can have, so that what is left of an earlier one goes.
     names = [f"cells/rank{rank}" for rank in range(1, _DRAWN + 1)]
     names += [f"figures/score_by_{what}" for what in ("rank", *COSTS)]
-    files: dict[str, bytes | None] = {
-        f"{name}.{kind}": render(figures[name], kind) if name in figures else None
-        for name in names
-        for kind in PICTURES
-    }
-    files["run.json"] = run_json(result, command).encode()
-    files["table.csv"] = table_bytes([candidate.row for candidate in result.candidates])
-    files["pruning.csv"] = table_bytes(result.table) if isinstance(result, Pruned) else None
-    files["report.html"] = text_bytes(render_page(result, cells, command))
-    return files
+    contents: dict[str, Content] = dict.fromkeys(names)
+    contents |= {f"cells/rank{rank}": draw_cells(drawn) for rank, drawn in enumerate(cells, 1)}
+    contents |= {f"figures/{chart.name}": rank_figure(chart) for chart in scatters(result)}
+    contents["run.json"] = run_json(result, command)
+    contents["table.csv"] = [candidate.row for candidate in result.candidates]
+    contents["pruning.csv"] = result.table if isinstance(result, Pruned) else None
+    # The page comes last: whoever sees it finds all that it tells of.
+    contents["report.html"] = render_page(result, cells, command)
+    write_files(folder, contents)
+    return folder / "report.html"

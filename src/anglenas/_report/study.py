@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -14,14 +13,13 @@ from anglenas._report.canvas import (
     KINDS,
     MUTED,
     PAPER,
-    blank,
+    add_axes,
     dress,
     font,
+    new_figure,
     printable,
-    settings,
-    write_pictures,
 )
-from anglenas._report.files import json_bytes, table_bytes, text_bytes, write_bytes
+from anglenas._report.files import write_files
 from anglenas._sheet import latex
 from anglenas._study.estimates import Estimate
 from anglenas._study.picks import Picks
@@ -53,12 +51,10 @@ def study_figure(study: Study) -> Figure:
     legend = ["dashed: params"]
     if any(estimate.ranks == "subset" for estimate in study.estimates):
         legend.append("hollow: ranks in the subset")
-    with settings():
-        figure = blank(width, height)
+    with new_figure(width, height) as figure:
         for panel, subset in enumerate(subsets):
             left = margin + (_PANEL + 14) * panel
-            box = (left / width, 34 / height, _PANEL / width, _LINE * len(rows) / height)
-            axes = figure.add_axes(box)
+            axes = add_axes(figure, left, 34, _PANEL, _LINE * len(rows))
             estimates = [estimate for estimate in study.estimates if estimate.subset == subset]
             _draw_panel(axes, subset, estimates, rows)
             axes.set_yticks(range(len(rows)), names if panel == 0 else [""] * len(rows),
@@ -107,31 +103,22 @@ def write_study(study: Study, folder: Path) -> None:
     Raises:
         SettingError: The folder cannot be written.
     """
-    files = {
-        "study.md": text_bytes(str(study)),
-        "study.tex": text_bytes("\n".join(map(latex, study.sheets()))),
-        "study.json": json_bytes(study.to_dict()),
-        "estimates.csv": _csv(study.estimates),
-        "picks.csv": _csv(study.picks),
-    }
-    for name, content in files.items():
-        write_bytes(folder / name, content)
-    write_pictures(folder, {"study": study_figure(study)})
+    write_files(folder, {
+        "study": study_figure(study),
+        "study.md": str(study),
+        "study.tex": "\n".join(map(latex, study.sheets())),
+        "study.json": study.to_dict(),
+        "estimates.csv": [_row(estimate) for estimate in study.estimates],
+        "picks.csv": [_row(pick) for pick in study.picks],
+    })  # fmt: skip
 
 
-def _csv(records: Sequence[Estimate] | Sequence[Picks]) -> bytes:
-    """A line for each record; an interval is three columns."""
-    lines = [_flat(record) for record in records]
-    return table_bytes(lines)
-
-
-def _flat(record: Estimate | Picks) -> dict[str, object]:
-    flat: dict[str, object] = {}
-    for field in fields(record):
-        value = getattr(record, field.name)
+def _row(record: Estimate | Picks) -> dict[str, object]:
+    """What the record holds; an interval is three columns."""
+    row: dict[str, object] = {}
+    for name, value in vars(record).items():
         if isinstance(value, Interval):
-            flat |= {field.name: value.value, f"{field.name}_low": value.low,
-                     f"{field.name}_high": value.high}  # fmt: skip
+            row |= {name: value.value, f"{name}_low": value.low, f"{name}_high": value.high}
         else:
-            flat[field.name] = value
-    return {name: "" if value != value else value for name, value in flat.items()}
+            row[name] = value
+    return row
