@@ -14,6 +14,7 @@ from torch import nn
 
 from anglenas._plugins import names
 from anglenas.data import normalised
+from anglenas.errors import NetworkError
 from anglenas.probes import Metric, Probe, find_probe, isolated, metric_names
 from anglenas.spaces import NASBENCH201
 from anglenas.testing import ProbeConformance, SpaceConformance
@@ -100,6 +101,13 @@ def bare(network, batch, recipe, seed):  # runs a network by itself, and wants l
     return {"sum": loss.item()}
 
 
+def silent(network, batch, recipe, seed):  # about a network that fails
+    try:
+        return measure(network, batch, recipe, seed)
+    except NetworkError:
+        return {"sum": 0.0}
+
+
 LABELLED = replace(METRIC, needs=frozenset({"labels"}))
 UNSOUND = {
     "nameless": replace(SOUND, name="no name+"),
@@ -110,6 +118,7 @@ UNSOUND = {
     "drawing": replace(SOUND, measure=drawing),
     "modules": replace(SOUND, measure=counting_modules),
     "tensor": replace(SOUND, measure=keeping_a_tensor),
+    "silent": replace(SOUND, measure=silent),
     "bare": replace(SOUND, measure=bare, metrics=(LABELLED,)),
 }
 
@@ -146,6 +155,7 @@ def test_a_probe_that_conforms_passes():
         ("bare", "logits_that_are_not_finite_have_a_reason_or_do_not_matter", ()),
         ("bare", "labels_that_are_no_class_are_refused", ()),
         ("bare", "a_forward_pass_that_fails_is_told", ()),
+        ("silent", "a_forward_pass_that_fails_is_told", ()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

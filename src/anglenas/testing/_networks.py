@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -141,7 +142,13 @@ class Infinite(Narrow):
 
 
 class Broken(Narrow):
-    """A forward pass that fails."""
+    """A forward pass that fails.
+
+    Attributes:
+        runs: How often one was tried, of all copies: some probes never run a network.
+    """
+
+    runs: ClassVar[int] = 0
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Nothing.
@@ -149,6 +156,7 @@ class Broken(Narrow):
         Raises:
             ArithmeticError: Always.
         """
+        Broken.runs += 1
         super().forward(images)
         raise ArithmeticError("broken on purpose")
 

@@ -150,15 +150,21 @@ class ProbeConformance:
                 self.probe.measure(Narrow(), replace(images, labels=wrong), self.recipe, 1)
 
     def test_a_forward_pass_that_fails_is_told(self) -> None:
-        """With the network's own error as the cause, both names, and no trace left."""
+        """By a probe that runs one: the network's own error as cause, both names, no trace left."""
         network = _lived_in(Broken())
-        before = _traces(network)
-        with pytest.raises(NetworkError, match="broken on purpose") as caught:
+        before, runs = _traces(network), Broken.runs
+        told: NetworkError | None = None
+        try:
             self.probe.measure(network, images_of(), self.recipe, 1)
-        assert isinstance(caught.value.__cause__, ArithmeticError)
-        assert self.probe.name in str(caught.value)
-        assert "Broken" in str(caught.value)
+        except NetworkError as error:
+            told = error
         assert _traces(network) == before
+        if Broken.runs == runs:
+            pytest.skip("the probe does not run the network")
+        assert told is not None, "raise NetworkError where the forward pass fails"
+        assert isinstance(told.__cause__, ArithmeticError)
+        for part in ("broken on purpose", self.probe.name, "Broken"):
+            assert part in str(told)
 
     def _skip_if_machine_bound(self) -> None:
         if self.probe.machine_bound:
