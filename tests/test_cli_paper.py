@@ -83,8 +83,8 @@ def test_each_figure_has_the_search_that_was_published(
         best = SimpleNamespace(architecture="a cell", scored=True)
         return SimpleNamespace(rank=settings["rank"], data=data, best=best)
 
-    monkeypatch.setattr("anglenas._searching.search", search)
-    monkeypatch.setattr("anglenas._pruning.prune", search)
+    monkeypatch.setattr("anglenas._searching.run.search", search)
+    monkeypatch.setattr("anglenas._pruning.run.prune", search)
     monkeypatch.setattr(_paper, "_result", lambda figure, _: {"figure": figure.number})
     monkeypatch.setattr(_paper, "_write", lambda *given: told.append(given[1].number))
     assert run("paper", "cells", *arguments, "--seed", "7", "-q").code == 0
@@ -107,7 +107,7 @@ def test_a_search_that_scores_nothing_draws_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     best = SimpleNamespace(architecture="a cell", scored=False, status="failed: no")
-    monkeypatch.setattr("anglenas._pruning.prune", lambda *_, **__: SimpleNamespace(best=best))
+    monkeypatch.setattr("anglenas._pruning.run.prune", lambda *_, **__: SimpleNamespace(best=best))
     ended = run("paper", "cells", *CIFAR10, "-q")
     assert (ended.code, ended.out) == (1, "")
     assert "No candidate for figure 3 could be scored (failed: no)" in ended.err

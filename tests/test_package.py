@@ -50,6 +50,11 @@ def test_importing_the_package_does_not_import_torch() -> None:
     assert run_python("import sys, anglenas; print('torch' in sys.modules)") == "False\n"
 
 
+def test_what_was_found_is_read_without_torch() -> None:
+    code = "import sys, anglenas; anglenas.load_run; print('torch' in sys.modules)"
+    assert run_python(code) == "False\n"
+
+
 def test_help_does_not_import_torch() -> None:
     code = """
 import sys

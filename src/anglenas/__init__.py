@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from anglenas._measuring.scores import score, score_many
     from anglenas._measuring.store import Store
     from anglenas._measuring.workers import Workers
-    from anglenas._pruning import Pruned, prune
+    from anglenas._pruning.result import Pruned
+    from anglenas._pruning.run import prune
     from anglenas._recipe import Recipe, preset
     from anglenas._report import write_run
     from anglenas._runs import load_run
-    from anglenas._searching import Found, search
+    from anglenas._searching.result import Found
+    from anglenas._searching.run import search
     from anglenas._study import correlate
     from anglenas.spaces import make_network
 
@@ -57,9 +59,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Candidate": "_measuring.result",
-    "Found": "_searching",
+    "Found": "_searching.result",
     "Measured": "_measuring.plan",
-    "Pruned": "_pruning",
+    "Pruned": "_pruning.result",
     "Recipe": "_recipe",
     "Store": "_measuring.store",
     "Trained": "_evaluation",
@@ -69,10 +71,10 @@ _HOMES = {
     "load_run": "_runs",
     "make_network": "spaces",
     "preset": "_recipe",
-    "prune": "_pruning",
+    "prune": "_pruning.run",
     "score": "_measuring.scores",
     "score_many": "_measuring.scores",
-    "search": "_searching",
+    "search": "_searching.run",
     "train": "_evaluation",
     "verify": "_evaluation",
     "write_run": "_report",

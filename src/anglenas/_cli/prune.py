@@ -26,7 +26,7 @@ from anglenas._cli.options import (
 
 if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
-    from anglenas._pruning import Pruned
+    from anglenas._pruning.result import Pruned
 
 __all__ = ["prune"]
 
@@ -97,7 +97,7 @@ def prune(
     }  # fmt: skip
     with show_progress("supernets", quiet=quiet or as_json) as on_progress:
         # Importing takes a moment, in which Ctrl-C may come already.
-        from anglenas import _pruning as pruning
+        from anglenas._pruning import run as pruning
         from anglenas._report import prepare_folder, write_run
 
         folder = prepare_folder(out or run_folder("pruned", settings))

@@ -29,7 +29,7 @@ from anglenas.errors import AnglenasError
 
 if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
-    from anglenas._searching import Found
+    from anglenas._searching.result import Found
 
 __all__ = ["search"]
 
@@ -136,8 +136,8 @@ def search(
     }  # fmt: skip
     with show_progress("candidates", quiet=quiet or as_json) as on_progress:
         # Importing takes a moment, in which Ctrl-C may come already.
-        from anglenas import _searching as searching
         from anglenas._report import prepare_folder, write_run
+        from anglenas._searching import run as searching
 
         folder = prepare_folder(out or run_folder("", settings))
         found = searching.search(

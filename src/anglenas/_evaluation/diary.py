@@ -32,7 +32,7 @@ class Diary(Callback):
         folder: Where to.
         blank: What the files of weights say of the network, with tensors that do not matter.
         settings: Everything that the weights depend on, as JSON has it; part of a checkpoint.
-        report: Called after every step and every epoch.
+        on_progress: Called after every step and every epoch.
         notices: What a user should know, a sentence each.
     """
 
@@ -41,11 +41,11 @@ class Diary(Callback):
         folder: Path,
         blank: Weights,
         settings: Mapping[str, Any],
-        report: Callable[[TrainingProgress], None],
+        on_progress: Callable[[TrainingProgress], None],
         notices: tuple[str, ...] = (),
     ) -> None:
         self.folder, self.blank, self.settings = folder, blank, settings
-        self.report, self.notices = report, notices
+        self.on_progress, self.notices = on_progress, notices
         self.history: list[Epoch] = []
         self.loss = float("nan")
         self.started = self.began = time.perf_counter()
@@ -120,7 +120,7 @@ class Diary(Callback):
         trainer.strategy.barrier()
 
     def _tell(self, trainer: Trainer, step: int) -> None:
-        self.report(
+        self.on_progress(
             TrainingProgress(
                 epoch=trainer.current_epoch,
                 epochs=int(trainer.max_epochs or 0),

@@ -77,7 +77,7 @@ class Training(LightningModule):
         # For the network's own random numbers: dropped paths.
         torch.manual_seed(derive(self.seed, "network", self.current_epoch, step, self.global_rank))
         images, labels = batch
-        logits, auxiliary = logits_and_auxiliary(self.network, self._laid_out(images))
+        logits, auxiliary = logits_and_auxiliary(self.network, self._in_format(images))
         loss = self._loss(logits, labels)
         if auxiliary is not None:
             loss = loss + self.recipe.auxiliary * self._loss(auxiliary, labels)
@@ -93,13 +93,13 @@ class Training(LightningModule):
     def validation_step(self, batch: Batch, step: int) -> None:
         """Loss and predictions of a batch that is held out."""
         images, labels = batch
-        logits = self.network(self._laid_out(images))
+        logits = self.network(self._in_format(images))
         self.valid_loss.update(F.cross_entropy(logits, labels), len(labels))
         self.confusion.update(logits.argmax(1), labels)
         likeliest = logits.topk(min(_TOP, logits.shape[1])).indices
         self.valid_top5.update((likeliest == labels[:, None]).any(1))
 
-    def _laid_out(self, images: torch.Tensor) -> torch.Tensor:
+    def _in_format(self, images: torch.Tensor) -> torch.Tensor:
         return images.contiguous(memory_format=self.memory_format)
 
     def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

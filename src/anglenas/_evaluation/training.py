@@ -85,7 +85,8 @@ def train(
     notices = (*images[0].notices, *images[1].notices, *fallbacks)
     network = chosen.network(seed)
     equip(network, recipe, seed)
-    diary = Diary(folder, _blank(chosen, images[0]), settings, on_progress, notices)
+    blank = Weights(chosen, {}, tuple(images[0].source.class_names), images[0].mean, images[0].std)
+    diary = Diary(folder, blank, settings, on_progress, notices)
     fit(network, recipe, seed, images, diary, workers, machine, checkpoint)
     return Trained(
         folder=folder,
@@ -242,7 +243,3 @@ def _other_classes(folder: Path, theirs: Mapping[str, Any], ours: Mapping[str, A
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:5]) + f", ... ({len(names)} in all)" * (len(names) > 5)
-
-
-def _blank(subject: Subject, images: Images) -> Weights:
-    return Weights(subject, {}, tuple(images.source.class_names), images.mean, images.std)

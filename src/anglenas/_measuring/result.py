@@ -3,14 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from anglenas._plugins import load
 from anglenas._recipe import Recipe
 from anglenas.errors import SettingError
 from anglenas.spaces import NetworkConfig, Space
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["Candidate", "Column", "Result", "counted"]
 
@@ -97,7 +98,7 @@ class Candidate:
         channels: int | None = None,
         cells: int | None = None,
         in_channels: int | None = None,
-    ) -> nn.Module:
+    ) -> "nn.Module":
         """The network as an ordinary module, with PyTorch's own random initial weights.
 
         Args:

@@ -18,8 +18,8 @@ from anglenas.errors import AnglenasError, SettingError
 
 if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
-    from anglenas._pruning import Pruned
-    from anglenas._searching import Found
+    from anglenas._pruning.result import Pruned
+    from anglenas._searching.result import Found
 
 __all__ = ["cells"]
 
@@ -102,9 +102,9 @@ def cells(
     for figure, data in figures:
         with show_progress("networks", quiet=quiet) as on_progress:
             # Importing takes a moment, in which Ctrl-C may come already.
-            from anglenas._pruning import prune
+            from anglenas._pruning.run import prune
             from anglenas._report import prepare_folder
-            from anglenas._searching import search
+            from anglenas._searching.run import search
 
             folder = prepare_folder(out)
             settings = {"rank": figure.rank, "on_progress": on_progress, **given}
@@ -154,7 +154,7 @@ def _write(
 
 
 def _result(figure: _Figure, found: "Found | Pruned") -> dict[str, object]:
-    from anglenas._pruning import Pruned
+    from anglenas._pruning.result import Pruned
 
     if isinstance(found, Pruned):
         tried, seconds = len(found.removals), found.measuring_seconds
@@ -180,7 +180,7 @@ def _result(figure: _Figure, found: "Found | Pruned") -> dict[str, object]:
 
 def _strategy(found: "Found | Pruned") -> str:
     """How the cells were searched, in the words of cells.json."""
-    from anglenas._searching import Found
+    from anglenas._searching.result import Found
 
     if isinstance(found, Found):
         return found.strategy
