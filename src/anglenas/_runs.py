@@ -46,6 +46,7 @@ def run_json(result: Found | Pruned, command: str = "") -> str:
         for one in result.candidates
     ]
     [kind] = [name for name, made in _KINDS.items() if isinstance(result, made)]
+    # Command and versions are for people: a run that is read and written again gets new ones.
     head = {"format": _FORMAT, "kind": kind, "command": command, "versions": versions()}
     return json_text({**head, **told, "network": result.best.config}) + "\n"
 

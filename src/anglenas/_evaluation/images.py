@@ -36,9 +36,9 @@ __all__ = [
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images ``(n, C, S, S)`` float32, normalised, and labels ``(n,)`` int64."""
 
-_KEPT_BYTES = 2 << 30
-_SAMPLED = 1000
-_THREADS = 8
+_KEPT_BYTES = 2 << 30  # of images in memory; of more, each is read when it is asked for
+_SAMPLED = 1000  # images, from which mean and deviation are told where not all are read
+_THREADS = 8  # that read images at once
 
 
 @dataclass(frozen=True, eq=False)

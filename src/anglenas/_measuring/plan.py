@@ -79,7 +79,7 @@ class Plan:
 
     def tasks(self, architecture: object) -> tuple[Task, ...]:
         """All measurements of one candidate, cheap ones first."""
-        subjects: dict[str, str] = {}
+        subjects: dict[str, str] = {}  # as in Task.of, but one canonical form for all probes
         tasks: list[Task] = []
         for probe, contexts in self.contexts.items():
             kind = find_probe(probe).subject
