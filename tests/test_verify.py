@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,15 +17,16 @@ import psutil
 import pytest
 from scipy import stats
 
-from anglenas import Candidate, Found, Recipe, load_run, search, verify, write_run
+from anglenas import Candidate, Found, Recipe, Workers, load_run, search, verify, write_run
 from anglenas._evaluation import Checked, Subject, TrainingRecipe, Verification
+from anglenas._evaluation.verification import _trained
 from anglenas._measuring.result import Column
 from anglenas._report.verification import (
     verification_figure,
     verification_sheets,
     write_verification,
 )
-from anglenas.errors import SettingError, TrainingError
+from anglenas.errors import SettingError, TrainingError, WorkersError
 from anglenas.spaces import NetworkConfig
 
 pytest.importorskip("lightning")
@@ -114,6 +116,15 @@ def test_too_few_candidates_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
         verify(found(ranked(3), origin=""), each=1, folder="run")
     with pytest.raises(SettingError, match="say where its trainings go"):
         verify(found(ranked(3)), each=1)
+    for workers in (Workers(2, time_limit=9), Workers(scheduler="tls://10.0.0.1:8786")):
+        with pytest.raises(SettingError, match="runs here, as long as it takes"):
+            verify(found(ranked(3)), each=1, folder="run", workers=workers)
+
+
+def test_a_process_that_dies_is_told() -> None:
+    chosen: list[Any] = [3, 3]  # what each of them ends with
+    with pytest.raises(WorkersError, match=r"has died.* fewer workers: what was trained is kept"):
+        list(_trained(os._exit, chosen, Workers(2)))
 
 
 def test_agreements_are_those_of_scipy() -> None:

@@ -64,10 +64,7 @@ def fit(
         TrainingError: The loss is not finite.
     """
     module = Training(network, recipe, seed, len(images[0].source.class_names))
-    if workers.scheduler or workers.time_limit:
-        raise SettingError(
-            "A training runs here, as long as it takes; leave out the scheduler and the time limit."
-        )
+    workers.check_training()
     cores = len(os.sched_getaffinity(0))
     batches = Batches(*images, recipe, seed, cores if workers.count is None else workers.count)
     cuda = [torch.cuda.current_device()] if torch.cuda.is_available() else []

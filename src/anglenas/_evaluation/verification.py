@@ -5,6 +5,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, partial
 from multiprocessing import connection
@@ -25,7 +26,7 @@ from anglenas._runs import load_run
 from anglenas._searching.result import Found
 from anglenas._settings import checked
 from anglenas.data import relocate
-from anglenas.errors import SettingError, TrainingError, needs_extra
+from anglenas.errors import SettingError, TrainingError, WorkersError, needs_extra
 from anglenas.ranking import Interval, bootstrap, kendall_tau
 
 __all__ = ["Checked", "Part", "Verification", "verify"]
@@ -154,10 +155,12 @@ def verify(
     Raises:
         MissingExtraError: A package of the extra ``train`` is not installed.
         UsageError: Something asked for does not fit; its subclasses say what.
+        WorkersError: A process that trains has died.
     """
     with needs_extra("train"):
         import lightning  # noqa: F401 - before processes are started that would all say so
     workers = Workers.of(workers)
+    workers.check_training()
     searched = run if isinstance(run, Result) else load_run(run, space)
     if folder is None and isinstance(run, Result):
         raise SettingError("A search has no folder of its own; say where its trainings go.")
@@ -212,11 +215,19 @@ def _trained(
     if count <= 1:
         yield from map(job, chosen)
         return
+    # Not the workers that measure, whose tasks are short and give records for the store: a training
+    # is long and keeps its epochs itself, and would need tasks and outcomes of another kind there.
+    # The price is that Python imports the user's script in each of these processes.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, context, _end_with_parent) as pool:
         futures = [pool.submit(job, network) for network in chosen]
         try:
             yield from (future.result() for future in as_completed(futures))
+        except BrokenProcessPool:
+            raise WorkersError(
+                "A process that trains has died, as happens when memory is short; run the same "
+                "again with fewer workers: what was trained is kept."
+            ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -64,6 +64,18 @@ class Workers(Settings):
         """
         return workers if isinstance(workers, cls) else cls(workers)  # type: ignore[arg-type]
 
+    def check_training(self) -> None:
+        """Refuse what trainings cannot do.
+
+        Raises:
+            SettingError: There is a scheduler or a time limit.
+        """
+        if self.scheduler or self.time_limit:
+            raise SettingError(
+                "A training runs here, as long as it takes; leave out the scheduler and the time "
+                "limit."
+            )
+
     @property
     def processes(self) -> int:
         """How many processes measure on this machine: as many as asked for, or one a core or GPU.
