@@ -1,6 +1,6 @@
 """The few images that candidates are measured on, drawn from a source."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,12 +79,7 @@ def draw_few_shot(
         mean=tuple(mean),
         std=tuple(std),
         flip=source.flip,
-        notices=(
-            *source.notices,
-            *_few_classes(source, classes, quotas),
-            *_shortages(drawn),
-            *_skips(drawn),
-        ),
+        notices=(*source.notices, *_notices(source.name, drawn, classes)),
     )
 
 
@@ -157,22 +152,16 @@ def _joined(source: ImageSource, images: Sequence[torch.Tensor]) -> torch.Tensor
     return torch.cat(list(images))
 
 
-def _few_classes(source: ImageSource, classes: int, quotas: Sequence[int]) -> Iterable[str]:
-    if len(quotas) < classes:
+def _notices(source: str, drawn: Sequence[_Class], classes: int) -> Iterator[str]:
+    """What is less than was asked for: classes, images of a class, and what cannot be read."""
+    if len(drawn) < classes:
         yield (
-            f"{source.name!r} has {len(quotas)} classes where {classes} are wanted: all are used, "
-            f"with up to {quotas[0]} images of each."
+            f"{source!r} has {len(drawn)} classes where {classes} are wanted: all are used, "
+            f"with up to {drawn[0].wanted} images of each."
         )
-
-
-def _shortages(drawn: Sequence[_Class]) -> Iterable[str]:
     short = [one for one in drawn if len(one.images) < one.wanted]
     if short:
         counts = ", ".join(f"{one.name!r} {len(one.images)} of {one.wanted}" for one in short)
         yield f"Some classes have fewer images than wanted and give all they have: {counts}."
-
-
-def _skips(drawn: Sequence[_Class]) -> Iterable[str]:
-    for one in drawn:
-        for error in one.skipped:
-            yield f"{error.place} is skipped, for it cannot be read ({error.reason})."
+    for error in (error for one in drawn for error in one.skipped):
+        yield f"{error.place} is skipped, for it cannot be read ({error.reason})."

@@ -120,7 +120,12 @@ def _apply(operation: str, value: Terms, atoms: list[Atom]) -> Terms:
     if operation == "skip_connect":
         return value
     if operation == "avg_pool_3x3":
-        return tuple(_pooled(term, atoms) for term in value)
+        return tuple(
+            term
+            if _is_constant(term, atoms)
+            else Term(term.source, term.pools + 1, term.coefficient)
+            for term in value
+        )
     constant = all(_is_constant(term, atoms) for term in value)
     is_fixed = not value or (constant and operation == "nor_conv_1x1")
     atoms.append(Atom(_CONSTANT, ()) if is_fixed else Atom(_KINDS[operation], value))
@@ -129,12 +134,6 @@ def _apply(operation: str, value: Terms, atoms: list[Atom]) -> Terms:
 
 def _is_constant(term: Term, atoms: Sequence[Atom]) -> bool:
     return term.source != INPUT and atoms[term.source].kind == _CONSTANT
-
-
-def _pooled(term: Term, atoms: Sequence[Atom]) -> Term:
-    return (
-        term if _is_constant(term, atoms) else Term(term.source, term.pools + 1, term.coefficient)
-    )
 
 
 def _merge(terms: Iterable[Term]) -> Terms:
