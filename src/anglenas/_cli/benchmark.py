@@ -127,21 +127,12 @@ class Measurements:
         self, benchmark: "Benchmark", rankings: Sequence[str], sample: str, seeds: Sequence[int]
     ) -> "tuple[tuple[Scores, ...], tuple[str, ...]]":
         """Scores from files, or measured now with a bar, and then kept in the folder."""
-        import time
-
-        from anglenas._cli.progress import show_progress
-        from anglenas._measuring.progress import Progress
+        from anglenas._cli.progress import show_counts
         from anglenas._study import gather, scores_text
 
         asked = self.measuring and replace(self.measuring, sample=sample, seeds=seeds)
-        started = time.perf_counter()
-        with show_progress("tasks", quiet=self.quiet) as show:
-            found = gather(
-                benchmark, rankings, self.files, asked,
-                lambda done, total: show(
-                    Progress(done, total, time.perf_counter() - started, done)
-                ),
-            )  # fmt: skip
+        with show_counts("measurements", quiet=self.quiet) as on_progress:
+            found = gather(benchmark, rankings, self.files, asked, on_progress)
         if self.out is not None and asked is not None:
             (self.out / "scores.csv").write_text(scores_text(found[0], benchmark))
         return found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anglenas._measuring.progress import Progress
     from anglenas.spaces import Supernet
 
-__all__ = ["show_progress", "stoppable"]
+__all__ = ["Pace", "show_counts", "show_progress", "stoppable", "time_left"]
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_RANKINGS = 0.5
@@ -36,18 +36,21 @@ def stoppable(kept: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def show_progress(what: str, *, quiet: bool) -> Iterator[Callable[["Progress"], None]]:
+def show_progress(
+    what: str, *, quiet: bool, did: str = "measured"
+) -> Iterator[Callable[["Progress"], None]]:
     """What to hand to a run as ``on_progress``; Ctrl-C ends with a word on how to go on.
 
     Args:
         what: What is measured, such as ``"candidates"``.
         quiet: Show nothing but that word.
+        did: What is done with them.
     """
     last: list[Progress] = []
 
     def kept() -> str:
         count = last[-1].done if last else 0
-        return f"{count} {what} are measured and kept" if count else "Nothing is lost"
+        return f"{count} {what} are {did} and kept" if count else "Nothing is lost"
 
     with stoppable(kept):
         if quiet:
@@ -56,7 +59,19 @@ def show_progress(what: str, *, quiet: bool) -> Iterator[Callable[["Progress"], 
             with _bar() as bar:
                 yield _BarShower(bar, last)
         else:
-            yield _LineShower(last)
+            yield _LineShower(last, did)
+
+
+@contextmanager
+def show_counts(
+    what: str, *, quiet: bool, did: str = "measured"
+) -> Iterator[Callable[[int, int], None]]:
+    """The same for work that tells how much of how much is done, and nothing else."""
+    from anglenas._measuring.progress import Progress
+
+    started = time.monotonic()
+    with show_progress(what, quiet=quiet, did=did) as show:
+        yield lambda done, total: show(Progress(done, total, time.monotonic() - started, done))
 
 
 def _bar() -> "Bar":
@@ -91,7 +106,7 @@ def _bar() -> "Bar":
     )
 
 
-class _Pace:
+class Pace:
     """Seconds a candidate, counted from the first one that was measured now.
 
     What the store had costs nothing, and starting workers costs once; both would mislead.
@@ -133,7 +148,7 @@ class _BarShower:
     """Moves a bar; ranks for the best so far twice a second at most."""
 
     def __init__(self, bar: "Bar", last: list["Progress"]) -> None:
-        self._bar, self._last, self._ranked, self._pace = bar, last, 0.0, _Pace()
+        self._bar, self._last, self._ranked, self._pace = bar, last, 0.0, Pace()
         self._task = bar.add_task("", total=None, rate="starting", left="", best="")
         self._rounds = _Rounds(bar.console)
 
@@ -141,7 +156,7 @@ class _BarShower:
         self._last[:] = [progress]
         self._rounds(progress)
         pace = self._pace(progress)
-        fields: dict[str, Any] = {"rate": _rate(pace), "left": _left(progress, pace)}
+        fields: dict[str, Any] = {"rate": _rate(pace), "left": time_left(progress, pace)}
         if time.monotonic() - self._ranked > _SECONDS_BETWEEN_RANKINGS:
             fields["best"] = _best(progress)
             self._ranked = time.monotonic()
@@ -151,8 +166,8 @@ class _BarShower:
 class _LineShower:
     """Prints a line when something was measured and ten seconds have passed."""
 
-    def __init__(self, last: list["Progress"]) -> None:
-        self._last, self._printed, self._pace = last, 0.0, _Pace()
+    def __init__(self, last: list["Progress"], did: str = "measured") -> None:
+        self._last, self._did, self._printed, self._pace = last, did, 0.0, Pace()
         self._told, self._rounds = 0, _Rounds()
 
     def __call__(self, progress: "Progress") -> None:
@@ -164,7 +179,7 @@ class _LineShower:
         ended = progress.done == progress.total != self._told
         if progress.done and (due or ended):
             total = f" of {progress.total}" if progress.total else ""
-            parts = [f"{progress.done}{total} measured", _rate(pace), _left(progress, pace)]
+            parts = [f"{progress.done}{total} {self._did}", _rate(pace), time_left(progress, pace)]
             line = ", ".join(filter(None, parts))
             print("; ".join(filter(None, [line, _best(progress)])), file=sys.stderr, flush=True)
             self._printed, self._told = time.monotonic(), progress.done
@@ -178,7 +193,8 @@ def _few_digits(seconds: float) -> str:
     return f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2g}"
 
 
-def _left(progress: "Progress", pace: float | None) -> str:
+def time_left(progress: "Progress", pace: float | None) -> str:
+    """How long it takes at a pace, in seconds each; empty as long as nobody can know."""
     if not progress.total or pace is None:
         return ""
     seconds = pace * (progress.total - progress.done)

@@ -1,7 +1,5 @@
 """``anglenas score``."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,6 +76,7 @@ def score(
 
         anglenas score --model mypackage.models:make_net --data photos/
     """  # noqa: D412
+    from anglenas._cli.progress import show_counts
     from anglenas._measuring import scores
     from anglenas.probes import metric_names
 
@@ -97,24 +96,11 @@ def score(
     alone = len(texts) == 1 and workers.scheduler is None and workers.time_limit is None
     if alone and workers.count is None:
         workers = replace(workers, count=0)  # starting a process takes longer than measuring
-    with _progress(quiet=quiet or as_json or len(texts) == 1) as on_progress:
+    with show_counts("measurements", quiet=quiet or as_json or len(texts) == 1) as on_progress:
         measured = scores.score_many(
             texts, space=space, workers=workers, store=store, on_progress=on_progress, **settings,
         )  # fmt: skip
     _print(dict(zip(texts, measured, strict=True)), names, as_json=as_json, quiet=quiet)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show how many measurements are done, as a search shows its candidates."""
-    import time
-
-    from anglenas._cli.progress import show_progress
-    from anglenas._measuring.progress import Progress
-
-    started = time.perf_counter()
-    with show_progress("measurements", quiet=quiet) as show:
-        yield lambda done, total: show(Progress(done, total, time.perf_counter() - started, done))
 
 
 def _refuse_idle(context: typer.Context, *, of_model: bool) -> None:

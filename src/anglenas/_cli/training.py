@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from anglenas._cli.progress import stoppable
+from anglenas._cli.progress import Pace, stoppable, time_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -40,7 +40,6 @@ def _bar() -> "Bar":
         Progress,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
 
     return Progress(
@@ -48,8 +47,7 @@ def _bar() -> "Bar":
         BarColumn(bar_width=20),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("{task.fields[left]}"),
         console=Console(stderr=True),
         transient=True,
     )
@@ -59,10 +57,12 @@ class _Shower:
     """Moves a bar if there is one; prints notices, and a line for each epoch that ends."""
 
     def __init__(self, bar: "Bar | None", last: list["TrainingProgress"], *, quiet: bool) -> None:
-        self._bar, self._last, self._quiet = bar, last, quiet
-        self._task = bar.add_task("starting", total=None) if bar else None
+        self._bar, self._last, self._quiet, self._pace = bar, last, quiet, Pace()
+        self._task = bar.add_task("starting", total=None, left="") if bar else None
 
     def __call__(self, progress: "TrainingProgress") -> None:
+        from anglenas._measuring.progress import Progress
+
         # Epochs that ended before an earlier stop were shown then.
         told = len(self._last[-1].history) if self._last else len(progress.history)
         lines = [] if self._last else [f"Note: {notice}" for notice in progress.notices]
@@ -74,10 +74,13 @@ class _Shower:
             else:
                 print(line, file=sys.stderr, flush=True)
         if self._bar and self._task is not None:
+            steps = progress.epoch * progress.steps + progress.step
+            counts = Progress(steps, progress.epochs * progress.steps, progress.seconds, steps)
             self._bar.update(
                 self._task,
-                completed=progress.epoch * progress.steps + progress.step,
-                total=progress.epochs * progress.steps,
+                completed=counts.done,
+                total=counts.total,
+                left=time_left(counts, self._pace(counts)),
                 description=f"epoch {progress.epoch + 1}/{progress.epochs}, "
                 f"loss {progress.loss:.3f}",
             )

@@ -1,9 +1,5 @@
 """``anglenas verify``."""
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +7,7 @@ import typer
 
 from anglenas._cli.options import Quiet, Seed, Space, trains_with_workers
 from anglenas._cli.output import command_line
-from anglenas._cli.progress import stoppable
+from anglenas._cli.progress import show_counts
 from anglenas._cli.train import TrainingData, Validation
 
 if TYPE_CHECKING:
@@ -56,7 +52,8 @@ def verify(
 
         anglenas verify runs/photos-nasbench201-1a2b3c --each 8 --recipe quick,epochs=20
     """  # noqa: D412
-    with _progress(quiet=quiet or as_json) as on_progress:
+
+    with show_counts("networks", quiet=quiet or as_json, did="trained") as on_progress:
         from anglenas._evaluation import verify as check
         from anglenas._report import write_verification
 
@@ -77,18 +74,3 @@ def verify(
         networks, agreements = verification_sheets(verification)
         print_sheets([networks.without("architecture"), agreements])
         print_line(f"Figure: {figure}")
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A line on stderr after each training; Ctrl-C ends with a word on how to go on."""
-    started = time.perf_counter()
-
-    def tell(done: int, total: int) -> None:
-        seconds = time.perf_counter() - started
-        left = f", about {seconds / done * (total - done) / 60:.0f} min left" * (done < total)
-        if not quiet:
-            print(f"{done} of {total} trained{left}", file=sys.stderr, flush=True)
-
-    with stoppable(lambda: "What was trained is kept"):
-        yield tell
