@@ -36,14 +36,16 @@ def versions() -> dict[str, str]:
 
 def run_json(result: Found | Pruned, command: str = "") -> str:
     """The text of ``run.json``: the whole result, which :func:`load_run` gives back."""
-    told = {one.name: getattr(result, one.name) for one in fields(result)}
+    told = {field.name: getattr(result, field.name) for field in fields(result)}
     told["candidates"] = [
         {
             name: value
-            for name, value in json_safe(replace(one, architecture=str(one.architecture))).items()
+            for name, value in json_safe(
+                replace(candidate, architecture=str(candidate.architecture))
+            ).items()
             if name not in _SHARED
         }
-        for one in result.candidates
+        for candidate in result.candidates
     ]
     [kind] = [name for name, made in _KINDS.items() if isinstance(result, made)]
     # Command and versions are for people: a run that is read and written again gets new ones.
@@ -105,31 +107,29 @@ def _result(facts: dict[str, Any]) -> Found | Pruned:
     hints = get_type_hints(kind)
     config = from_json(NetworkConfig, facts["network"], "network")
     candidates = tuple(
-        _candidate(one, facts["space"], config, f"candidates[{number}]")
-        for number, one in enumerate(facts["candidates"])
+        _candidate(written, facts["space"], config, f"candidates[{number}]")
+        for number, written in enumerate(facts["candidates"])
     )
-    if not candidates or [one.rank for one in candidates] != [*range(1, len(candidates) + 1)]:
+    if not candidates or [candidate.rank for candidate in candidates] != [
+        *range(1, len(candidates) + 1)
+    ]:
         raise ValueError("its candidates are not in the order of their ranks")
     told = {name: from_json(hint, facts[name], name)
             for name, hint in hints.items() if name != "candidates"}  # fmt: skip
     return kind(candidates=candidates, **told)
 
 
-def _candidate(facts: Any, space: str, config: NetworkConfig, place: str) -> Candidate:
-    # JSON has no infinity: null stands for the score of a candidate that has none.
-    score = -math.inf if facts["score"] is None else facts["score"]
-    one: Candidate = from_json(
-        Candidate,
-        {**facts, "score": 0.0, "space": space, "config": json_safe(config)},
-        place,
-    )
-    text = from_json(str, facts["architecture"], f"{place}.architecture")
+def _candidate(facts: Any, space: str, config: NetworkConfig, where: str) -> Candidate:
+    # JSON has no infinity; whoever has no score has minus that.
+    unscored = facts["score"] is None
+    whole = {**facts, "score": 0.0 if unscored else facts["score"], "space": space}
+    candidate: Candidate = from_json(Candidate, {**whole, "config": json_safe(config)}, where)
+    text = from_json(str, facts["architecture"], f"{where}.architecture")
     searched = load("space", space)
     try:
         architecture = searched.parse(text)
     except Exception as error:  # the code of a space can be anybody's, and raise anything
         first = (str(error).splitlines() or [""])[0]
-        raise ValueError(f"{place} is no architecture of {space!r}: {first}") from error
-    if score != -math.inf:
-        score = from_json(float, score, f"{place}.score")
-    return replace(one, architecture=architecture, score=score)
+        raise ValueError(f"{where} is no architecture of {space!r}: {first}") from error
+    score = -math.inf if unscored else candidate.score
+    return replace(candidate, architecture=architecture, score=score)

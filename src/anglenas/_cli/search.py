@@ -167,7 +167,10 @@ def _print(
             "report": str(page),
             "notices": found.remarks,
             "computed": found.computed,
-            "fronts": {c: [str(one.architecture) for one in found.front(c)] for c in costs},
+            "fronts": {
+                cost: [str(candidate.architecture) for candidate in found.front(cost)]
+                for cost in costs
+            },
             "table": found.table,
         }
         print(json.dumps(content, indent=2, allow_nan=False))

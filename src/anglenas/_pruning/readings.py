@@ -1,6 +1,7 @@
 """Which operation to take away first, by what was measured with and without each."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -69,15 +70,16 @@ def ranks_by_change(
         for metric in metrics
     }
     scores = judge.scores(changes, metrics)
-    return _ranks(judge.rank, scores, changes, metrics, [*base, *(m for one in left for m in one)])
+    return _ranks(judge.rank, scores, changes, metrics, [*base, *chain.from_iterable(left)])
 
 
 def _change_of(base: Repeats, left: Repeats, name: str) -> float:
     # A repeat that failed leaves no change at all, rather than that of the other repeats: the next
     # run, or another machine, may well measure it, and would find another result.
-    if any(one.reasons.get(name, "").startswith("failed: ") for one in (*base, *left)):
+    if any(repeat.reasons.get(name, "").startswith("failed: ") for repeat in (*base, *left)):
         return float("nan")
-    return change([one.values[name] for one in base], [one.values[name] for one in left])
+    before, after = ([repeat.values[name] for repeat in repeats] for repeats in (base, left))
+    return change(before, after)
 
 
 def ranks_of_pruned(
@@ -112,12 +114,12 @@ def _ranks(
     those that are equal in it too, the earlier one.
     """
     if not np.isfinite(scores).any():
-        reason = next((one.status for one in measured if one.status != "ok"), "undefined")
+        reason = next((m.status for m in measured if m.status != "ok"), "undefined")
         raise AnglenasError(f"No supernet can be scored by {rank} ({reason}); use other metrics.")
     first = parse(rank).metrics[0]
-    [higher_is_better] = {one.higher_is_better for one in metrics if one.name == first}
+    [higher_is_better] = {metric.higher_is_better for metric in metrics if metric.name == first}
     better = values[first] if higher_is_better else -values[first]
     worst_first = np.lexsort((-np.arange(len(scores)), np.nan_to_num(better, nan=-np.inf), scores))
-    placed = np.empty(len(scores), int)
-    placed[worst_first] = np.arange(len(scores), 0, -1)
-    return placed.tolist()
+    ranks = np.empty(len(scores), int)
+    ranks[worst_first] = np.arange(len(scores), 0, -1)
+    return ranks.tolist()

@@ -71,13 +71,13 @@ class Pruned(Result):
     @property
     def removals(self) -> tuple[Removal, ...]:
         """All that were tried, round by round."""
-        return tuple(removal for one in self.rounds for removal in one.removals)
+        return tuple(removal for step in self.rounds for removal in step.removals)
 
     @property
     def measuring_seconds(self) -> float:
         """How long all measurements of the supernets took, whenever that was."""
         seconds = (removal.seconds for removal in self.removals)
-        return math.fsum([*seconds, *(one.base_seconds for one in self.rounds)])
+        return math.fsum([*seconds, *(step.base_seconds for step in self.rounds)])
 
     @property
     def table(self) -> list[dict[str, Any]]:
@@ -93,8 +93,8 @@ class Pruned(Result):
                 "rank": removal.rank,
                 "made": removal.made,
             }
-            for number, one in enumerate(self.rounds, 1)
-            for removal in one.removals
+            for number, step in enumerate(self.rounds, 1)
+            for removal in step.removals
         ]
 
     @property
@@ -115,7 +115,7 @@ class Pruned(Result):
     @property
     def remarks(self) -> tuple[str, ...]:
         """What to know before the result is used, a sentence each: ``notices``, and more."""
-        failed = sum(one.status.startswith("failed: ") for one in self.removals)
+        failed = sum(removal.status.startswith("failed: ") for removal in self.removals)
         remarks = [
             f"Pruning ended with this network after {self.tried} were tried in "
             f"{counted(len(self.rounds), 'round')}; pruning.csv lists them."

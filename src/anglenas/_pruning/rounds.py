@@ -56,7 +56,7 @@ def contests(space: Supernets[Any], number: int) -> Generator[Contest, Sequence[
         stay = f"{most - lost} {'stays' if most - lost == 1 else 'stay'}"
         contest = Contest(f"{most} operations on an edge, {stay}", base, tuple(removals))
         scores = yield contest
-        for edge, name in (removals[place] for place in order(scores)):
+        for edge, name in (removals[index] for index in order(scores)):
             # An edge that had fewer operations than others never loses its last one here.
             least = max(len(contest.base.operations[edge]) - lost, 1)
             if len(base.operations[edge]) > least:
@@ -71,8 +71,8 @@ def contests(space: Supernets[Any], number: int) -> Generator[Contest, Sequence[
             where = f"node {target} of the {cell} cell" if cell else f"node {target}"
             title = f"{len(removals)} edges into {where}, {space.edges_kept} stay"
             scores = yield Contest(title, base, tuple(removals))
-            for place in order(scores)[: len(removals) - space.edges_kept]:
-                base = base.without(*removals[place])
+            for index in order(scores)[: len(removals) - space.edges_kept]:
+                base = base.without(*removals[index])
     return base
 
 

@@ -111,7 +111,7 @@ def prune(
         StoreError: The store cannot be used.
 
     >>> pruned = prune(rank="params", number=3, workers=0, store=":memory:")
-    >>> [len(one.removals) for one in pruned.rounds]
+    >>> [len(step.removals) for step in pruned.rounds]
     [24]
     >>> str(pruned.best.architecture).count("nor_conv_3x3")
     6
@@ -120,16 +120,16 @@ def prune(
     source, space_name = open_data(data, flip), choose_space(space)
     needed = metrics_to_rank(rank)
     pruner = settle(space_name, supernets, number, reading, rank)
-    judge = Judge(rank, guard, ties, seed)
-    if pruner.reading == "change":
-        if ties == "broken":
-            raise SettingError(
-                "Pruning by changes gives equal ones a dense rank, as TE-NAS does; leave out "
-                "ties='broken', or use reading='pruned'."
-            )
-        judge = replace(judge, guard=False, ties="dense")
+    by_change = pruner.reading == "change"
+    if by_change and ties == "broken":
+        raise SettingError(
+            "Pruning by changes gives equal ones a dense rank, as TE-NAS does; leave out "
+            "ties='broken', or use reading='pruned'."
+        )
     recipe = choose_recipe(recipe, default_recipe(pruner.space, rank))
-    judge = replace(judge, iterations=recipe.iterations)
+    judge = Judge(
+        rank, guard and not by_change, "dense" if by_change else ties, seed, recipe.iterations
+    )
     batches = draw_repeats(source, recipe, seed, strict=strict)
     config = proxy_config(batches[0], recipe)
     plan = make_plan(pruner.supernets, needed, batches, config, recipe, seed, workers.device)
@@ -141,49 +141,49 @@ def prune(
     if workers.scheduler is None and workers.device == "cpu":  # elsewhere it is not known before
         images = len(batches[0].images)
         check_supernet_memory(pruner.space, plan, config, images, recipe, workers.processes)
-    computed = 0
+    ahead, _ = planned(pruner.space, pruner.number)
+    # Changes are relative to the supernet that a round begins with, which is measured too.
+    total = sum(len(contest.removals) + by_change for contest in ahead)
+    done = computed = 0
+    rounds: list[Round] = []
+    known: set[Supernet] = set()
+    outcomes: dict[Task, Outcome] = {}
+    process = contests(pruner.space, pruner.number)
+    contest: Contest | None = next(process)
 
-    def tell(done: int, stage: str, left: Supernet) -> None:
+    def tell(stage: str, left: Supernet) -> None:
         seconds = time.perf_counter() - started
         on_progress(Progress(done, total, seconds, computed, stage, left))
 
     with open_scorer(store, workers) as scorer:
-        ahead, _ = planned(pruner.space, pruner.number)
-        extra = pruner.reading == "change"  # each round measures the supernet it begins with, too
-        total = sum(len(one.removals) + extra for one in ahead)
-        rounds: list[Round] = []
-        process = contests(pruner.space, pruner.number)
-        contest, known = next(process), set[Supernet]()
-        before = 0
-        while True:
+        while contest:
             stage = f"round {len(rounds) + 1} of {len(ahead)}: {contest.title}"
-            tell(before, stage, contest.base)
-            outcomes: dict[Task, Outcome] = {}
-            done = before
-            for step in measure(plan, [contest.base] * extra + contest.supernets, scorer):
+            tell(stage, contest.base)
+            for step in measure(plan, [contest.base] * by_change + contest.supernets, scorer):
                 outcomes[step.outcome.task] = step.outcome
                 computed += step.computed
                 done += len(step.finished)
-                tell(done, stage, contest.base)
-            before += len(contest.removals) + extra
+                tell(stage, contest.base)
             ranks = _ranks(pruner, judge, plan, contest, outcomes)
-            left, following = _next(process, ranks)
-            rounds.append(_told(pruner, plan, contest, outcomes, ranks, left, known))
+            try:
+                following = process.send([-position for position in ranks])
+                left = following.base
+            except StopIteration as end:
+                following, left = None, end.value
+            # Where edges of a node compete, the supernet to begin with was a removal before.
+            counts = by_change and contest.base not in known
+            rounds.append(_told(pruner, plan, contest, outcomes, ranks, left, counts))
             known.update(contest.supernets)
-            if following is None:
-                break
             contest = following
-        tell(total, "what is left at the end", left)
+        tell("what is left at the end", left)
         architecture = pruner.space.read(left)
-        outcomes = {}
         for step in measure(last_plan, [architecture], scorer):
             outcomes[step.outcome.task] = step.outcome
             computed += step.computed
-    measured = last_plan.read(architecture, outcomes)
     return Pruned(
         candidates=rank_candidates(
-            replace(judge, rank="params"), space_name, [architecture], [measured],
-            last_plan.metrics, target,
+            replace(judge, rank="params"), space_name, [architecture],
+            [last_plan.read(architecture, outcomes)], last_plan.metrics, target,
         ),
         columns=columns_of(last_plan.metrics),
         rank=rank,
@@ -214,11 +214,11 @@ def _ranks(
     def failure(supernet: Supernet) -> str:
         """Why a supernet could not be measured; empty if it could."""
         measured = (outcomes[task] for task in plan.tasks(supernet))
-        return next((one.status for one in measured if not one.final), "")
+        return next((outcome.status for outcome in measured if not outcome.final), "")
 
     # One supernet that fails is ranked last; without the base, or without any other, nothing is.
     base = failure(contest.base) if pruner.reading == "change" else ""
-    failures = [failure(one) for one in contest.supernets]
+    failures = list(map(failure, contest.supernets))
     if base or all(failures):
         what = "The supernet that the others are compared with" if base else "Not one supernet"
         raise AnglenasError(
@@ -230,20 +230,11 @@ def _ranks(
         return ranks_by_change(
             judge,
             plan.read_repeats(contest.base, outcomes),
-            [plan.read_repeats(one, outcomes) for one in contest.supernets],
+            [plan.read_repeats(supernet, outcomes) for supernet in contest.supernets],
             plan.metrics,
         )
-    measured = [plan.read(one, outcomes) for one in contest.supernets]
+    measured = [plan.read(supernet, outcomes) for supernet in contest.supernets]
     return ranks_of_pruned(judge, pruner.space, contest.supernets, measured, plan.metrics)
-
-
-def _next(process: Any, ranks: Sequence[int]) -> tuple[Supernet, Contest | None]:
-    """What is left after a round, and the next round if there is one."""
-    try:
-        following: Contest = process.send([-rank for rank in ranks])
-    except StopIteration as end:
-        return end.value, None
-    return following.base, following
 
 
 def _told(
@@ -253,30 +244,26 @@ def _told(
     outcomes: Mapping[Task, Outcome],
     ranks: Sequence[int],
     left: Supernet,
-    known: set[Supernet],
+    base_counts: bool,
 ) -> Round:
     """A round as a value of the result."""
 
     def seconds(supernet: Supernet) -> float:
         return sum(outcomes[task].seconds for task in plan.tasks(supernet))
 
-    removals = []
-    for (edge, name), supernet, rank in zip(
-        contest.removals, contest.supernets, ranks, strict=True
-    ):
+    def removal(edge: int, operation: str, supernet: Supernet, rank: int) -> Removal:
         measured = plan.read(supernet, outcomes)
-        removals.append(
-            Removal(
-                edge=pruner.space.topology.edges[edge],
-                operation=name,
-                values=measured.values,
-                seconds=seconds(supernet),
-                status=measured.status,
-                rank=rank,
-                made=not left.holds(edge, name),
-            )
+        return Removal(
+            edge=pruner.space.topology.edges[edge],
+            operation=operation,
+            values=measured.values,
+            seconds=seconds(supernet),
+            status=measured.status,
+            rank=rank,
+            made=not left.holds(edge, operation),
         )
-    # Where edges of a node compete, the supernet to begin with was tried in the round before.
-    counts = pruner.reading == "change" and contest.base not in known
-    base_seconds = seconds(contest.base) if counts else 0.0
-    return Round(contest.title, str(contest.base), tuple(removals), base_seconds)
+
+    tried = zip(contest.removals, contest.supernets, ranks, strict=True)
+    removals = tuple(removal(*which, supernet, rank) for which, supernet, rank in tried)
+    base_seconds = seconds(contest.base) if base_counts else 0.0
+    return Round(contest.title, str(contest.base), removals, base_seconds)

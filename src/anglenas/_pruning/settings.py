@@ -106,8 +106,8 @@ def check_supernet_memory(
     needs = [metric.needs for metric in plan.metrics if metric.probe != "short_training"]
     if not any(find_probe(metric.probe).uses_images for metric in plan.metrics):
         what, on, images = "build", "", 0
-    elif any("gradients" in one for one in needs):
-        rows = images * any({"batch", "gradients"} <= one for one in needs)
+    elif any("gradients" in need for need in needs):
+        rows = images * any({"batch", "gradients"} <= need for need in needs)
         what, estimate = "differentiate", partial(gradients_memory, rows=rows)
     check_memory(
         lambda size: estimate(supernets, full, size, images),

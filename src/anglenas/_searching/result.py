@@ -44,11 +44,14 @@ class Found(Result):
         """
         if cost not in self.best.values:
             raise UnknownNameError("measured metric", cost, self.best.values)
-        known = [one for one in self.candidates if one.scored and one.values[cost] is not None]
-        costs = [one.values[cost] for one in known]
-        on_front = pareto_front([one.score for one in known], costs)  # type: ignore[arg-type]
-        chosen = [one for one, worth in zip(known, on_front, strict=True) if worth]
-        return tuple(sorted(chosen, key=lambda one: (one.values[cost], one.rank)))
+        costs = {
+            candidate.rank: value
+            for candidate in self.candidates
+            if candidate.scored and (value := candidate.values[cost]) is not None
+        }
+        on_front = pareto_front([self.at(rank).score for rank in costs], [*costs.values()])
+        chosen = [rank for rank, is_on in zip(costs, on_front, strict=True) if is_on]
+        return tuple(self.at(rank) for rank in sorted(chosen, key=costs.__getitem__))
 
     @property
     def facts(self) -> dict[str, str | int | bool]:
@@ -64,9 +67,11 @@ class Found(Result):
     def remarks(self) -> tuple[str, ...]:
         """What to know before the result is used, a sentence each: ``notices``, and more."""
         count = len(self.candidates)
-        behind = sum(one.guarded for one in self.candidates)
-        failed = sum(not one.scored for one in self.candidates)
-        partial = sum(one.scored and one.status != "ok" for one in self.candidates)
+        behind = sum(candidate.guarded for candidate in self.candidates)
+        failed = sum(not candidate.scored for candidate in self.candidates)
+        partial = sum(
+            candidate.scored and candidate.status != "ok" for candidate in self.candidates
+        )
         remarks = [*self.notices]
         if behind:
             remarks.append(

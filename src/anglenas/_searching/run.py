@@ -1,9 +1,10 @@
 """The search: proposals, measurements, ranking."""
 
+import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from anglenas._measuring.judge import (
 )
 from anglenas._measuring.plan import (
     Measured,
+    Plan,
     draw_repeats,
     make_plan,
     notices_of,
@@ -47,7 +49,7 @@ from anglenas._settings import above, at_least, checked
 from anglenas.data import ImageSource, locate
 from anglenas.errors import ArchitectureError, SettingError, UsageError
 from anglenas.ranking import Ties
-from anglenas.spaces import Space
+from anglenas.spaces import NetworkConfig, Space
 from anglenas.strategies import Request, Strategy, Trial
 
 __all__ = ["search"]
@@ -148,6 +150,7 @@ def search(
     outcomes: dict[Task, Outcome] = {}
     measured: dict[int, Measured] = {}
     computed = 0
+    ranking = _Ranking(judge, plan, searched, target)
 
     # What follows is called while the scorer below is open.
 
@@ -165,39 +168,13 @@ def search(
         return not limits or fits(tried[text], limits)
 
     def request(count: int) -> Request:
-        # Where proposals are without limit, none of them depends on scores, and none are computed.
-        scores: Iterable[float] = [float("nan")] * len(architectures)
-        if chosen.concurrency and architectures:
-            values = [measured[number] for number in range(len(architectures))]
-            scores = scores_of(judge, searched, architectures, values, plan.metrics)[0]
-        return Request(
-            space=searched,
-            history=[
-                Trial(number, architecture, float(score))
-                for number, (architecture, score) in enumerate(
-                    zip(architectures, scores, strict=True)
-                )
-            ],
-            count=count,
-            stream=lambda number: np.random.default_rng(derive(seed, "strategy", number)),
-            admits=admits,
-        )
-
-    def candidates() -> tuple[Candidate, ...]:
-        """What is measured so far, best first."""
-        numbers = sorted(measured)
-        ranked = rank_candidates(
-            judge,
-            space_name,
-            [architectures[number] for number in numbers],
-            [measured[number] for number in numbers],
-            plan.metrics,
-            target,
-        )
-        return tuple(replace(found, number=numbers[found.number]) for found in ranked)
+        history = ranking.history(architectures, measured, scored=chosen.concurrency is not None)
+        # A stream for each proposal, so that none depends on how many were asked for at once.
+        return Request(searched, history, count, lambda number: np.random.default_rng(
+            derive(seed, "strategy", number)), admits)  # fmt: skip
 
     def late() -> bool:
-        """Whether the time is up; never before there is a result."""
+        # Never before there is a result: a search that ends without one was in vain.
         spent = time.perf_counter() - started
         return minutes is not None and bool(measured) and spent > 60 * minutes
 
@@ -206,7 +183,7 @@ def search(
     with open_scorer(store, workers) as scorer:
         for proposals in _proposals(chosen, request, most, timed=minutes is not None):
             first = len(architectures)
-            architectures += proposals
+            architectures.extend(proposals)
             forms |= {searched.canonical(architecture) for architecture in proposals}
             for step in measure(plan, proposals, scorer):
                 outcomes[step.outcome.task] = step.outcome
@@ -214,15 +191,9 @@ def search(
                 for position in step.finished:
                     measured[first + position] = plan.read(proposals[position], outcomes)
                 seconds = time.perf_counter() - started
-                on_progress(
-                    Progress(
-                        len(measured),
-                        total,
-                        seconds,
-                        computed,
-                        find_best=lambda: candidates()[0] if measured else None,
-                    )
-                )
+                on_progress(Progress(len(measured), total, seconds, computed, find_best=lambda: (
+                    ranking.candidates(architectures, measured)[0] if measured else None
+                )))  # fmt: skip
                 if late():
                     break
             if late():
@@ -234,7 +205,7 @@ def search(
         )
     refuse_if_none_fits(measured.values())
     return Found(
-        candidates=candidates(),
+        candidates=ranking.candidates(architectures, measured),
         columns=columns_of(plan.metrics),
         rank=rank,
         space=space_name,
@@ -262,6 +233,42 @@ def search(
 
 def _given(**settings: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """What makes trials and candidates of what was proposed and measured so far."""
+
+    judge: Judge
+    plan: Plan
+    space: Space[Any]
+    target: NetworkConfig
+
+    def history(
+        self, architectures: Sequence[Any], measured: Mapping[int, Measured], *, scored: bool
+    ) -> list[Trial]:
+        """All trials; without scores for strategies that do not look, since ranking takes time."""
+        scores: Iterable[float] = [math.nan] * len(architectures)
+        if scored and architectures:
+            values = [measured[number] for number in range(len(architectures))]
+            scores = scores_of(self.judge, self.space, architectures, values, self.plan.metrics)[0]
+        numbered = enumerate(zip(architectures, scores, strict=True))
+        return [Trial(number, tried, float(score)) for number, (tried, score) in numbered]
+
+    def candidates(
+        self, architectures: Sequence[Any], measured: Mapping[int, Measured]
+    ) -> tuple[Candidate, ...]:
+        """What is measured, best first; a search that ran out of time leaves gaps."""
+        numbers = sorted(measured)
+        ranked = rank_candidates(
+            self.judge,
+            self.plan.space,
+            [architectures[number] for number in numbers],
+            [measured[number] for number in numbers],
+            self.plan.metrics,
+            self.target,
+        )
+        return tuple(replace(found, number=numbers[found.number]) for found in ranked)
 
 
 def _proposals(
