@@ -41,8 +41,8 @@ def add(
     from anglenas.data import Library, open_source
 
     library = Library.default()
-    library.vacant(name)
-    source = open_source(path)
+    library.vacant(name)  # before images are read for minutes
+    source = open_source(path)  # before the name points at what no search could read
     entry = library.add(name, path, copy=copy)
     print(f"{name}: {len(source.class_names)} classes, {_whereabouts(entry)}")
 

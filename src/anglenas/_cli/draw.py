@@ -25,8 +25,7 @@ def draw(
     from anglenas._plugins import load
     from anglenas._report import draw_cells, save_figure
 
-    is_folder = os.path.isdir(subject)  # noqa: PTH112 - Path raises for a text that is too long
-    if is_folder:
+    if os.path.isdir(subject):  # noqa: PTH112 - Path raises for a text that is too long
         from anglenas._runs import load_run
 
         best = load_run(subject, space).best
@@ -44,34 +43,29 @@ def _parsed(searched: Any, name: str, text: str) -> Any:
     Of a text that no space takes, the mistake is shown that stands furthest to the right: the other
     spaces did not even get there.
     """
-    from anglenas._plugins import names
+    from anglenas._plugins import load, names
     from anglenas.errors import ArchitectureError
 
     try:
         return searched.parse(text)
     except ArchitectureError as error:
-        refusals = {other: _refusal(other, text) for other in names("space")}
-        for other, refusal in refusals.items():
-            if refusal is None:
-                raise SettingError(
-                    f"The text is no architecture of {name!r} but one of {other!r}; add --space "
-                    f"{other}."
-                ) from None
-        if os.sep in text and not set(text) & set("|([="):
+        mistakes = [error]
+    for other in names("space"):
+        try:
+            load("space", other).parse(text)
+        except ArchitectureError as error:
+            mistakes.append(error)
+        except Exception:  # the code of a space can be anybody's, and raise anything
+            continue
+        else:
             raise SettingError(
-                f"There is no folder {text!r}; give the folder that a search printed, or the text "
-                "of an architecture."
-            ) from None
-        mistakes = [one for one in refusals.values() if isinstance(one, ArchitectureError)]
-        raise max([error, *mistakes], key=lambda one: one.position) from None
-
-
-def _refusal(space: str, text: str) -> Exception | None:
-    """Why a text is no architecture of a space; ``None`` if it is one."""
-    from anglenas._plugins import load
-
-    try:
-        load("space", space).parse(text)
-    except Exception as error:  # the code of a space can be anybody's, and raise anything
-        return error
-    return None
+                f"The text is no architecture of {name!r} but one of {other!r}; add --space "
+                f"{other}."
+            )
+    # A mistyped folder is read as an architecture, whose error would puzzle.
+    if os.sep in text and not set(text) & set("|([="):
+        raise SettingError(
+            f"There is no folder {text!r}; give the folder that a search printed, or the text of "
+            "an architecture."
+        )
+    raise max(mistakes, key=lambda mistake: mistake.position)

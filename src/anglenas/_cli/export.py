@@ -52,8 +52,8 @@ def export(
     chosen, remark = _weights(subject, weights, space)
     folder = out or (subject.parent if subject.is_file() else subject) / "export"
     written = export_network(chosen, folder, None if formats is None else split_names(formats))
-    for one in written:
-        print(one.path if quiet else f"{one.path}  (checked: differs by {one.difference:.1g})")
+    for file in written:
+        print(file.path if quiet else f"{file.path}  (checked: differs by {file.difference:.1g})")
     if remark and not quiet:
         print(f"Note: {remark}")
 
@@ -65,6 +65,7 @@ def _weights(subject: Path, which: str, space: str) -> "tuple[Weights, str]":
 
     if not subject.is_dir():
         return read_weights(subject, space), ""
+    # A search takes what was trained in its folder; a training is a folder of its own.
     for folder in (subject, subject / "trained"):
         if (path := folder / f"{which}.safetensors").exists():
             return read_weights(path, space), ""

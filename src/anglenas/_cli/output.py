@@ -16,6 +16,8 @@ def command_line() -> str:
 
 def run_folder(kind: str, settings: Mapping[str, object]) -> Path:
     """``runs/DATA-SPACE-KIND-DIGEST``: one folder for each set of settings."""
+    # Of all that was asked, so that the same command goes on in its folder and another one does not
+    # write into it.
     digest = hashlib.sha256(repr(sorted(settings.items())).encode()).hexdigest()[:6]
     data = Path(str(settings["data"])).resolve().stem if settings["data"] else "data"
     space = str(settings.get("space", "")).rpartition(":")[2]

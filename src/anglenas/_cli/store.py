@@ -1,7 +1,7 @@
 """``anglenas store``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ store = typer.Typer(
     no_args_is_help=True,
 )
 
+_COUNTS = ("ok", "undefined", "failed")
 _SUFFIXES = {".csv": "csv", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".db": "sqlite"}
 
 
@@ -35,7 +36,17 @@ def info(
     if as_json:
         from anglenas._json import json_text
 
-        print(json_text(_described(held)))
+        contexts = [
+            {
+                **vars(kept.context),
+                "settings": dict(kept.context.settings),
+                "recipe_name": _recipe(kept.context),
+                **{name: getattr(kept, name) for name in _COUNTS},
+            }
+            for kept in held.contexts
+        ]
+        facts = {"path": str(held.path), "schema": held.version, "bytes": held.size}
+        print(json_text({**facts, "scores": held.scores, "contexts": contexts}))
     else:
         _print(held)
 
@@ -80,6 +91,7 @@ def merge(
 def _add(files: list[Path], into: Path | None) -> None:
     from anglenas._measuring.store import Store
 
+    # All are looked at before the first is added: half of a merge would be hard to tell.
     kinds = [_kind(file) for file in files]
     for file in files:
         if not file.is_file():
@@ -103,40 +115,17 @@ def _kind(file: Path) -> str:
     return _SUFFIXES[file.suffix.lower()]
 
 
-def _described(held: "StoreInfo") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {
-        "path": str(held.path),
-        "schema": held.version,
-        "bytes": held.size,
-        "scores": held.scores,
-        "contexts": [
-            {
-                **asdict(one.context),
-                "settings": dict(one.context.settings),
-                "recipe_name": _recipe(one.context),
-                "ok": one.ok,
-                "undefined": one.undefined,
-                "failed": one.failed,
-            }
-            for one in held.contexts
-        ],
-    }
-
-
 def _print(held: "StoreInfo") -> None:
     from anglenas._cli.tables import print_line, print_sheets
     from anglenas._sheet import Sheet
 
     rows = tuple(
         # An empty line tells apart what is measured in which way.
-        ("\n".join([*_lines(kept.context), ""]), f"{kept.ok:,}", f"{kept.undefined:,}",
-         f"{kept.failed:,}")
+        ("\n".join([*_lines(kept.context), ""]), *(f"{getattr(kept, name):,}" for name in _COUNTS))
         for kept in held.contexts
     )  # fmt: skip
     if rows:
-        print_sheets([Sheet("What is kept", ("measured", "ok", "undefined", "failed"), rows)])
+        print_sheets([Sheet("What is kept", ("measured", *_COUNTS), rows)])
     print_line(f"{held.path}: {held.scores:,} scores, {held.size / 1e6:.1f} MB, "
                f"schema {held.version}")  # fmt: skip
 

@@ -39,7 +39,7 @@ def _cell(
     grid = Table.grid(padding=(0, 1))
     grid.title, grid.title_justify, grid.title_style = f"{name} cell" if name else None, "left", ""
     for edge, left in held:
-        marks = [Text(names[one]) if one in left else Text(".", "dim") for one in names]
+        marks = [Text(names[key]) if key in left else Text(".", "dim") for key in names]
         grid.add_row(Text(_label(edge), "dim"), *marks)
     for column, written in zip(grid.columns, ["", *names.values()], strict=True):
         column.min_width, column.no_wrap = len(written), True  # it stays where nothing is left

@@ -1,7 +1,6 @@
 """``anglenas train``."""
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -95,6 +94,7 @@ def train(
         from anglenas._report import write_training
 
         chosen, images, mirrored = _subject(subject, space, rank, data, flip)
+        # An architecture has no folder yet that a training could lie in.
         settings = {"subject": subject, "data": images, "recipe": recipe, "seed": seed}
         is_run = os.path.isdir(subject)  # noqa: PTH112
         folder = out or (Path(subject, "trained") if is_run else run_folder("trained", settings))
@@ -140,8 +140,8 @@ def _print(trained: "Trained", *, as_json: bool, quiet: bool) -> None:
 
         content = {
             "folder": str(trained.folder),
-            "best": asdict(trained.best),
-            "last": asdict(trained.last),
+            "best": trained.best,
+            "last": trained.last,
             "classes": trained.confusion.per_class,
             "notices": trained.notices,
         }

@@ -211,7 +211,7 @@ def part_of(graph: Drawing) -> Part:
     layout = arrange(
         replace(graph, edges=edges), labels, lambda text: text_width(text, _LABEL), _name_width
     )
-    live = live_nodes(graph)
+    live = live_nodes(graph)  # as trivial cells are told, so that a drawing and the guard agree
 
     def ink(axes: Axes) -> None:
         for line, route, box in zip(lines, layout.routes, layout.labels, strict=True):

@@ -82,6 +82,7 @@ def _draw_panel(
 
 def _draw_estimate(axes: Axes, estimate: Estimate, row: int) -> None:
     inside, tau = estimate.ranks == "subset", estimate.tau
+    # Ranks formed inside the subset stand below those of the same ranking on all networks.
     y, colour = row + (0.2 if inside else 0.0), _COLOURS[estimate.guard]
     axes.plot([tau.low, tau.high], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
     axes.plot(

@@ -13,6 +13,7 @@ from anglenas._sheet import Sheet, markdown
 
 __all__ = ["verification_figure", "verification_sheets", "write_verification"]
 
+# Shapes too, for print in black and for eyes that do not tell the colours apart.
 _MARKS: dict[Part, tuple[str, str]] = {
     "top": (KINDS[3].light, "o"),
     "middle": (KINDS[2].light, "s"),
