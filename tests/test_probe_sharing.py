@@ -79,7 +79,10 @@ def test_all_metrics_of_a_candidate_take_one_run_of_each_probe():
     executor = Measuring()
     with Store.memory() as store:
         scorer = Scorer(store, executor)
-        arguments = (3, [images_of()], metric_names(), RECIPE, 1, scorer)
+        batch = images_of()
+        _, channels, side, _ = batch.images.shape
+        target = NetworkConfig(num_classes=3, in_channels=channels, side=side)
+        arguments = (target, [batch], metric_names(), RECIPE, 1, scorer)
         cell = NASBENCH201.at(1462)
         (first,) = score_architectures([cell], "nasbench201", *arguments)
         probes = {name: find_probe(name) for name in names("probe")}

@@ -28,7 +28,7 @@ from anglenas.errors import (
     UnknownNameError,
     UsageError,
 )
-from anglenas.spaces import NASBENCH201, NetworkConfig
+from anglenas.spaces import DARTS, NASBENCH201, NetworkConfig
 from anglenas.strategies import Request
 
 TINY = Recipe(name="tiny", resolution=8, cells=1, channels=2, iterations=2)
@@ -190,6 +190,13 @@ def test_repeats_are_averaged(fakes: Any) -> None:
     assert first != second
     assert both.values["loss"] == pytest.approx((first + second) / 2, rel=1e-15)
     assert both.spreads["loss"] == pytest.approx(abs(first - second) / 2**0.5, rel=1e-12)
+
+
+def test_what_a_score_counts_is_the_published_network_which_a_search_looks_for() -> None:
+    text = str(DARTS.sample(np.random.default_rng(0)))
+    scored = anglenas.score(text, metrics=["params"], space="darts", store=":memory:")
+    network = anglenas.make_network(text, "darts", in_channels=1)  # as digits have
+    assert scored.values["params"] == sum(one.numel() for one in network.parameters())
 
 
 def test_an_architecture_and_its_canonical_network_score_alike() -> None:

@@ -17,6 +17,7 @@ from anglenas._measuring.plan import (
     read_metrics,
     refuse_if_none_fits,
     repeat_seed,
+    target_config,
 )
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.setup import choose_recipe, choose_space, open_data, open_scorer
@@ -142,9 +143,10 @@ def score_many(
     parse = load("space", name).parse
     parsed = [parse(str(one)) for one in architectures]
     batches = draw_repeats(source, recipe, seed, strict=strict)
+    target = target_config(name, source, batches[0])
     with open_scorer(store, workers) as scorer:
         measured = score_architectures(
-            parsed, name, len(source.class_names), batches, metrics, recipe, seed,
+            parsed, name, target, batches, metrics, recipe, seed,
             scorer, device=workers.device, on_progress=on_progress,
         )  # fmt: skip
     notices = (*notices_of(batches), *recipe.caution)
@@ -154,7 +156,7 @@ def score_many(
 def score_architectures(
     architectures: Sequence[object],
     space: str,
-    num_classes: int,
+    target: NetworkConfig,
     batches: Sequence[FewShot],
     metrics: Iterable[str],
     recipe: Recipe,
@@ -165,11 +167,6 @@ def score_architectures(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Measured]:
     """The metrics of some architectures, in their order; see :func:`score_many`."""
-    target = NetworkConfig(
-        num_classes=num_classes,
-        in_channels=batches[0].images.shape[1],
-        side=batches[0].images.shape[-1],
-    )
     plan = make_plan(space, metrics, batches, target, recipe, seed, device)
     tasks = dict.fromkeys(task for one in architectures for task in plan.tasks(one))
     outcomes: dict[Task, Outcome] = {}
