@@ -230,7 +230,7 @@ def test_the_command_line(
     out, err = capsys.readouterr()
     assert re.search(r"^tau of angle_loss\+params +\S+ \[", out, re.MULTILINE)
     assert re.search(r"^gain over params +\S+ \[", out, re.MULTILINE)
-    assert err.splitlines()[-1] == "3 of 3 trained"
+    assert re.fullmatch(r"3 of 3 trained, \S+ s each", err.splitlines()[-1])
     assert (run / "verify" / "figure.png").exists()
 
 

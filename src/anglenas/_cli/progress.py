@@ -194,8 +194,8 @@ def _few_digits(seconds: float) -> str:
 
 
 def time_left(progress: "Progress", pace: float | None) -> str:
-    """How long it takes at a pace, in seconds each; empty as long as nobody can know."""
-    if not progress.total or pace is None:
+    """How long it takes at a pace, in seconds each; empty where nobody knows, and at the end."""
+    if not progress.total or pace is None or progress.done == progress.total:
         return ""
     seconds = pace * (progress.total - progress.done)
     return f"{seconds / 60:.0f} min left" if seconds > 90 else f"{seconds:.0f} s left"
