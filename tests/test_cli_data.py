@@ -164,7 +164,7 @@ def test_interrupted_downloads(run: Run, published: Path, monkeypatch: pytest.Mo
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("anglenas.data._download._md5", interrupted)
+    monkeypatch.setattr("hashlib.file_digest", interrupted)
     ended = run("data", "download", "cifar10")
     assert ended.code == 130
     assert "What came is kept; the same command goes on from there." in ended.err

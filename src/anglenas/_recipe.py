@@ -29,7 +29,7 @@ class Recipe(Settings, called="recipe", facts=("name", "calibrated")):
         momentum: Nesterov momentum.
         weight_decay: On every parameter, biases and BatchNorm included.
         augment: Whether each iteration sees the images flipped and shifted anew.
-        repeats: How many draws of images, weights and augmentation a score is averaged over.
+        repeats: Over how many few-shot batches, weights and augmentations a score is averaged.
 
     The settings default to those of the paper (Yang et al., WACV 2023, supplement, section 1) and
     of its released code (``evaluate_anglefc.py``).

@@ -1,9 +1,9 @@
-"""Reading the texts of architectures and of rank expressions, from left to right."""
+"""Texts: those of architectures and rank expressions read from left to right, those of errors."""
 
 import re
 from collections.abc import Callable
 
-__all__ = ["Cursor"]
+__all__ = ["Cursor", "reason"]
 
 
 class Cursor:
@@ -94,3 +94,12 @@ class Cursor:
 
 def _in_word(character: str) -> bool:
     return character.isalnum() or character == "_"
+
+
+def reason(error: object) -> str:
+    r"""Why something failed, on one line, as it stands in parentheses in a message.
+
+    >>> reason(ValueError("two\n  lines")), reason(EOFError())
+    ('two lines', 'EOFError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__

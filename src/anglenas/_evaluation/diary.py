@@ -13,7 +13,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from anglenas._evaluation.heads import without_auxiliary
-from anglenas._evaluation.module import Training
+from anglenas._evaluation.lightning import Training
 from anglenas._evaluation.network import BEST, LAST, Weights
 from anglenas._evaluation.recipe import drop_path_rate
 from anglenas._evaluation.result import Epoch, TrainingProgress, best_epoch, history_csv
@@ -156,26 +156,22 @@ def _checkpoints(folder: Path) -> list[Path]:
 def newest(folder: Path) -> tuple[Path | None, Any, tuple[str, ...]]:
     """The newest checkpoint that can be read, and the settings of the training that wrote it.
 
-    With a sentence on each newer one that cannot be read.
+    With a sentence on each newer one that cannot be read. Nothing is unpickled but tensors and
+    plain values: the folder can be somebody else's.
     """
     notices: list[str] = []
     paths = _checkpoints(folder)
     for path, before in zip_longest(paths, paths[1:]):
         try:
-            diary = _read(path)["callbacks"]["Diary"]
+            with zipfile.ZipFile(path) as archive:
+                if broken := archive.testzip():  # torch itself does not notice a flipped bit
+                    raise ValueError(f"in {broken}")
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            diary = content["callbacks"]["Diary"]
+            _ = diary["history"]  # or it is none of ours
             return path, diary.get("settings"), tuple(notices)
         except Exception as error:  # a broken file can make the decoders raise nearly anything
             first = (str(error).strip().splitlines() or [""])[0]
             way = "goes on from the one before it" if before else "starts anew"
             notices.append(f"The checkpoint {str(path)!r} is broken ({first}). The training {way}.")
     return None, None, tuple(notices)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What a checkpoint holds: tensors and plain values, for nothing else is unpickled."""
-    with zipfile.ZipFile(path) as archive:
-        if broken := archive.testzip():  # torch itself does not notice a bit that is flipped
-            raise ValueError(f"in {broken}")
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    _ = content["callbacks"]["Diary"]["history"]  # or it is none of ours
-    return content

@@ -100,19 +100,37 @@ def open_images(
         DataError: No image of a class can be read.
     """
     labels = torch.as_tensor(np.asarray(source.labels), dtype=torch.int64)
-    sample = _sample(len(labels), source, side, enlarge)
+    # Spread evenly: files are in the order of their classes, and those differ.
+    spread = range(0, len(labels), max(len(labels) // _SAMPLED, 1))
+    tried = [_read_or_error(source, index, side, enlarge) for index in spread]
+    readable = [image for image in tried if isinstance(image, torch.Tensor)]
+    if not readable:
+        raise DataError(f"No image of {source.name!r} can be read; give images that can.")
+    sample = torch.stack(readable)
     if len(labels) * sample[0].numel() > most:
         mean, std = source.normalisation(sample)
         indices = tuple(range(len(labels)))
         return Images(source, indices, labels, side, enlarge, None, tuple(mean), tuple(std))
-    found, skipped = _read_all(source, side, enlarge)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        read = partial(_read_or_error, source, side=side, enlarged=enlarge)
+        results = list(pool.map(read, range(len(labels))))
+    found = {n: image for n, image in enumerate(results) if isinstance(image, torch.Tensor)}
+    skipped = [error for error in results if isinstance(error, UnreadableImageError)]
     indices = tuple(found)
-    _check_classes(source, labels[list(indices)], skipped)
+    missing = set(range(len(source.class_names))) - set(labels[list(indices)].tolist())
+    if missing:
+        name = source.class_names[min(missing)]
+        reason = f" ({skipped[0]})" if skipped else ""
+        raise DataError(f"The class {name!r} has no readable image{reason}; add some or remove it.")
+    notices = [
+        f"{len(skipped)} images of {source.name!r} are left out, for they cannot be read: {error}"
+        for error in skipped[:1]
+    ]
     kept = torch.stack(list(found.values()))
     mean, std = source.normalisation(kept)
     return Images(
         source, indices, labels[list(indices)], side, enlarge, kept, tuple(mean), tuple(std),
-        _notice(source, skipped),
+        tuple(notices),
     )  # fmt: skip
 
 
@@ -129,51 +147,13 @@ def _square(width: int, height: int) -> tuple[int, int, int, int]:
     return left, top, left + short, top + short
 
 
-def _sample(count: int, source: ImageSource, side: int, enlarge: bool) -> torch.Tensor:
-    """Up to a thousand readable images, spread evenly."""
-    found = []
-    for index in range(0, count, max(count // _SAMPLED, 1)):
-        try:
-            found.append(_read(source, index, side, enlarge))
-        except UnreadableImageError:
-            continue
-    if not found:
-        raise DataError(f"No image of {source.name!r} can be read; give images that can.")
-    return torch.stack(found)
-
-
-def _read_all(
-    source: ImageSource, side: int, enlarge: bool
-) -> tuple[dict[int, torch.Tensor], list[UnreadableImageError]]:
-    def read(index: int) -> torch.Tensor | UnreadableImageError:
-        try:
-            return _read(source, index, side, enlarge)
-        except UnreadableImageError as error:
-            return error
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        results = dict(enumerate(pool.map(read, range(len(source.labels)))))
-    found = {n: one for n, one in results.items() if isinstance(one, torch.Tensor)}
-    return found, [one for one in results.values() if isinstance(one, UnreadableImageError)]
-
-
-def _check_classes(
-    source: ImageSource, labels: torch.Tensor, skipped: Sequence[UnreadableImageError]
-) -> None:
-    missing = set(range(len(source.class_names))) - set(labels.tolist())
-    if missing:
-        name = source.class_names[min(missing)]
-        reason = f" ({skipped[0]})" if skipped else ""
-        raise DataError(f"The class {name!r} has no readable image{reason}; add some or remove it.")
-
-
-def _notice(source: ImageSource, skipped: Sequence[UnreadableImageError]) -> tuple[str, ...]:
-    if not skipped:
-        return ()
-    return (
-        f"{len(skipped)} images of {source.name!r} are left out, for they cannot be read: "
-        f"{skipped[0]}",
-    )
+def _read_or_error(
+    source: ImageSource, index: int, side: int, enlarged: bool
+) -> torch.Tensor | UnreadableImageError:
+    try:
+        return _read(source, index, side, enlarged)
+    except UnreadableImageError as error:
+        return error
 
 
 class Step(NamedTuple):

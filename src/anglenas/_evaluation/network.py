@@ -149,10 +149,9 @@ class Weights:
             "std": self.std,
             "results": self.results,
         }
-        tensors = {
-            name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors.items()
-        }
+        tensors = {name: t.detach().cpu().contiguous() for name, t in self.tensors.items()}
         content = save(tensors, {_KEY: json.dumps(facts, allow_nan=False)})
+        # Under its name once it is whole: a training that is killed leaves the weights of before.
         temporary = path.with_name(f".{path.name}")
         temporary.write_bytes(content)
         temporary.replace(path)
@@ -187,24 +186,21 @@ def read_weights(path: Path, space: str = "") -> Weights:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _weights(facts, tensors, path, space)
+        refuse_code("space", facts["space"], path, space)
+        return Weights(
+            Subject(facts["space"], facts["architecture"], NetworkConfig(**facts["network"])),
+            tensors,
+            tuple(facts["class_names"]),
+            tuple(facts["mean"]),
+            tuple(facts["std"]),
+            facts["results"],
+        )
     except SettingError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{str(path)!r} holds no weights that a training wrote ({error}); train again."
         ) from error
-
-
-def _weights(
-    facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], path: Path, space: str
-) -> Weights:
-    refuse_code("space", facts["space"], path, space)
-    subject = Subject(facts["space"], facts["architecture"], NetworkConfig(**facts["network"]))
-    return Weights(
-        subject, tensors, tuple(facts["class_names"]), tuple(facts["mean"]), tuple(facts["std"]),
-        facts["results"],
-    )  # fmt: skip
 
 
 def _first_difference(network: nn.Module, tensors: Mapping[str, torch.Tensor]) -> str:

@@ -75,7 +75,11 @@ def train(
 
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
     images = _open(data, flip, recipe, validation, seed)
-    chosen = _subject(subject, recipe.space or space).resized(recipe, **_shape(images[0]))
+    channels, side, _ = images[0].shape
+    classes = tuple(images[0].source.class_names)
+    chosen = _subject(subject, recipe.space or space).resized(
+        recipe, num_classes=len(classes), in_channels=channels, side=side
+    )
     machine, workers = machine or Machine(), Workers.of(workers)
     settings = _settings(chosen, recipe, seed, machine, *images)
     folder = _prepared(Path(folder), settings)
@@ -85,9 +89,9 @@ def train(
     notices = (*images[0].notices, *images[1].notices, *fallbacks)
     network = chosen.network(seed)
     equip(network, recipe, seed)
-    blank = Weights(chosen, {}, tuple(images[0].source.class_names), images[0].mean, images[0].std)
+    blank = Weights(chosen, {}, classes, images[0].mean, images[0].std)
     diary = Diary(folder, blank, settings, on_progress, notices)
-    fit(network, recipe, seed, images, diary, workers, machine, checkpoint)
+    fit(network, recipe, seed, images, folder, diary, workers, machine, checkpoint)
     return Trained(
         folder=folder,
         subject=chosen,
@@ -132,15 +136,6 @@ def _open(
             open_images(held_out, recipe.side + recipe.margin, enlarge=True),
         )
     return open_images(source, recipe.side), open_images(held_out, recipe.side + recipe.margin)
-
-
-def _shape(images: Images) -> dict[str, int]:
-    channels, side, _ = images.shape
-    return {
-        "num_classes": len(images.source.class_names),
-        "in_channels": channels,
-        "side": side,
-    }
 
 
 @torch.inference_mode()
@@ -206,7 +201,11 @@ def _prepared(folder: Path, settings: Mapping[str, Any]) -> Path:
             f"The folder {str(folder)!r} cannot be trained in ({error}); choose another one."
         ) from error
     if "class_names" in differences:
-        raise DataError(_other_classes(folder, theirs["data"], settings["data"]))
+        raise DataError(
+            f"The training in {str(folder)!r} is of images with the classes "
+            f"{_listed(theirs['data']['class_names'])}, and these have "
+            f"{_listed(settings['data']['class_names'])}; give the same images, or another folder."
+        )
     if differences:
         raise SettingError(
             f"The folder {str(folder)!r} holds another training, which differs in "
@@ -231,14 +230,6 @@ def _check_same(checkpoint: Path, theirs: Any, settings: Mapping[str, Any]) -> N
 def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
     for part, values in ours.items():
         yield from (name for name, value in values.items() if theirs[part][name] != value)
-
-
-def _other_classes(folder: Path, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
-    return (
-        f"The training in {str(folder)!r} is of images with the classes "
-        f"{_listed(theirs['class_names'])}, and these have {_listed(ours['class_names'])}; give "
-        "the same images, or another folder."
-    )
 
 
 def _listed(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Images: sources that are read on demand, few-shot draws, augmentation on whole batches."""
+"""Images: sources that are read on demand, few-shot batches, augmentation on whole batches."""
 
 from anglenas.data._archives import Archive, find_archive
 from anglenas.data._arrays import ArraySource, from_arrays, load_npz

@@ -6,11 +6,10 @@ Y. Yang, ICLR 2020) takes the first 120 classes at 16 x 16 pixels. Means and sta
 are those of D-X-Y/AutoDL-Projects, ``get_datasets``, which the paper's code uses.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +33,11 @@ class _Form:
     train: tuple[str, ...]
     test: tuple[str, ...]
     batch: Callable[[bytes], Batch]
-    mean: tuple[float, ...]
+    classes: int
+    mean: tuple[float, ...]  # of 0 to 255, as they are published
     std: tuple[float, ...]
     names_file: str = ""
-    class_names: Callable[[bytes], list[str]] | None = None
+    class_names: Callable[[bytes], object] = lambda content: None
 
 
 @dataclass(frozen=True)
@@ -89,48 +89,39 @@ def _recognised(files: Files) -> Archive | None:
 
 
 def _load(files: Files, form: _Form, names: tuple[str, ...]) -> ArraySource:
-    read = dict(_decoded(files, form, names))
-    missing = [name for name in names if name not in read]
-    if missing:
-        raise DataError(f"{files.place} looks like {form.name} and lacks "
-                        f"{', '.join(missing)}; give the whole official archive.")  # fmt: skip
-    return from_arrays(
-        np.concatenate([read[name][0] for name in names]),
-        np.concatenate([read[name][1] for name in names]),
-        name=form.name,
-        class_names=read.get(form.names_file),
-        mean=form.mean,
-        std=form.std,
-    )
-
-
-def _decoded(files: Files, form: _Form, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """Name and content of each file, as images and labels or as names of classes."""
-    readers: dict[str, Callable[[bytes], Any]] = dict.fromkeys(names, form.batch)
-    if form.class_names is not None:
-        readers[form.names_file] = form.class_names
-    for name, content in files.read(readers):
+    batches: dict[str, Batch] = {}
+    class_names = None
+    for name, content in files.read({*names, form.names_file}):
         try:
-            yield name, readers[name](content)
+            if name == form.names_file:
+                class_names = _printable(form.class_names(content), form.classes)
+            else:
+                batches[name] = form.batch(content)
         except ValueError as error:
             raise DataError(f"The file {name!r} of {files.place} is no file of {form.name}: "
                             f"{error}; get it again from its source.") from error  # fmt: skip
+    missing = [name for name in names if name not in batches]
+    if missing:
+        raise DataError(f"{files.place} looks like {form.name} and lacks "
+                        f"{', '.join(missing)}; give the whole official archive.")  # fmt: skip
+    # In the form's order, whatever the archive's is: a seed has to draw the same images of both.
+    return from_arrays(
+        np.concatenate([batches[name][0] for name in names]),
+        np.concatenate([batches[name][1] for name in names]),
+        name=form.name,
+        class_names=class_names,
+        mean=[level / 255 for level in form.mean],
+        std=[level / 255 for level in form.std],
+    )
 
 
-def _pickled_batch(content: bytes, *, key: str, classes: int) -> Batch:
-    """A batch of CIFAR's Python version."""
-    batch = _pickled_dictionary(content)
-    images = _pixels(_entry(batch, "data"), 32)
-    return images, _labels(_entry(batch, key), len(images), 0, classes - 1)
-
-
-def _imagenet16_batch(content: bytes, *, classes: int) -> Batch:
-    """A batch of 1000 classes numbered from 1, of which the first are kept."""
-    batch = _pickled_dictionary(content)
-    images = _pixels(_entry(batch, "data"), 16)
-    labels = _labels(_entry(batch, "labels"), len(images), 1, 1000)
-    kept = labels <= classes
-    return images[kept], labels[kept] - 1
+def _pickled_batch(content: bytes, *, key: str, side: int, numbers: range, classes: int) -> Batch:
+    """A batch of a pickled dictionary; of the classes that it numbers, the first are kept."""
+    data, listed = _entries(content, "data", key)
+    images = _pixels(data, side)
+    labels = _labels(listed, len(images), numbers) - numbers.start
+    kept = labels < classes
+    return images[kept], labels[kept]
 
 
 def _binary_batch(content: bytes, *, label_bytes: int, classes: int) -> Batch:
@@ -139,24 +130,22 @@ def _binary_batch(content: bytes, *, label_bytes: int, classes: int) -> Batch:
     if not content or len(content) % record:
         raise ValueError(f"its {len(content)} bytes are no whole number of {record}-byte records")
     records = np.frombuffer(content, np.uint8).reshape(-1, record)
-    labels = _labels(records[:, label_bytes - 1].tolist(), len(records), 0, classes - 1)
+    labels = _labels(records[:, label_bytes - 1].tolist(), len(records), range(classes))
     return records[:, label_bytes:].reshape(-1, 3, 32, 32), labels
 
 
-def _pickled_dictionary(content: bytes) -> dict[str, Any]:
-    value = read_pickle(content)
-    if not isinstance(value, dict):
-        raise ValueError(f"it holds a {type(value).__name__} and no dictionary")
-    return value
+def _entries(content: bytes, *keys: str) -> list[object]:
+    """What a pickled dictionary has under some keys."""
+    found = read_pickle(content)
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds a {type(found).__name__} and no dictionary")
+    for key in keys:
+        if key not in found:
+            raise ValueError(f"it has no entry {key!r}")
+    return [found[key] for key in keys]
 
 
-def _entry(batch: dict[str, Any], key: str) -> Any:
-    if key not in batch:
-        raise ValueError(f"it has no entry {key!r}")
-    return batch[key]
-
-
-def _pixels(value: Any, side: int) -> NDArray[np.uint8]:
+def _pixels(value: object, side: int) -> NDArray[np.uint8]:
     if not isinstance(value, PickledArray):
         raise ValueError("its images are no array")
     pixels = value.values()
@@ -166,26 +155,18 @@ def _pixels(value: Any, side: int) -> NDArray[np.uint8]:
     return pixels.reshape(-1, 3, side, side)
 
 
-def _labels(value: Any, count: int, lowest: int, highest: int) -> NDArray[np.int64]:
+def _labels(value: object, count: int, allowed: range) -> NDArray[np.int64]:
     numbers = value.values().tolist() if isinstance(value, PickledArray) else value
     if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
         raise ValueError("its labels are no list of integers")
     if len(numbers) != count:
         raise ValueError(f"it has {count} images and {len(numbers)} labels")
-    if numbers and not (lowest <= min(numbers) and max(numbers) <= highest):
-        raise ValueError(f"a label is not between {lowest} and {highest}")
+    if not set(numbers) <= set(allowed):
+        raise ValueError(f"a label is not between {allowed[0]} and {allowed[-1]}")
     return np.array(numbers, np.int64)
 
 
-def _pickled_names(content: bytes, *, key: str, classes: int) -> list[str]:
-    return _printable(_entry(_pickled_dictionary(content), key), classes)
-
-
-def _listed_names(content: bytes, *, classes: int) -> list[str]:
-    return _printable(content.decode().split(), classes)
-
-
-def _printable(names: Any, classes: int) -> list[str]:
+def _printable(names: object, classes: int) -> list[str]:
     if not isinstance(names, list) or len(names) != classes:
         raise ValueError(f"it does not name {classes} classes")
     if not all(isinstance(name, str) and name.isprintable() for name in names):
@@ -193,61 +174,61 @@ def _printable(names: Any, classes: int) -> list[str]:
     return names
 
 
-def _cifar10(**form: Any) -> _Form:
-    mean, std = _scaled(125.3, 123.0, 113.9), _scaled(63.0, 62.1, 66.7)
-    return _Form(name="cifar10", mean=mean, std=std, **form)
-
-
-def _cifar100(**form: Any) -> _Form:
-    mean, std = _scaled(129.3, 124.1, 112.4), _scaled(68.2, 65.4, 70.4)
-    return _Form(name="cifar100", mean=mean, std=std, **form)
-
-
-def _scaled(*levels: float) -> tuple[float, ...]:
-    return tuple(level / 255 for level in levels)
-
-
+_CIFAR10 = _Form(
+    name="cifar10",
+    folder="cifar-10-batches-py",
+    train=tuple(f"data_batch_{number}" for number in range(1, 6)),
+    test=("test_batch",),
+    batch=partial(_pickled_batch, key="labels", side=32, numbers=range(10), classes=10),
+    classes=10,
+    mean=(125.3, 123.0, 113.9),
+    std=(63.0, 62.1, 66.7),
+    names_file="batches.meta",
+    class_names=lambda content: _entries(content, "label_names")[0],
+)
+_CIFAR100 = _Form(
+    name="cifar100",
+    folder="cifar-100-python",
+    train=("train",),
+    test=("test",),
+    batch=partial(_pickled_batch, key="fine_labels", side=32, numbers=range(100), classes=100),
+    classes=100,
+    mean=(129.3, 124.1, 112.4),
+    std=(68.2, 65.4, 70.4),
+    names_file="meta",
+    class_names=lambda content: _entries(content, "fine_label_names")[0],
+)
 _FORMS = (
-    _cifar10(
-        folder="cifar-10-batches-py",
-        train=tuple(f"data_batch_{number}" for number in range(1, 6)),
-        test=("test_batch",),
-        batch=partial(_pickled_batch, key="labels", classes=10),
-        names_file="batches.meta",
-        class_names=partial(_pickled_names, key="label_names", classes=10),
-    ),
-    _cifar10(
+    _CIFAR10,
+    replace(
+        _CIFAR10,
         folder="cifar-10-batches-bin",
         train=tuple(f"data_batch_{number}.bin" for number in range(1, 6)),
         test=("test_batch.bin",),
         batch=partial(_binary_batch, label_bytes=1, classes=10),
         names_file="batches.meta.txt",
-        class_names=partial(_listed_names, classes=10),
+        class_names=lambda content: content.decode().split(),
     ),
-    _cifar100(
-        folder="cifar-100-python",
-        train=("train",),
-        test=("test",),
-        batch=partial(_pickled_batch, key="fine_labels", classes=100),
-        names_file="meta",
-        class_names=partial(_pickled_names, key="fine_label_names", classes=100),
-    ),
-    _cifar100(
+    _CIFAR100,
+    replace(
+        _CIFAR100,
         folder="cifar-100-binary",
         train=("train.bin",),
         test=("test.bin",),
         batch=partial(_binary_batch, label_bytes=2, classes=100),
         names_file="fine_label_names.txt",
-        class_names=partial(_listed_names, classes=100),
+        class_names=lambda content: content.decode().split(),
     ),
     _Form(
         name="imagenet16-120",
         folder="ImageNet16",
         train=tuple(f"train_data_batch_{number}" for number in range(1, 11)),
         test=("val_data",),
-        batch=partial(_imagenet16_batch, classes=120),
-        mean=_scaled(122.68, 116.66, 104.01),
-        std=_scaled(63.22, 61.26, 65.09),
+        # The files have all 1000 classes, numbered from 1.
+        batch=partial(_pickled_batch, key="labels", side=16, numbers=range(1, 1001), classes=120),
+        classes=120,
+        mean=(122.68, 116.66, 104.01),
+        std=(63.22, 61.26, 65.09),
     ),
 )
 _FOLDERS = tuple(form.folder for form in _FORMS)

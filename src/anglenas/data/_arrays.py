@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -100,19 +99,20 @@ def from_arrays(
     return ArraySource(name, pixels, numbers, names, flip, stored)
 
 
-def _channels_first(images: NDArray[Any]) -> NDArray[np.uint8]:
+def _channels_first(images: NDArray[np.generic]) -> NDArray[np.uint8]:
+    pixels = images.astype(np.uint8, copy=False)
     if images.dtype != np.uint8:
         raise DataError(f"Images are uint8, 0 to 255, not {images.dtype}; convert them first.")
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim == 4 and images.shape[1] not in (1, 3):
-        images = np.moveaxis(images, 3, 1)
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or min(images.shape[2:]) < 4:
+    if pixels.ndim == 3:
+        pixels = pixels[:, None]
+    elif pixels.ndim == 4 and pixels.shape[1] not in (1, 3):
+        pixels = np.moveaxis(pixels, 3, 1)
+    if pixels.ndim != 4 or pixels.shape[1] not in (1, 3) or min(pixels.shape[2:]) < 4:
         raise DataError(
             "Images are (N, H, W, C), (N, C, H, W) or (N, H, W), of 1 or 3 channels and at least "
-            f"4 x 4 pixels, and these are read as {images.shape}; bring them into such a shape."
+            f"4 x 4 pixels, and these are read as {pixels.shape}; bring them into such a shape."
         )
-    return images
+    return pixels
 
 
 def _renumbered(
@@ -177,13 +177,13 @@ def load_npz(path: str | Path, *, max_bytes: int = 2 << 30) -> ArraySource:
         DataError: The file cannot be used, and why.
     """
     path = Path(path).expanduser()
-    with _explained(path), zipfile.ZipFile(path) as archive:
-        pair = _pair(archive, _KEYS)
-        if pair is None:
+    source = _load(path, _KEYS, max_bytes)
+    if source is None:
+        with zipfile.ZipFile(path) as archive:
             found = ", ".join(sorted(archive.namelist())[:8]) or "nothing"
-            raise DataError(f"{str(path)!r} needs arrays x_train and y_train, or images and "
-                            f"labels, and has {found}.")  # fmt: skip
-        return _load(archive, pair, path, max_bytes)
+        raise DataError(f"{str(path)!r} needs arrays x_train and y_train, or images and labels, "
+                        f"and has {found}.")  # fmt: skip
+    return source
 
 
 def load_npz_held_out(path: str | Path, *, max_bytes: int = 2 << 30) -> ArraySource | None:
@@ -197,24 +197,31 @@ def load_npz_held_out(path: str | Path, *, max_bytes: int = 2 << 30) -> ArraySou
     Raises:
         DataError: The file cannot be used, and why.
     """
-    path = Path(path).expanduser()
+    return _load(Path(path).expanduser(), _HELD_OUT_KEYS, max_bytes)
+
+
+def _load(path: Path, pairs: Sequence[tuple[str, str]], max_bytes: int) -> ArraySource | None:
+    """The first pair of images and labels that is there."""
     with _explained(path), zipfile.ZipFile(path) as archive:
-        pair = _pair(archive, _HELD_OUT_KEYS)
-        return None if pair is None else _load(archive, pair, path, max_bytes)
-
-
-def _load(
-    archive: zipfile.ZipFile, pair: tuple[str, str], path: Path, max_bytes: int
-) -> ArraySource:
-    images, labels = pair
-    optional = [key for key in _OPTIONAL if f"{key}.npy" in archive.namelist()]
-    _check_size(archive, [images, labels, *optional], path, max_bytes)
-    arrays = {key: _array(archive, key) for key in (images, labels, *optional)}
-    names = _texts(arrays.get("class_names", arrays.get("classes")))
-    mean, std = (_numbers(arrays.get(key), key) for key in ("mean", "std"))
-    return from_arrays(
-        arrays[images], arrays[labels], name=path.stem, class_names=names, mean=mean, std=std
-    )
+        members = set(archive.namelist())
+        there = [pair for pair in pairs if all(f"{key}.npy" in members for key in pair)]
+        if not there:
+            return None
+        images, labels = there[0]
+        keys = [*there[0], *(key for key in _OPTIONAL if f"{key}.npy" in members)]
+        # All headers are looked at before anything is unpacked: 1 MB of zip can become 1 GB.
+        total = sum(_bytes(archive, key) for key in keys)
+        if total > max_bytes:
+            raise DataError(
+                f"{str(path)!r} would take {total / 1e9:.3g} GB of memory, more than the limit of "
+                f"{max_bytes / 1e9:.3g} GB; raise max_bytes, or keep fewer images."
+            )
+        arrays = {key: _array(archive, key) for key in keys}
+        names = _texts(arrays.get("class_names", arrays.get("classes")))
+        mean, std = (_numbers(arrays.get(key), key) for key in ("mean", "std"))
+        return from_arrays(
+            arrays[images], arrays[labels], name=path.stem, class_names=names, mean=mean, std=std
+        )
 
 
 @contextmanager
@@ -231,22 +238,6 @@ def _explained(path: Path) -> Iterator[None]:
             f"{str(path)!r} cannot be read as a NumPy archive ({error}); write it with "
             "numpy.savez_compressed(path, images=..., labels=...)."
         ) from error
-
-
-def _pair(archive: zipfile.ZipFile, pairs: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
-    """The first pair of images and labels that is there."""
-    members = set(archive.namelist())
-    there = (pair for pair in pairs if all(f"{key}.npy" in members for key in pair))
-    return next(there, None)
-
-
-def _check_size(archive: zipfile.ZipFile, keys: Sequence[str], path: Path, max_bytes: int) -> None:
-    total = sum(_bytes(archive, key) for key in keys)
-    if total > max_bytes:
-        raise DataError(
-            f"{str(path)!r} would take {total / 1e9:.3g} GB of memory, more than the limit of "
-            f"{max_bytes / 1e9:.3g} GB; raise max_bytes, or keep fewer images."
-        )
 
 
 def _bytes(archive: zipfile.ZipFile, key: str) -> int:

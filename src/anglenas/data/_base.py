@@ -38,7 +38,7 @@ ChoosePart = Callable[[int, int], tuple[int, int, int, int]]
 
 
 class UnreadableImageError(DataError):
-    """One image of a source that cannot be read; a draw names it and takes the next instead.
+    """One image of a source that cannot be read; a few-shot batch names it and takes the next.
 
     Args:
         index: Which image of the source that read it, which may be that of a single class.
@@ -225,7 +225,7 @@ class FewShot:
         mean: Mean of each channel, in units of 0 to 1.
         std: Standard deviation of each channel, in the same units.
         flip: Whether augmentation may mirror an image.
-        notices: What a user should know about the draw, a sentence each.
+        notices: What a user should know about the choice, a sentence each.
     """
 
     images: torch.Tensor

@@ -7,8 +7,9 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
+from anglenas._text import reason
 from anglenas.errors import DataError, SettingError
 
 __all__ = ["DOWNLOADS", "Download", "download", "find_download"]
@@ -90,7 +91,10 @@ def download(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _fetch(wanted.url, part, on_progress)
-        if _md5(part) != wanted.md5:
+        with part.open("rb") as file:
+            # MD5 is what the data sets are published with: it tells damage, and no forgery.
+            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+        if md5.hexdigest() != wanted.md5:
             part.unlink()
             raise DataError(f"{wanted.url} does not have the published checksum {wanted.md5} and "
                             "was deleted; try again, or get it elsewhere.")  # fmt: skip
@@ -98,8 +102,9 @@ def download(
     except DataError:
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DataError(
-            f"{wanted.url} cannot be downloaded ({_reason(error)}); {_size(part)} bytes are kept, "
+            f"{wanted.url} cannot be downloaded ({reason(cause)}); {_size(part)} bytes are kept, "
             "and the same command goes on from there."
         ) from error
 
@@ -124,7 +129,9 @@ def _fetch(url: str, part: Path, on_progress: Progress) -> None:
             _receive(answer, file, kept, on_progress)
 
 
-def _receive(answer: Any, file: Any, done: int, on_progress: Progress) -> None:
+def _receive(
+    answer: http.client.HTTPResponse, file: IO[bytes], done: int, on_progress: Progress
+) -> None:
     length = answer.headers.get("Content-Length")
     total = done + int(length) if length else None
     on_progress(done, total)
@@ -141,12 +148,3 @@ def _receive(answer: Any, file: Any, done: int, on_progress: Progress) -> None:
 
 def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__

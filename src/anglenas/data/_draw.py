@@ -61,21 +61,31 @@ def draw_few_shot(
         SettingError: A setting does not fit.
     """
     _check(classes, images_per_class, sampling, resolution)
+    count = len(source.class_names)
+    if count < 2:
+        raise DataError(f"{source.name!r} has {count} class; at least 2 are needed to tell apart.")
     rng = np.random.default_rng(derive(seed, "images"))
-    chosen = _choose(source, classes, rng)
-    quotas = _quotas(classes * images_per_class, len(chosen))
+    chosen = rng.permutation(count)[:classes].tolist() if count > classes else list(range(count))
     parts = [source.of_class(number) for number in chosen]
-    queues = [_queue(len(part.labels), sampling, rng) for part in parts]
-    drawn = [
-        _take(part, source.class_names[number], queue, quota, resolution, strict)
-        for number, part, queue, quota in zip(chosen, parts, queues, quotas, strict=True)
+    # All orders are made before any image is read: what is unreadable changes its own class alone.
+    orders = [
+        np.arange(len(part.labels)) if sampling == "first" else rng.permutation(len(part.labels))
+        for part in parts
     ]
-    images = _joined(source, [image for one in drawn for image in one.images])
+    share, rest = divmod(classes * images_per_class, len(chosen))
+    drawn = [
+        _take(
+            parts[k], source.class_names[number], orders[k].tolist(), share + (k < rest),
+            resolution, strict,
+        )
+        for k, number in enumerate(chosen)
+    ]  # fmt: skip
+    images = _joined(source, [image for group in drawn for image in group.images])
     mean, std = source.normalisation(images)
     return FewShot(
         images=images,
-        labels=torch.repeat_interleave(torch.tensor([len(one.images) for one in drawn])),
-        class_names=tuple(one.name for one in drawn),
+        labels=torch.repeat_interleave(torch.tensor([len(group.images) for group in drawn])),
+        class_names=tuple(group.name for group in drawn),
         mean=tuple(mean),
         std=tuple(std),
         flip=source.flip,
@@ -86,39 +96,11 @@ def draw_few_shot(
 def _check(classes: int, images_per_class: int, sampling: str, resolution: int) -> None:
     if classes < 2 or images_per_class < 1 or resolution < 1:
         raise SettingError(
-            "A draw needs at least 2 classes, 1 image of each and a resolution of 1 pixel, not "
-            f"{classes}, {images_per_class} and {resolution}."
+            "A few-shot batch needs at least 2 classes, 1 image of each and a resolution of 1 "
+            f"pixel, not {classes}, {images_per_class} and {resolution}."
         )
     if sampling not in ("random", "first"):
         raise SettingError(f"sampling is 'random' or 'first', not {sampling!r}.")
-
-
-def _choose(source: ImageSource, classes: int, rng: np.random.Generator) -> list[int]:
-    count = len(source.class_names)
-    if count < 2:
-        raise DataError(f"{source.name!r} has {count} class; at least 2 are needed to tell apart.")
-    if count <= classes:
-        return list(range(count))
-    chosen: list[int] = rng.permutation(count)[:classes].tolist()
-    return chosen
-
-
-def _quotas(total: int, classes: int) -> list[int]:
-    """Shares of a total that differ by 1 at most, the larger ones first.
-
-    >>> _quotas(100, 3)
-    [34, 33, 33]
-    """
-    share, rest = divmod(total, classes)
-    return [share + (number < rest) for number in range(classes)]
-
-
-def _queue(count: int, sampling: str, rng: np.random.Generator) -> list[int]:
-    """All images of a class, in the order in which they are tried."""
-    queue: list[int] = (
-        np.arange(count) if sampling == "first" else rng.permutation(count)
-    ).tolist()
-    return queue
 
 
 def _take(
@@ -136,6 +118,7 @@ def _take(
                 raise
             skipped.append(error)
     if not images:
+        # Else a class would vanish without a word, and scores be those of another task.
         reason = f" ({skipped[0]})" if skipped else ""
         raise DataError(f"The class {name!r} has no readable image{reason}; add some or remove it.")
     return _Class(name, wanted, tuple(images), tuple(skipped))
@@ -159,9 +142,9 @@ def _notices(source: str, drawn: Sequence[_Class], classes: int) -> Iterator[str
             f"{source!r} has {len(drawn)} classes where {classes} are wanted: all are used, "
             f"with up to {drawn[0].wanted} images of each."
         )
-    short = [one for one in drawn if len(one.images) < one.wanted]
+    short = [group for group in drawn if len(group.images) < group.wanted]
     if short:
-        counts = ", ".join(f"{one.name!r} {len(one.images)} of {one.wanted}" for one in short)
+        counts = ", ".join(f"{g.name!r} {len(g.images)} of {g.wanted}" for g in short)
         yield f"Some classes have fewer images than wanted and give all they have: {counts}."
     for error in (error for one in drawn for error in one.skipped):
         yield f"{error.place} is skipped, for it cannot be read ({error.reason})."

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, cast
+from typing import IO, cast
 
+from anglenas._text import reason
 from anglenas.errors import DataError
 
 __all__ = ["Files", "FolderFiles", "TarFiles", "is_tar"]
@@ -18,72 +19,58 @@ _MOST_MEMBERS = 1000
 _BROKEN = (OSError, EOFError, ValueError, zlib.error, tarfile.TarError)
 
 
-class Files(Protocol):
-    """Files by their names alone, wherever they lie."""
-
-    @property
-    def place(self) -> str:
-        """Where they are, for messages."""
-
-    def first(self, names: Collection[str]) -> str | None:
-        """One of the names under which there is a file."""
-
-    def read(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """Name and content of those that exist, one after another.
-
-        Raises:
-            DataError: They are broken, hostile or larger than ``max_bytes`` together.
-        """
-
-
 @dataclass(frozen=True)
-class FolderFiles:
-    """The files that lie in a folder itself; links out of it are not followed."""
-
-    root: Path
-    max_bytes: int
-
-    @property
-    def place(self) -> str:
-        """The folder."""
-        return repr(str(self.root))
-
-    def first(self, names: Collection[str]) -> str | None:
-        """One of the names under which there is a file."""
-        return next((name for name in names if self._is_there(name)), None)
-
-    def read(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """Name and content of those that exist."""
-        present = [name for name in names if self._is_there(name)]
-        with _explained(self.place):
-            total = sum((self.root / name).stat().st_size for name in present)
-            _check_total(total, self.max_bytes, self.place)
-            for name in present:
-                yield name, (self.root / name).read_bytes()
-
-    def _is_there(self, name: str) -> bool:
-        path = self.root / name
-        return path.is_file() and path.resolve().is_relative_to(self.root.resolve())
-
-
-@dataclass(frozen=True)
-class TarFiles:
-    """The files of a tar file, gzipped or not, by the last part of their names."""
+class _Files:
+    """Files by their names alone, which take ``max_bytes`` together at most."""
 
     path: Path
     max_bytes: int
 
     @property
     def place(self) -> str:
-        """The tar file."""
+        """Where they are, for messages."""
         return repr(str(self.path))
+
+
+class FolderFiles(_Files):
+    """The files that lie in a folder itself."""
+
+    def first(self, names: Collection[str]) -> str | None:
+        """One of the names under which there is a file."""
+        return next((name for name in names if self._is_there(name)), None)
+
+    def read(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """Name and content of those that exist, one after another.
+
+        Raises:
+            DataError: They cannot be read, or are larger than ``max_bytes`` together.
+        """
+        present = [name for name in names if self._is_there(name)]
+        with _explained(self.place):
+            total = sum((self.path / name).stat().st_size for name in present)
+            _check_total(total, self.max_bytes, self.place)
+            for name in present:
+                yield name, (self.path / name).read_bytes()
+
+    def _is_there(self, name: str) -> bool:
+        # A folder can be somebody else's: a link in it must not name other files of this machine.
+        path = self.path / name
+        return path.is_file() and path.resolve().is_relative_to(self.path.resolve())
+
+
+class TarFiles(_Files):
+    """The files of a tar file, gzipped or not, by the last part of their names."""
 
     def first(self, names: Collection[str]) -> str | None:
         """One of the names under which there is a file; what comes after it is not looked at."""
         return next((name for name, _ in self._members() if name in names), None)
 
     def read(self, names: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """Name and content of those that exist, in the order of the archive."""
+        """Name and content of those that exist, in the order of the archive.
+
+        Raises:
+            DataError: The file is broken, hostile or larger than ``max_bytes``.
+        """
         for name, member in self._members():
             if name in names:
                 with _explained(self.place):
@@ -91,7 +78,12 @@ class TarFiles:
                 yield name, content
 
     def _members(self) -> Iterator[tuple[str, IO[bytes]]]:
-        with _explained(self.place), _opened(self.path, self.max_bytes) as tar:
+        with _explained(self.place), self.path.open("rb") as file, ExitStack() as stack:
+            bounded = cast(
+                "IO[bytes]", _Bounded(_unzipped(file, stack), self.max_bytes, self.place)
+            )
+            # A stream ("r|") is only read, one block after the other: no header can send us back.
+            tar = stack.enter_context(tarfile.open(fileobj=bounded, mode="r|"))
             for number, member in enumerate(tar):
                 self._check(member, number)
                 content = tar.extractfile(member)
@@ -99,6 +91,7 @@ class TarFiles:
                     yield PurePosixPath(member.name).name, content
 
     def _check(self, member: tarfile.TarInfo, number: int) -> None:
+        # Nothing is unpacked to disk, but whoever finds such a member has no official archive.
         path = PurePosixPath(member.name)
         if path.is_absolute() or ".." in path.parts:
             raise DataError(f"{self.place} has a file {member.name!r}, which climbs out of the "
@@ -112,31 +105,26 @@ class TarFiles:
                             "archive does; unpack it, and give the folder.")  # fmt: skip
 
 
+Files = FolderFiles | TarFiles
+
+
 def is_tar(path: Path) -> bool:
     """Whether a path is that of a tar file, gzipped or not, by its first bytes."""
     if not path.is_file():
         return False
     try:
         with path.open("rb") as file, ExitStack() as stack:
-            tarfile.TarInfo.frombuf(_plain(file, stack).read(512), "utf-8", "surrogateescape")
+            tarfile.TarInfo.frombuf(_unzipped(file, stack).read(512), "utf-8", "surrogateescape")
     except _BROKEN:
         return False
     return True
 
 
-def _plain(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
+def _unzipped(file: IO[bytes], stack: ExitStack) -> IO[bytes]:
     """The file without its compression."""
     zipped = file.read(2) == _GZIP
     file.seek(0)
     return cast("IO[bytes]", stack.enter_context(gzip.open(file))) if zipped else file
-
-
-@contextmanager
-def _opened(path: Path, max_bytes: int) -> Iterator[tarfile.TarFile]:
-    with path.open("rb") as file, ExitStack() as stack:
-        bounded = _Bounded(_plain(file, stack), max_bytes, repr(str(path)))
-        # A stream is only read, one block after the other.
-        yield stack.enter_context(tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r|"))
 
 
 @dataclass
@@ -161,8 +149,7 @@ def _explained(place: str) -> Iterator[None]:
     except DataError:
         raise
     except _BROKEN as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{place} cannot be read ({reason}); get it again.") from error
+        raise DataError(f"{place} cannot be read ({reason(error)}); get it again.") from error
 
 
 def _check_total(size: int, limit: int, place: str) -> None:

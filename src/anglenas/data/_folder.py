@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from anglenas._text import reason
 from anglenas.data._base import ChoosePart, ImageSource, UnreadableImageError
 from anglenas.data._pixels import part, square
 from anglenas.errors import DataError
@@ -116,30 +117,22 @@ class FolderSource(ImageSource):
                     yield image
         # A hostile file can make the decoders raise nearly anything.
         except Exception as error:
-            raise UnreadableImageError(index, repr(str(path)), _reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return "it is no JPEG, PNG or WebP image"
-    return " ".join(str(error).split()) or type(error).__name__
+            other = isinstance(error, UnidentifiedImageError)
+            why = "it is no JPEG, PNG or WebP image" if other else reason(error)
+            raise UnreadableImageError(index, repr(str(path)), why) from error
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     """The image with three channels of 8 bits, on white where it is transparent."""
     if image.mode.startswith("I"):
-        image = Image.fromarray(_eight_bits(np.asarray(image)))
+        # Of 0 to 65535, the nearest of 0 to 255 (65535 is 257 times 255): Pillow would cut at 255.
+        levels = (np.clip(np.asarray(image), 0, 65535).astype(np.uint32) + 128) // 257
+        image = Image.fromarray(levels.astype(np.uint8))
     if not image.has_transparency_data:
         return image.convert("RGB")
     canvas = Image.new("RGBA", image.size, "white")
     canvas.alpha_composite(image.convert("RGBA"))
     return canvas.convert("RGB")
-
-
-def _eight_bits(grey: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Values of 0 to 65535 as the nearest of 0 to 255 (65535 is 257 times 255)."""
-    levels: NDArray[np.uint32] = (np.clip(grey, 0, 65535).astype(np.uint32) + 128) // 257
-    return levels.astype(np.uint8)
 
 
 def load_folder(path: str | Path) -> FolderSource:

@@ -96,7 +96,12 @@ class Library:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             _delete(half)
-            _copy(source, half) if copy else half.symlink_to(source)
+            if not copy:
+                half.symlink_to(source)
+            elif source.is_dir():  # links stay links: what they lead to may be somebody else's
+                shutil.copytree(source, half, symlinks=True)
+            else:
+                shutil.copyfile(source, half)
             half.rename(entry)
         except OSError as error:
             _delete(half)
@@ -133,14 +138,6 @@ class Library:
         except OSError as error:
             raise DataError(f"{str(entry)!r} cannot be deleted ({error}).") from error
         return entry
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Links stay links: what they lead to may be somebody else's."""
-    if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
-    else:
-        shutil.copyfile(source, target)
 
 
 def _delete(path: Path) -> None:

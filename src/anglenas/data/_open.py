@@ -1,13 +1,14 @@
 """From what a user calls the data to a source of images."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from anglenas._plugins import load, names, refuse_code
-from anglenas.data._archives import Archive, find_archive
+from anglenas.data._archives import find_archive
 from anglenas.data._arrays import ArraySource, load_npz, load_npz_held_out
 from anglenas.data._base import ImageSource
 from anglenas.data._download import DOWNLOADS
@@ -53,7 +54,7 @@ def open_source(data: str | Path | ImageSource) -> ImageSource:
     >>> open_source("digits").class_names[:3]
     ('0', '1', '2')
     """
-    return _to_train_on(_found(data), data)
+    return _open(data)[0]
 
 
 def open_parts(data: str | Path | ImageSource) -> tuple[ImageSource, ImageSource | None]:
@@ -70,9 +71,9 @@ def open_parts(data: str | Path | ImageSource) -> tuple[ImageSource, ImageSource
     >>> open_parts("digits")[1] is None
     True
     """
-    found = _found(data)  # once: a function may take long, or give another source each time
-    train = _to_train_on(found, data)
-    held_out = _held_out_from(found) if isinstance(found, Path) else None
+    train, open_held_out = _open(data)
+    held_out = open_held_out()
+    # Else a network would be judged by other classes than it was trained for, numbers being equal.
     if held_out is not None and held_out.class_names != train.class_names:
         raise DataError(f"The images that {train.name!r} holds out have other classes than those "
                         "to train on; give both parts the same.")  # fmt: skip
@@ -89,8 +90,8 @@ def locate(data: str | Path | ImageSource) -> str:
     """
     if not isinstance(data, str | Path):
         return ""
-    if data in names("dataset") or data in Library.default().names():
-        return str(data)
+    if isinstance(data, str) and _is_name(data):
+        return data
     path = Path(data).expanduser()
     return str(path.resolve()) if path.exists() else str(data)
 
@@ -112,62 +113,71 @@ def relocate(origin: str, place: str | Path) -> str | Path:
     if not origin:
         raise SettingError(f"{str(place)!r} does not tell where its images are; name them with "
                            "--data.")  # fmt: skip
-    if origin in names("dataset") or origin in Library.default().names():
+    if _is_name(origin):
         return origin
     if not Path(origin).exists():
         refuse_code("dataset", origin, place)
     return Path(origin)
 
 
+def _is_name(text: str) -> bool:
+    return text in names("dataset") or text in Library.default().names()
+
+
+def _open(
+    data: str | Path | ImageSource,
+) -> tuple[ImageSource, Callable[[], ImageSource | None]]:
+    """The images to train on, and what opens those held out."""
+    found = _found(data)  # once: a function may take long, or give another source each time
+    if isinstance(found, ImageSource):
+        return found, lambda: None
+    train, held_out = _openers(found)
+    source = train()
+    # A copy or a download lies under a name of the library's own making.
+    entry = isinstance(data, str) and data in Library.default().names()
+    return (replace(source, name=str(data)) if entry else source), held_out
+
+
 def _found(data: str | Path | ImageSource) -> Path | ImageSource:
     if isinstance(data, Path):
         return data.expanduser()
-    return _found_by_text(data) if isinstance(data, str) else _checked(data)
-
-
-def _found_by_text(text: str) -> Path | ImageSource:
-    library = Library.default()
-    if text in names("dataset"):
-        return _checked(load("dataset", text)())
-    if text in library.names():
-        return library.path(text)
-    path = Path(text).expanduser()
-    if path.exists():
+    if not isinstance(data, str):
+        return _checked(data)
+    library, path = Library.default(), Path(data).expanduser()
+    if data in names("dataset"):
+        return _checked(load("dataset", data)())
+    if data in library.names():
+        return library.path(data)
+    if path.exists():  # before code: a path may hold a colon
         return path
-    if ":" in text:
-        return _checked(load("dataset", text)())
-    if "/" in text or path.suffix:
+    if ":" in data:
+        return _checked(load("dataset", data)())
+    if "/" in data or path.suffix:
         return path
-    raise _UnknownDataError("data set", text, {*names("dataset"), *library.names()})
+    raise _UnknownDataError("data set", data, {*names("dataset"), *library.names()})
 
 
-def _to_train_on(found: Path | ImageSource, data: str | Path | ImageSource) -> ImageSource:
-    if not isinstance(found, Path):
-        return found
-    source = _from_path(found)
-    entry = isinstance(data, str) and data in Library.default().names()
-    return replace(source, name=str(data)) if entry else source
-
-
-def _from_path(path: Path) -> ArraySource | FolderSource:
+def _openers(
+    path: Path,
+) -> tuple[Callable[[], ArraySource | FolderSource], Callable[[], ImageSource | None]]:
+    """What opens the images to train on and those held out, by what lies at a path."""
     if not path.exists():
         raise DataError(f"There is nothing at {str(path)!r}; give {_CHOICES}.")
     if _is_npz(path):
-        return load_npz(path)
-    archive = _archive(path)
+        return partial(load_npz, path), partial(load_npz_held_out, path)
+    if not path.is_dir() and not is_tar(path):
+        raise DataError(f"{str(path)!r} is none of what can be read; give {_CHOICES}.")
+    archive = find_archive(path)
     if archive is not None:
-        return archive.train()
-    return replace(load_folder(_parts(path)[0]), name=path.resolve().name)
-
-
-def _held_out_from(path: Path) -> ArraySource | FolderSource | None:
-    if _is_npz(path):
-        return load_npz_held_out(path)
-    archive = _archive(path)
-    if archive is not None:
-        return archive.held_out()
-    held_out = _parts(path)[1]
-    return None if held_out is None else load_folder(held_out)
+        return archive.train, archive.held_out
+    if not path.is_dir():
+        raise DataError(f"{str(path)!r} holds none of the known data sets; unpack it, and give the "
+                        "folder of class folders.")  # fmt: skip
+    train, held_out = _parts(path)
+    return (
+        lambda: replace(load_folder(train), name=path.resolve().name),
+        lambda: None if held_out is None else load_folder(held_out),
+    )
 
 
 def _is_npz(path: Path) -> bool:
@@ -180,16 +190,6 @@ def _is_npz(path: Path) -> bool:
     except OSError as error:
         raise DataError(f"{str(path)!r} cannot be read ({error.strerror}); give a file that may "
                         "be read.") from error  # fmt: skip
-
-
-def _archive(path: Path) -> Archive | None:
-    if not path.is_dir() and not is_tar(path):
-        raise DataError(f"{str(path)!r} is none of what can be read; give {_CHOICES}.")
-    archive = find_archive(path)
-    if archive is None and not path.is_dir():
-        raise DataError(f"{str(path)!r} holds none of the known data sets; unpack it, and give the "
-                        "folder of class folders.")  # fmt: skip
-    return archive
 
 
 def _parts(root: Path) -> tuple[Path, Path | None]:
