@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from anglenas import Trained, train
-from anglenas._evaluation import TRAINING_PRESETS, Subject, TrainingRecipe
+from anglenas._evaluation.network import Subject
+from anglenas._evaluation.recipe import TRAINING_PRESETS, TrainingRecipe
 from anglenas.data import ImageSource, open_parts, subset
 from anglenas.errors import SettingError
 from anglenas.probes._parameters import count_parameters

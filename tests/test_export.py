@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from anglenas import export_network
-from anglenas._evaluation import Subject, Weights
 from anglenas._evaluation.heads import without_auxiliary
+from anglenas._evaluation.network import Subject, Weights
 from anglenas._export import FORMATS, network_source
 from anglenas._export.files import _WRITERS
 from anglenas._plugins import load

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from anglenas import Trained
-from anglenas._evaluation import Confusion, Epoch, Subject, TrainingRecipe
+from anglenas._evaluation.network import Subject
+from anglenas._evaluation.recipe import TrainingRecipe
+from anglenas._evaluation.result import Confusion, Epoch
 from anglenas._report.training import confusion_figure, curves_figure, write_training
 from anglenas.spaces import NetworkConfig
 

@@ -13,7 +13,7 @@ import pytest
 
 import anglenas
 from anglenas import Found
-from anglenas._evaluation import fresh_weights
+from anglenas._evaluation.network import fresh_weights
 from anglenas._json import json_safe
 from anglenas._measuring.result import Column
 from anglenas.errors import SettingError, UnknownNameError, UsageError

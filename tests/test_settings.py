@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anglenas import Recipe, preset
-from anglenas._evaluation import TRAINING_PRESETS, TrainingRecipe, read_training_recipe
+from anglenas._evaluation.recipe import TRAINING_PRESETS, TrainingRecipe, read_training_recipe
 from anglenas._recipe import PRESETS, read_recipe
 from anglenas._settings import Settings, at_least, between, checked, preset_text, read_changes
 from anglenas.errors import SettingError, UnknownNameError

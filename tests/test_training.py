@@ -20,17 +20,11 @@ from torch import nn
 
 from anglenas import Trained, Workers, train
 from anglenas._blocks.memory_format import memory_format_of
-from anglenas._evaluation import (
-    Machine,
-    Subject,
-    TrainingProgress,
-    TrainingRecipe,
-    drop_path_rate,
-    learning_rate,
-    read_weights,
-)
 from anglenas._evaluation.images import EpochSampler, TrainingSet, open_images
 from anglenas._evaluation.memory import Need, measure_need
+from anglenas._evaluation.network import Subject, read_weights
+from anglenas._evaluation.recipe import Machine, TrainingRecipe, drop_path_rate, learning_rate
+from anglenas._evaluation.result import TrainingProgress
 from anglenas._numerics import derive
 from anglenas.data import ImageSource, from_arrays, split
 from anglenas.errors import (

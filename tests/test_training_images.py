@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from anglenas._evaluation import TrainingRecipe
 from anglenas._evaluation.augment import cutout
 from anglenas._evaluation.images import (
     EpochSampler,
@@ -19,6 +18,7 @@ from anglenas._evaluation.images import (
     TrainingSet,
     open_images,
 )
+from anglenas._evaluation.recipe import TrainingRecipe
 from anglenas._numerics import derive
 from anglenas.data import ImageSource, augment, from_arrays, load_folder, normalise, open_source
 from anglenas.errors import DataError

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anglenas import _plugins as plugins
-from anglenas._evaluation import (
+from anglenas._evaluation.network import Subject
+from anglenas._evaluation.recipe import (
     TRAINING_PRESETS,
-    Subject,
     TrainingRecipe,
     drop_path_rate,
     learning_rate,

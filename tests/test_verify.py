@@ -18,8 +18,9 @@ import pytest
 from scipy import stats
 
 from anglenas import Candidate, Found, Recipe, Workers, load_run, search, verify, write_run
-from anglenas._evaluation import Checked, Subject, TrainingRecipe, Verification
-from anglenas._evaluation.verification import _trained
+from anglenas._evaluation.network import Subject
+from anglenas._evaluation.recipe import TrainingRecipe
+from anglenas._evaluation.verification import Checked, Verification, _trained
 from anglenas._measuring.result import Column
 from anglenas._report.verification import (
     verification_figure,
@@ -112,6 +113,9 @@ def test_too_few_candidates_are_refused(monkeypatch: pytest.MonkeyPatch) -> None
         chosen(ranked(8), 3, monkeypatch)
     with pytest.raises(SettingError, match="0 networks from each part prove nothing"):
         chosen(ranked(8), 0, monkeypatch)
+    rows = tuple(replace(row, values={"angle": 1.0}) for row in ranked(8))
+    with pytest.raises(SettingError, match="does not tell the params of its candidates"):
+        chosen(rows, 1, monkeypatch)
     with pytest.raises(SettingError, match="does not tell where its images are; name them"):
         verify(found(ranked(3), origin=""), each=1, folder="run")
     with pytest.raises(SettingError, match="say where its trainings go"):

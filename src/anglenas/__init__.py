@@ -14,7 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from anglenas._evaluation import Trained, train, verify
+    from anglenas._evaluation.result import Trained
+    from anglenas._evaluation.training import train
+    from anglenas._evaluation.verification import verify
     from anglenas._export import export_network
     from anglenas._measuring.plan import Measured
     from anglenas._measuring.result import Candidate
@@ -64,7 +66,7 @@ _HOMES = {
     "Pruned": "_pruning.result",
     "Recipe": "_recipe",
     "Store": "_measuring.store",
-    "Trained": "_evaluation",
+    "Trained": "_evaluation.result",
     "Workers": "_measuring.workers",
     "correlate": "_study",
     "export_network": "_export",
@@ -75,8 +77,8 @@ _HOMES = {
     "score": "_measuring.scores",
     "score_many": "_measuring.scores",
     "search": "_searching.run",
-    "train": "_evaluation",
-    "verify": "_evaluation",
+    "train": "_evaluation.training",
+    "verify": "_evaluation.verification",
     "write_run": "_report",
 }
 

@@ -107,8 +107,6 @@ def _any_of(words: Sequence[str]) -> str:
 
 _SWITCHES = {"yes": True, "true": True, "no": False, "false": False}
 _ANYTHING = _Kind("anything", lambda value: True)
-_NAMES = _Kind("a list of names, such as ['angle', 'loss']", _are_names)
-_FUNCTION = _Kind("a function", callable)
 _NONE = _Kind("none", lambda value: value is None, read={"none": None}.__getitem__)
 _SIMPLE = {
     bool: _Kind(
@@ -139,9 +137,9 @@ def _kind(hint: Any) -> _Kind:
     if origin in (Union, UnionType):
         return _union([_kind(part) for part in parts])
     if abc.Callable in (hint, origin):
-        return _FUNCTION
+        return _Kind("a function", callable)
     if parts == (str,) and origin in (abc.Iterable, abc.Sequence):
-        return _NAMES
+        return _Kind("a list of names, such as ['angle', 'loss']", _are_names)
     # A protocol says what an object can do, which isinstance cannot tell: whoever takes it looks.
     open_ended = hint in (Any, object) or getattr(hint, "_is_protocol", False)
     if isinstance(hint, type) and not open_ended:
@@ -219,12 +217,12 @@ class Settings:
         cls._facts = frozenset(facts) or cls._facts
 
     def __post_init__(self) -> None:
-        for name, hint in _hints(self).items():
+        for name, hint in _hints(type(self)).items():
             object.__setattr__(self, name, _taken(name, getattr(self, name), hint))
 
     def values(self) -> dict[str, Any]:
         """The values of all fields but the facts, by name."""
-        return {name: getattr(self, name) for name in _hints(self) if name not in self._facts}
+        return {name: getattr(self, name) for name in _hints(type(self)) if name not in self._facts}
 
     def changed(self, **changes: Any) -> Self:
         """The same settings with changes, marked as such in what is told of them.
@@ -249,13 +247,8 @@ class Settings:
         ]
 
 
-def _hints(settings: object) -> dict[str, Any]:
-    kind: Any = type(settings)
-    return _hints_of(kind)
-
-
 @functools.cache  # a network's settings are made for every task, and reading hints takes long
-def _hints_of(kind: Any) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind)}
 
@@ -285,7 +278,7 @@ def read_changes(
         UnknownNameError: There is no such field.
         SettingError: A value does not fit its field.
     """
-    hints = {name: hint for name, hint in _hints(settings).items() if name not in facts}
+    hints = {name: hint for name, hint in _hints(type(settings)).items() if name not in facts}
     values = {}
     for change in texts:
         name, _, text = (part.strip() for part in change.partition("="))
@@ -293,13 +286,13 @@ def read_changes(
             raise UnknownNameError(called, name, hints)
         kind, example = _kind(hints[name]), _text(getattr(settings, name))
         try:
-            values[name] = kind.read(text)
+            value = kind.read(text)
         except (ValueError, KeyError) as error:
             raise SettingError(
                 f"{name}={text} does not fit: {name} is {kind.words}; write for example "
                 f"{name}={example}."
             ) from error
-        values[name] = _taken(name, values[name], hints[name])
+        values[name] = _taken(name, value, hints[name])
     return values
 
 

@@ -9,7 +9,7 @@ from anglenas._cli.options import Quiet, Space, split_names
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
-    from anglenas._evaluation import Weights
+    from anglenas._evaluation.network import Weights
 
 __all__ = ["export"]
 
@@ -60,7 +60,7 @@ def export(
 
 def _weights(subject: Path, which: str, space: str) -> "tuple[Weights, str]":
     """The network to take away, and what to know about it."""
-    from anglenas._evaluation import fresh_weights, read_weights
+    from anglenas._evaluation.network import fresh_weights, read_weights
     from anglenas._runs import load_run
 
     if not subject.is_dir():

@@ -11,7 +11,7 @@ from anglenas._cli.output import command_line, run_folder
 from anglenas.errors import SettingError
 
 if TYPE_CHECKING:
-    from anglenas._evaluation import Trained
+    from anglenas._evaluation.result import Trained
     from anglenas._measuring.result import Candidate
     from anglenas._measuring.workers import Workers
 
@@ -89,8 +89,8 @@ def train(
     # Lightning runs this command once for each device; the first process writes and prints.
     follows = any(int(os.environ.get(name, 0)) for name in ("LOCAL_RANK", "NODE_RANK"))
     with show_training(quiet=quiet or as_json or follows) as on_progress:
-        from anglenas._evaluation import Machine
-        from anglenas._evaluation import train as run
+        from anglenas._evaluation.recipe import Machine
+        from anglenas._evaluation.training import train as run
         from anglenas._report import write_training
 
         chosen, images, mirrored = _subject(subject, space, rank, data, flip)

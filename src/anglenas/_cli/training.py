@@ -10,7 +10,7 @@ from anglenas._cli.progress import Pace, stoppable, time_left
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from anglenas._evaluation import Epoch, Trained, TrainingProgress
+    from anglenas._evaluation.result import Epoch, Trained, TrainingProgress
 
 __all__ = ["print_trained", "show_training"]
 

@@ -53,7 +53,7 @@ def verify(
         anglenas verify runs/photos-nasbench201-1a2b3c --each 8 --recipe quick,epochs=20
     """  # noqa: D412
     with show_counts("networks", quiet=quiet or as_json, did="trained") as on_progress:
-        from anglenas._evaluation import verify as check
+        from anglenas._evaluation.verification import verify as check
         from anglenas._report import write_verification
 
         folder = out or run / "verify"

@@ -58,7 +58,7 @@ class Checked:
     @property
     def params(self) -> float:
         """Its number of parameters, which everything that is trained has."""
-        return float(self.ranked.values[_BASELINE] or 0)
+        return float(self.ranked.values.get(_BASELINE) or 0)
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,12 @@ class Verification:
     @cached_property
     def means(self) -> Mapping[Part, float]:
         """Mean accuracy of the networks of each part of the ranking that could be trained."""
-        means = {}
-        for part in dict.fromkeys(trained.part for trained in self.checked):
-            known = [
-                trained.accuracy
-                for trained in self.checked
-                if trained.part == part and trained.accuracy is not None
-            ]
-            means[part] = float(np.mean(known)) if known else float("nan")
-        return means
+        known: dict[Part, list[float]] = {}
+        for trained in self.checked:
+            accuracies = known.setdefault(trained.part, [])
+            if trained.accuracy is not None:
+                accuracies.append(trained.accuracy)
+        return {part: float(np.mean(v)) if v else float("nan") for part, v in known.items()}
 
     def _column(self, read: Callable[[Checked], float | None]) -> NDArray[np.float64]:
         values = [read(trained) for trained in self.checked]
@@ -167,10 +164,15 @@ def verify(
     base = Path(folder) if folder else Path(str(run)) / "verify"
     recipe = read_training_recipe(recipe) if isinstance(recipe, str) else recipe
     images = data if data is not None else relocate(searched.origin, base)
+    # Told before hours of training, not after them.
+    if not any(_BASELINE in ranked.values for ranked in searched.candidates):
+        raise SettingError(
+            f"The search does not tell the {_BASELINE} of its candidates, which its ranking is "
+            "compared with; search again, with 'params' among the metrics."
+        )
     worth = [
         ranked
         for ranked in searched.candidates
-        # Without a number of parameters there is nothing that the ranking could be compared with.
         if ranked.scored and not ranked.guarded and ranked.values.get(_BASELINE) is not None
     ]
     chosen = _choose(worth, each)

@@ -135,12 +135,8 @@ class _Table:
 
     def sample(self, rng: np.random.Generator) -> Choices:
         """Every choice independently."""
-        return Choices(
-            tuple(
-                (name, options[rng.integers(len(options))])
-                for name, options in self.choices.items()
-            )
-        )
+        drawn = [options[rng.integers(len(options))] for options in self.choices.values()]
+        return Choices(tuple(zip(self.choices, drawn, strict=True)))
 
     def enumerate(self) -> Iterator[Choices]:
         """The last choice changes first."""
@@ -168,12 +164,10 @@ class _Table:
     def drawings(self, architecture: Choices) -> tuple[OptionTable]:
         """What was chosen of what."""
         idle = self._idle(architecture)
-        rows = (
-            (name, tuple(map(str, options)), None if name in idle else options.index(chosen))
-            for (name, options), chosen in zip(
-                self.choices.items(), architecture.values(), strict=True
-            )
-        )
+        rows = []
+        for name, options in self.choices.items():
+            chosen = None if name in idle else options.index(architecture[name])
+            rows.append((name, tuple(map(str, options)), chosen))
         return (OptionTable(self.name, tuple(rows)),)
 
     def _idle(self, architecture: Choices) -> tuple[str, ...]:
