@@ -217,12 +217,12 @@ class Settings:
         cls._facts = frozenset(facts) or cls._facts
 
     def __post_init__(self) -> None:
-        for name, hint in _hints(type(self)).items():
+        for name, hint in _hints(self).items():
             object.__setattr__(self, name, _taken(name, getattr(self, name), hint))
 
     def values(self) -> dict[str, Any]:
         """The values of all fields but the facts, by name."""
-        return {name: getattr(self, name) for name in _hints(type(self)) if name not in self._facts}
+        return {name: getattr(self, name) for name in _hints(self) if name not in self._facts}
 
     def changed(self, **changes: Any) -> Self:
         """The same settings with changes, marked as such in what is told of them.
@@ -247,8 +247,13 @@ class Settings:
         ]
 
 
+def _hints(settings: object) -> dict[str, Any]:
+    kind: Any = type(settings)
+    return _hints_of(kind)
+
+
 @functools.cache  # a network's settings are made for every task, and reading hints takes long
-def _hints(kind: Any) -> dict[str, Any]:
+def _hints_of(kind: Any) -> dict[str, Any]:
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind)}
 
@@ -278,7 +283,7 @@ def read_changes(
         UnknownNameError: There is no such field.
         SettingError: A value does not fit its field.
     """
-    hints = {name: hint for name, hint in _hints(type(settings)).items() if name not in facts}
+    hints = {name: hint for name, hint in _hints(settings).items() if name not in facts}
     values = {}
     for change in texts:
         name, _, text = (part.strip() for part in change.partition("="))
