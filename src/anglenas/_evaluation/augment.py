@@ -69,10 +69,6 @@ def random_part(width: int, height: int, generator: torch.Generator) -> Box:
         if 0 < wide <= width and 0 < high <= height:
             left, top = int(across * (width - wide + 1)), int(down * (height - high + 1))
             return left, top, left + wide, top + high
-    return _centre(width, height)
-
-
-def _centre(width: int, height: int) -> Box:
     ratio = min(max(width / height, 3 / 4), 4 / 3)
     wide, high = min(width, round(height * ratio)), min(height, round(width / ratio))
     left, top = (width - wide) // 2, (height - high) // 2
@@ -130,26 +126,19 @@ def _grey(images: torch.Tensor) -> torch.Tensor:
 
 def _hue(images: torch.Tensor, amount: torch.Tensor) -> torch.Tensor:
     """Hue turned in the hexagon of HSV: saturation and value stay (Smith, SIGGRAPH 1978)."""
-    value, minimum = images.amax(1), images.amin(1)
+    value, minimum = images.amax(1), images.amin(1)  # (N, H, W)
     spread = value - minimum
-    hue = _hue_of(images, value, spread) + 6 * amount.squeeze(1)
-    return torch.stack([value - spread * _hexagon(hue + turn) for turn in (5, 3, 1)], 1)
-
-
-def _hue_of(images: torch.Tensor, value: torch.Tensor, spread: torch.Tensor) -> torch.Tensor:
-    """``(N, H, W)``, 0 to 6: where in the hexagon of red, yellow, green, cyan, blue, magenta."""
     red, green, blue = images.unbind(1)
-    safe = torch.where(spread > 0, spread, 1)
-    return torch.where(
+    safe = torch.where(spread > 0, spread, 1)  # grey has no hue, and stays as it is
+    # 0 to 6: where in the hexagon of red, yellow, green, cyan, blue, magenta.
+    hue = torch.where(
         value == red,
         (green - blue) / safe,
         torch.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe),
     )
-
-
-def _hexagon(turn: torch.Tensor) -> torch.Tensor:
-    turn = turn.remainder(6)
-    return torch.minimum(turn, 4 - turn).clamp_(0, 1)
+    turns = [(hue + 6 * amount.squeeze(1) + turn).remainder(6) for turn in (5, 3, 1)]
+    shares = [torch.minimum(turn, 4 - turn).clamp_(0, 1) for turn in turns]
+    return torch.stack([value - spread * share for share in shares], 1)
 
 
 def centre(images: torch.Tensor, side: int) -> torch.Tensor:

@@ -76,8 +76,12 @@ class Diary(Callback):
         """Keep the epoch."""
         assert isinstance(pl_module, Training)
         self.history.append(self._epoch(pl_module))
+        values = asdict(self.history[-1])
+        del values["number"]
+        # TensorBoard groups what has a slash: train/loss, valid/loss.
+        grouped = {re.sub("^(train|valid)_", r"\1/", name): v for name, v in values.items()}
         for logger in trainer.loggers:
-            logger.log_metrics(_logged(self.history[-1]), step=trainer.current_epoch)
+            logger.log_metrics(grouped, step=trainer.current_epoch)
         if trainer.is_global_zero:
             self._write(pl_module)
         self._checkpoint(trainer)
@@ -132,15 +136,6 @@ class Diary(Callback):
                 notices=self.notices,
             )
         )
-
-
-def _logged(epoch: Epoch) -> dict[str, float]:
-    """The values of an epoch by name, as TensorBoard groups them."""
-    return {
-        "/".join(name.split("_", 1)) if name.startswith(("train_", "valid_")) else name: value
-        for name, value in asdict(epoch).items()
-        if name != "number"
-    }
 
 
 # Checkpoints: written whole, checked before they are used.

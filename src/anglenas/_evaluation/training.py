@@ -1,7 +1,7 @@
 """Training from scratch, from the architecture to its weights."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,12 @@ def train(
     settings = _settings(chosen, recipe, seed, machine, *images)
     folder = _prepared(Path(folder), settings)
     checkpoint, theirs, fallbacks = newest(folder)
-    if checkpoint:
-        _check_same(checkpoint, theirs, settings)
+    # Somebody may have put a checkpoint into the folder of another training.
+    if checkpoint and (differences := _differences(theirs, settings)):
+        raise SettingError(
+            f"The checkpoint {str(checkpoint)!r} is of another training, which differs in "
+            f"{', '.join(differences)}; delete it, or choose another folder."
+        )
     notices = (*images[0].notices, *images[1].notices, *fallbacks)
     network = chosen.network(seed)
     equip(network, recipe, seed)
@@ -195,7 +199,7 @@ def _prepared(folder: Path, settings: Mapping[str, Any]) -> Path:
             versions = {"numerics": platform(), "threads": torch.get_num_threads()}
             path.write_text(json.dumps({"settings": settings, **versions}, indent=2) + "\n")
         theirs = json.loads(path.read_text())["settings"]
-        differences = list(_differences(theirs, settings))
+        differences = _differences(theirs, settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingError(
             f"The folder {str(folder)!r} cannot be trained in ({error}); choose another one."
@@ -214,22 +218,16 @@ def _prepared(folder: Path, settings: Mapping[str, Any]) -> Path:
     return folder
 
 
-def _check_same(checkpoint: Path, theirs: Any, settings: Mapping[str, Any]) -> None:
-    """Refuse a checkpoint that was put into the folder of another training."""
+def _differences(theirs: Any, ours: Mapping[str, Any]) -> list[str]:
     try:
-        differences = list(_differences(theirs, settings))
+        return [
+            name
+            for part, values in ours.items()
+            for name, value in values.items()
+            if theirs[part][name] != value
+        ]
     except (KeyError, TypeError):
-        differences = ["settings that it does not tell"]
-    if differences:
-        raise SettingError(
-            f"The checkpoint {str(checkpoint)!r} is of another training, which differs in "
-            f"{', '.join(differences)}; delete it, or choose another folder."
-        )
-
-
-def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
-    for part, values in ours.items():
-        yield from (name for name, value in values.items() if theirs[part][name] != value)
+        return ["settings that it does not tell"]
 
 
 def _listed(names: list[str]) -> str:

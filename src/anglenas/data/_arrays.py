@@ -216,7 +216,10 @@ def _load(path: Path, pairs: Sequence[tuple[str, str]], max_bytes: int) -> Array
                 f"{str(path)!r} would take {total / 1e9:.3g} GB of memory, more than the limit of "
                 f"{max_bytes / 1e9:.3g} GB; raise max_bytes, or keep fewer images."
             )
-        arrays = {key: _array(archive, key) for key in keys}
+        arrays: dict[str, NDArray[np.generic]] = {}
+        for key in keys:
+            with archive.open(f"{key}.npy") as file:
+                arrays[key] = np.lib.format.read_array(file, allow_pickle=False)
         names = _texts(arrays.get("class_names", arrays.get("classes")))
         mean, std = (_numbers(arrays.get(key), key) for key in ("mean", "std"))
         return from_arrays(
@@ -253,12 +256,6 @@ def _bytes(archive: zipfile.ZipFile, key: str) -> int:
     if min(shape, default=0) < 0:
         raise DataError(f"The array {key!r} has a negative length; save it again with NumPy.")
     return math.prod(shape) * dtype.itemsize
-
-
-def _array(archive: zipfile.ZipFile, key: str) -> NDArray[np.generic]:
-    with archive.open(f"{key}.npy") as file:
-        array: NDArray[np.generic] = np.lib.format.read_array(file, allow_pickle=False)
-    return array
 
 
 def _texts(names: NDArray[np.generic] | None) -> list[str] | None:

@@ -62,8 +62,7 @@ def augment(
     Returns:
         New images of the same shape, type and memory format.
     """
-    shifted = _draw(len(images), padding, flip, generator)
-    return _windows(_bank(images, padding, flip), images.shape[2:], *shifted)
+    return _windows(_bank(images, padding, flip), images, padding, flip, generator)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +87,7 @@ class Augmenter:
 
     def __call__(self, generator: torch.Generator) -> torch.Tensor:
         """One augmented batch; all randomness comes from the generator."""
-        images = self.batch.images
-        shifted = _draw(len(images), self.padding, self.batch.flip, generator)
-        return _windows(self._bank, images.shape[2:], *shifted)
+        return _windows(self._bank, self.batch.images, self.padding, self.batch.flip, generator)
 
 
 def _bank(images: torch.Tensor, padding: int, flip: bool) -> torch.Tensor:
@@ -99,24 +96,19 @@ def _bank(images: torch.Tensor, padding: int, flip: bool) -> torch.Tensor:
     return torch.cat([padded, padded.flip(3)]) if flip else padded
 
 
-def _draw(
-    count: int, padding: int, flip: bool, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Which image of the bank stands for each image, and the top left corner of its window."""
-    top, left = torch.randint(0, 2 * padding + 1, (2, count), generator=generator)
-    image = torch.arange(count)
-    if flip:
-        image = image + count * torch.randint(0, 2, (count,), generator=generator)
-    return image, top, left
-
-
 def _windows(
     bank: torch.Tensor,
-    size: Sequence[int],
-    image: torch.Tensor,
-    top: torch.Tensor,
-    left: torch.Tensor,
+    images: torch.Tensor,
+    padding: int,
+    flip: bool,
+    generator: torch.Generator,
 ) -> torch.Tensor:
-    height, width = size
+    """A window of the bank for each image, shifted and mirrored at random."""
+    count, _, height, width = images.shape
+    # Scores depend on the order in which the generator is asked: shifts, then mirrors.
+    top, left = torch.randint(0, 2 * padding + 1, (2, count), generator=generator)
+    chosen = torch.arange(count)
+    if flip:
+        chosen = chosen + count * torch.randint(0, 2, (count,), generator=generator)
     views = bank.unfold(2, height, 1).unfold(3, width, 1)  # (B, C, tops, lefts, H, W)
-    return views[image, :, top, left]
+    return views[chosen, :, top, left]

@@ -132,23 +132,11 @@ class _Machine:
         del self.stack[start:]
         return items
 
-    def push(self, value: Any) -> None:
-        self.stack.append(value)
-
-    def mark(self, _: None) -> None:
-        self.marks.append(len(self.stack))
-
     def memoize(self, _: None) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
 
     def put(self, key: int) -> None:
         self.memo[key] = self.stack[-1]
-
-    def get(self, key: int) -> None:
-        self.stack.append(self.memo[key])
-
-    def tuple_since_mark(self, _: None) -> None:
-        self.stack.append(tuple(self.since_mark()))
 
     def tuple_of(self, count: int) -> None:
         items = tuple(self.stack.pop() for _ in range(count))
@@ -193,19 +181,21 @@ class _Machine:
 
 
 _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
-    **dict.fromkeys(_PUSHED.split(), _Machine.push),
-    "NONE": lambda machine, _: machine.push(None),
-    "NEWTRUE": lambda machine, _: machine.push(True),
-    "NEWFALSE": lambda machine, _: machine.push(False),
+    **dict.fromkeys(_PUSHED.split(), lambda machine, value: machine.stack.append(value)),
+    "NONE": lambda machine, _: machine.stack.append(None),
+    "NEWTRUE": lambda machine, _: machine.stack.append(True),
+    "NEWFALSE": lambda machine, _: machine.stack.append(False),
     **dict.fromkeys(("PROTO", "FRAME", "STOP"), lambda machine, _: None),
     **dict.fromkeys(("BINPUT", "LONG_BINPUT"), _Machine.put),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Machine.get),
+    **dict.fromkeys(
+        ("BINGET", "LONG_BINGET"), lambda machine, key: machine.stack.append(machine.memo[key])
+    ),
     "MEMOIZE": _Machine.memoize,
-    "MARK": _Machine.mark,
-    "EMPTY_DICT": lambda machine, _: machine.push({}),
-    "EMPTY_LIST": lambda machine, _: machine.push([]),
-    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
-    "TUPLE": _Machine.tuple_since_mark,
+    "MARK": lambda machine, _: machine.marks.append(len(machine.stack)),
+    "EMPTY_DICT": lambda machine, _: machine.stack.append({}),
+    "EMPTY_LIST": lambda machine, _: machine.stack.append([]),
+    "EMPTY_TUPLE": lambda machine, _: machine.stack.append(()),
+    "TUPLE": lambda machine, _: machine.stack.append(tuple(machine.since_mark())),
     "TUPLE1": lambda machine, _: machine.tuple_of(1),
     "TUPLE2": lambda machine, _: machine.tuple_of(2),
     "TUPLE3": lambda machine, _: machine.tuple_of(3),
