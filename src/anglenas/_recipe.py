@@ -75,6 +75,7 @@ class Recipe(Settings, called="recipe", facts=("name", "calibrated")):
         >>> Recipe(name="mine").fingerprint == Recipe().fingerprint
         True
         """
+        # So that three repeats find the first one of an earlier run in the store.
         values = self.values()
         del values["repeats"]
         return values

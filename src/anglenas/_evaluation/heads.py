@@ -12,6 +12,9 @@ from anglenas.errors import SettingError
 __all__ = ["equip", "logits_and_auxiliary", "set_drop_path", "without_auxiliary"]
 
 
+# Protocols and not classes: networks are of any space, and own ones may have these parts too.
+
+
 @runtime_checkable
 class _WithAuxiliary(Protocol):
     auxiliary: nn.Module | None

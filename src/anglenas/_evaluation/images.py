@@ -36,9 +36,9 @@ __all__ = [
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images ``(n, C, S, S)`` float32, normalised, and labels ``(n,)`` int64."""
 
-_KEPT_BYTES = 2 << 30  # of images in memory; of more, each is read when it is asked for
-_SAMPLED = 1000  # images, from which mean and deviation are told where not all are read
-_THREADS = 8  # that read images at once
+_KEPT_BYTES = 2 << 30  # all of CIFAR and of most folders at 64 pixels a side
+_SAMPLED = 1000  # images that statistics come from, where not all are in memory
+_THREADS = 8  # Pillow decodes without Python's lock
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,6 +239,7 @@ class TrainingSet(Dataset[Batch]):
         self.images, self.recipe, self.seed, self.rank = images, recipe, seed, rank
 
     def __getitem__(self, step: Step) -> Batch:
+        # Not from a generator that goes on: an epoch that is repeated has to see the same images.
         stream = derive(self.seed, "augmentation", step.epoch, step.step, self.rank)
         generator = torch.Generator().manual_seed(stream)
         pixels = _cropped(self.images, step.numbers, self.recipe, generator)

@@ -121,7 +121,7 @@ class Weights:
         Raises:
             SettingError: The weights are those of another network.
         """
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]):  # the caller's random stream is not ours to move
             network = self.subject.network()
         try:
             network.load_state_dict(dict(self.tensors))

@@ -134,6 +134,7 @@ them; its instructions train 800 epochs on CIFAR-10.
 """
 
 
+# Apart from the recipe: how work is shared is no part of what a training is, and may change.
 @dataclass(frozen=True)
 class Machine(Settings, called="machine"):
     """How several devices share a training, in the words of Lightning's ``Trainer``.

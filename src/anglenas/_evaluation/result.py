@@ -55,6 +55,7 @@ def history_csv(history: Sequence[Epoch]) -> str:
     epoch,lr,drop_path,train_loss,train_accuracy,valid_loss,valid_accuracy,valid_top5,seconds
     0,0.1,0.0,2.3,0.1,2.2,0.2,0.6,1.5
     """
+    # repr, and not a fixed number of digits: a training that went on equals one that never stopped.
     names = ["epoch", *(field.name for field in fields(Epoch)[1:])]
     rows = [[repr(value) for value in asdict(epoch).values()] for epoch in history]
     return "".join(",".join(row) + "\n" for row in (names, *rows))

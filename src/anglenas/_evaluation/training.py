@@ -181,6 +181,7 @@ def _settings(
             "flip": images.source.flip,
         },
     }
+    # Tuples become lists, as in the file that these are compared with.
     read_back: dict[str, Any] = json.loads(json.dumps(content))
     return read_back
 

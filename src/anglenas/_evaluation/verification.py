@@ -266,6 +266,7 @@ def _train(
     subject = Subject.of(ranked)
     digest = hashlib.sha256(subject.architecture.encode()).hexdigest()[:8]
     try:
+        # With as many threads as every other: sums depend on it, and so would the comparison.
         with single_thread():
             trained = train(
                 subject, images, folder / f"rank{ranked.rank:04d}-{digest}", recipe=recipe,

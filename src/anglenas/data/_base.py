@@ -201,6 +201,7 @@ def split(source: ImageSource, fraction: float, seed: int) -> tuple[ImageSource,
     if not 0 < fraction < 1:
         raise SettingError(f"The fraction for validation is {fraction}; give one between 0 and 1.")
     labels = np.asarray(source.labels)
+    # Class by class: at random over all, a small class could be missing on one side.
     rng = np.random.default_rng(derive(seed, "split"))
     held_out = np.zeros(len(labels), bool)
     for number, name in enumerate(source.class_names):

@@ -20,5 +20,6 @@ def load() -> ArraySource:
     """
     with (files("anglenas.data") / "digits.npz").open("rb") as file, np.load(file) as arrays:
         levels, labels = arrays["levels"], arrays["labels"]  # of 0 to 16, and of 0 to 9
+    # As grey levels, which is what a source holds; the file has the 17 of the data set.
     pixels = np.rint(levels.astype(np.float64) * 255 / 16).astype(np.uint8)
     return from_arrays(pixels, labels, name="digits", flip=False)

@@ -8,7 +8,7 @@ from PIL import Image
 
 __all__ = ["channel_statistics", "fit", "part", "square"]
 
-_CHUNK = 4096
+_CHUNK = 4096  # images counted at once: the counts of millions take no memory of their own
 
 
 def square(image: Image.Image, side: int) -> Image.Image:

@@ -119,6 +119,7 @@ class _Table:
 
     def parse(self, text: str) -> Choices:
         """The architecture of ``name=value,name=value``, the choices being in the space's order."""
+        # In the order of the space: one architecture has one text, and one address in the store.
         cursor = Cursor(text, ArchitectureError, f", as in {next(self.enumerate())}")
         pairs: list[tuple[str, Value]] = []
         for name, options in self.choices.items():
