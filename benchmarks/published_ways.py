@@ -1,11 +1,13 @@
-"""Do ``epe_nas`` and ``zen`` agree with their published scores if measured as those were?
+"""Do metrics agree with their published scores if measured as those were?
 
     python benchmarks/published_ways.py --data cifar10.npz --published proxies.csv
 
-The published scores are NASLib's. Measures the first 60 networks of the sample of
-``published_proxies.py`` in several ways, as written and with PyTorch's own initial weights
-(``epe_nas``) or those of N(0, 1) (``zen``), and prints Spearman correlations. ``epe_nas`` is
-written anew after NASLib's definition, in NumPy. A few minutes on one core.
+The published scores are NASLib's. Measures networks of the sample of ``published_proxies.py``, and
+prints Spearman correlations: of several metrics with Kaiming-normal weights, as everywhere in
+anglenas, and with every layer's own ``reset_parameters``; of ``epe_nas`` and ``zen``, on the first
+60 networks, in several ways, as written and with PyTorch's own initial weights
+(``epe_nas``) or those of N(0, 1) (``zen``). ``epe_nas`` is written anew after NASLib's definition,
+in NumPy. A quarter of an hour on one core.
 
 ``epe_nas`` of NASLib takes 64 training images, drawn and augmented anew for every network. That
 it was 64 can be told from the values: the score grows with the pairs of images of one class.
@@ -14,21 +16,30 @@ running variances of BatchNorm after two batches, where the paper has the batch'
 """
 
 import argparse
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
 from scipy.stats import spearmanr
 from torch import nn
 
+from anglenas import score
 from anglenas._numerics import derive, single_thread
 from anglenas.data import Augmenter, FewShot, ImageSource, open_source
+from anglenas.probes import find_metric, find_probe
 from anglenas.spaces import NASBENCH201, NetworkConfig
-from published_proxies import number, sample
+from published_proxies import number, read_csv, sample
 
+# Our metric, the published column, and how many networks are measured.
+COMPARED = (
+    ("l2_norm", "l2_norm", 100),
+    ("fisher_per_weight", "fisher", 100),
+    ("plain", "plain", 100),
+    ("grasp", "grasp", 40),
+)
 SEED = 1
 NETWORKS = 60
 BATCH = 64
@@ -111,6 +122,38 @@ def epe_ways(indices: list[int], source: ImageSource) -> dict[str, list[float]]:
     }
 
 
+@torch.no_grad()
+def reset(network: nn.Module, seed: int, _: object) -> None:
+    """PyTorch's own initial weights, in place of anglenas's."""
+    torch.manual_seed(derive(seed, "default weights"))
+    for module in network.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+
+
+def value(metric: str, index: int, source: ImageSource) -> float | None:
+    """The metric of one network, on its canonical form or as written."""
+    cell = NASBENCH201.at(index)
+    by_function = find_probe(find_metric(metric).probe).subject == "function"
+    text = NASBENCH201.canonical(cell) if by_function else str(cell)
+    network = NASBENCH201.build(text, NetworkConfig())
+    return score(network, source, metrics=[metric], recipe="paper", seed=SEED).values[metric]
+
+
+def default_weights(
+    source: ImageSource, indices: list[int], published: dict[int, dict[str, str]]
+) -> None:
+    """Print how scores agree with the published ones, by the weights that they start from."""
+    print("| metric | n | Kaiming normal | PyTorch's own |\n|---|---|---|---|")
+    for metric, column, count in COMPARED:
+        theirs = [number(published[index][column]) for index in indices[:count]]
+        ours = [value(metric, index, source) for index in indices[:count]]
+        with mock.patch("anglenas.probes._isolation.initialise", reset):
+            default = [value(metric, index, source) for index in indices[:count]]
+        cells = (f"{agreement(one, theirs):.3f}" for one in (ours, default))
+        print(f"| `{metric}` | {np.isfinite(theirs).sum()} | {' | '.join(cells)} |", flush=True)
+
+
 def report(metric: str, ways: dict[str, list[float]], published: list[float]) -> None:
     """Print how every way agrees with the published scores, and with ours."""
     for name, values in ways.items():
@@ -120,30 +163,30 @@ def report(metric: str, ways: dict[str, list[float]], published: list[float]) ->
 
 def agreement(values: Sequence[float], others: Sequence[float]) -> float:
     """Spearman's correlation over the networks that have both."""
-    both = np.array([values, others])
+    both = np.array([values, others], dtype=float)  # what is undefined is None
     return spearmanr(*both[:, ~np.isnan(both).any(axis=0)]).statistic
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", required=True)
     parser.add_argument("--published", type=Path, required=True)
     arguments = parser.parse_args()
-    indices = sample(arguments.published)[:NETWORKS]
-    with arguments.published.open() as file:
-        theirs = {int(row["index"]): row for row in csv.DictReader(file)}
-    with SCORES.open() as file:
-        own = {int(row["index"]): row for row in csv.DictReader(file)}
+    drawn, source = sample(arguments.published), open_source(arguments.data)
+    indices = drawn[:NETWORKS]
+    theirs, own = ({int(row["index"]): row for row in read_csv(path)}
+                   for path in (arguments.published, SCORES))  # fmt: skip
 
     def column(rows: dict[int, dict[str, str]], metric: str) -> list[float]:
         return [number(rows[index][metric]) for index in indices]
 
-    print("| metric | measured | with published | with ours |\n|---|---|---|---|")
+    default_weights(source, drawn, theirs)
+    print("\n| metric | measured | with published | with ours |\n|---|---|---|---|")
     with single_thread():
-        ways = epe_ways(indices, open_source(arguments.data))
+        ways = epe_ways(indices, source)
         ours = {"ours": column(own, "epe_nas")}
         report("epe_nas", ours | ways, column(theirs, "epe_nas"))
         first, second, _ = ways.values()

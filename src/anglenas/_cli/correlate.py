@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from anglenas._cli.benchmark import (
-    Measurements,
-    Sample,
-    Seeds,
-    judging,
-    known_table,
-    measurements,
-    read_seeds,
-    show_judging,
-)
+from anglenas._cli import benchmark as shared
 from anglenas._cli.options import Space, split_names, takes
 from anglenas.errors import SettingError
 
@@ -26,12 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["correlate"]
 
 
-@takes(known=known_table, measured=partial(measurements, recipe="fast"), judged=judging)
+@takes(
+    known=shared.known_table,
+    measured=partial(shared.measurements, recipe="fast"),
+    judged=shared.judging,
+)
 def correlate(
     known: "Callable[..., Benchmark]",
-    measured: Measurements,
+    measured: shared.Measurements,
     judged: dict[str, Any],
-    sample: Sample = "300",
+    sample: shared.Sample = "300",
     metrics: Annotated[
         str,
         typer.Option(
@@ -46,7 +41,7 @@ def correlate(
             "(cells of equally many parameters) or groups (pairs inside any of them)."
         ),
     ] = "all,top-1000,top-500",
-    seeds: Seeds = "1",
+    seeds: shared.Seeds = "1",
     searches: Annotated[
         int, typer.Option(min=1, help="Random searches among 100 networks, of what each picks.")
     ] = 1000,
@@ -74,8 +69,10 @@ def correlate(
     if as_json:
         measured = replace(measured, quiet=True)
     asked = _metrics(metrics, benchmark, bool(measured.files))
-    scores, notices = measured.gather(benchmark, asked or ["angle"], sample, read_seeds(seeds))
-    with show_judging(quiet=measured.quiet) as on_progress:
+    scores, notices = measured.gather(
+        benchmark, asked or ["angle"], sample, shared.read_seeds(seeds)
+    )
+    with shared.show_judging(quiet=measured.quiet) as on_progress:
         found = judge(
             benchmark, scores, asked or sorted(scores[0].columns), subsets=split_names(subsets),
             searches=searches, on_progress=on_progress, **judged,

@@ -1,6 +1,6 @@
 """``anglenas paper cells``: the searched cells of figures 3 to 6, searched and drawn again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -94,10 +94,6 @@ def cells(
         raise SettingError("There are no images to search on; give --cifar10, --imagenet or both.")
     if budget is not None and strategy is None:
         raise SettingError("Pruning takes no budget; leave it out, or give a --strategy.")
-    given: dict[str, Any] = {
-        "recipe": recipe, "seed": seed, "workers": workers,
-        "store": store,
-    }  # fmt: skip
     results = _earlier(out / "cells.json")
     for figure, data in figures:
         with show_progress("networks", quiet=quiet) as on_progress:
@@ -106,8 +102,11 @@ def cells(
             from anglenas._report import prepare_folder
             from anglenas._searching.run import search
 
-            folder = prepare_folder(out)
-            settings = {"rank": figure.rank, "on_progress": on_progress, **given}
+            prepare_folder(out)
+            settings: dict[str, Any] = {
+                "rank": figure.rank, "recipe": recipe, "seed": seed, "workers": workers,
+                "store": store, "on_progress": on_progress,
+            }  # fmt: skip
             found: Found | Pruned
             if strategy is None:
                 found = prune("darts", data, number=figure.lost, **settings)
@@ -117,7 +116,7 @@ def cells(
             raise AnglenasError(f"No candidate for figure {figure.number} could be scored "
                                 f"({found.best.status}); mend what the reason names.")  # fmt: skip
         results[figure.number] = _result(figure, found)
-        _write(folder, figure, found, [results[number] for number in sorted(results)])
+        _write(out, figure, found, results)
         print(f"Figure {figure.number}, {found.rank}, {found.data}: {found.best.architecture}")
     print(out)
 
@@ -137,62 +136,52 @@ def _earlier(file: Path) -> dict[int, dict[str, object]]:
 
 
 def _write(
-    folder: Path, figure: _Figure, found: "Found | Pruned", results: Sequence[dict[str, object]]
+    folder: Path, figure: _Figure, found: "Found | Pruned", results: Mapping[int, dict[str, object]]
 ) -> None:
     import json
 
-    from anglenas._plugins import load
     from anglenas._report import draw_cells, save_figure, write_run
+    from anglenas.spaces import DARTS
 
-    best = found.best.architecture
-    caption = f"Found by {found.rank} with {_strategy(found)} on {found.data}. {best}"
+    best, strategy = found.best.architecture, results[figure.number]["strategy"]
+    caption = f"Found by {found.rank} with {strategy} on {found.data}. {best}"
     write_run(found, folder / f"figure{figure.number}", command_line())
-    drawing = draw_cells(load("space", found.space).drawings(best), caption=caption)
+    drawing = draw_cells(DARTS.drawings(best), caption=caption)
     for suffix in ("svg", "png", "pdf"):
         save_figure(drawing, folder / f"figure{figure.number}.{suffix}")
-    (folder / "cells.json").write_text(f"{json.dumps(results, indent=2)}\n")
+    told = [results[number] for number in sorted(results)]
+    (folder / "cells.json").write_text(f"{json.dumps(told, indent=2)}\n")
 
 
 def _result(figure: _Figure, found: "Found | Pruned") -> dict[str, object]:
+    """What cells.json tells of a figure."""
     from anglenas._pruning.result import Pruned
+    from anglenas.probes._parameters import count_parameters
+    from anglenas.spaces import DARTS, DARTS_IMAGENET
 
+    text = str(found.best.architecture)
     if isinstance(found, Pruned):
         tried, seconds = len(found.removals), found.measuring_seconds
+        strategy = f"prune,number={found.number},reading={found.reading},supernet={found.supernets}"
     else:
-        tried, seconds = len(found.candidates), found.seconds
+        tried, seconds, strategy = len(found.candidates), found.seconds, found.strategy
     return {
         "figure": figure.number,
-        "genotype": str(found.best.architecture),
+        "genotype": text,
         "rank": found.rank,
         "data": found.data,
-        "strategy": _strategy(found),
+        "strategy": strategy,
         "recipe": {"name": found.recipe.name, **found.recipe.settings()},
         "repeats": found.recipe.repeats,
         "seed": found.seed,
         "candidates": tried,
         "seconds": round(seconds),
+        # Of the networks that DARTS was evaluated with, without their auxiliary heads, as
+        # published sizes are.
         "parameters": {
-            "cifar10": _size("darts", str(found.best.architecture), 10),
-            "imagenet": _size("darts_imagenet", str(found.best.architecture), 1000),
+            images: count_parameters(space.build(text, space.config(num_classes=classes)))
+            for images, space, classes in (
+                ("cifar10", DARTS, 10), ("imagenet", DARTS_IMAGENET, 1000),
+            )
         },
-    }
-
-
-def _strategy(found: "Found | Pruned") -> str:
-    """How the cells were searched, in the words of cells.json."""
-    from anglenas._searching.result import Found
-
-    if isinstance(found, Found):
-        return found.strategy
-    return f"prune,number={found.number},reading={found.reading},supernet={found.supernets}"
-
-
-def _size(space: str, genotype: str, classes: int) -> int:
-    """Parameters of the network that DARTS was evaluated with, without its auxiliary head."""
-    from anglenas._plugins import load
-    from anglenas.probes._parameters import count_parameters
-    from anglenas.spaces import NetworkConfig
-
-    searched = load("space", space)
-    config = NetworkConfig(classes, searched.channels, searched.cells)
-    return count_parameters(searched.build(genotype, config))
+    }  # fmt: skip

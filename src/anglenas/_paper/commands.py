@@ -7,17 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from anglenas._cli.benchmark import (
-    Guards,
-    Measurements,
-    Sample,
-    Seeds,
-    judging,
-    known_table,
-    measurements,
-    read_seeds,
-    show_judging,
-)
+from anglenas._cli import benchmark as shared
 from anglenas._cli.options import flowing, split_names, takes
 from anglenas._paper.cells import cells
 from anglenas.errors import DataError, SettingError
@@ -30,20 +20,22 @@ __all__ = ["paper"]
 
 paper = typer.Typer(help="Make figures and tables of the paper again.", no_args_is_help=True)
 
-_CIFAR10 = partial(known_table, accuracy="cifar10_test")
-_CIFAR100 = partial(known_table, accuracy="cifar100_test")
+_CIFAR10 = partial(shared.known_table, accuracy="cifar10_test")
+_CIFAR100 = partial(shared.known_table, accuracy="cifar100_test")
 _Seed = Annotated[
     int, typer.Option("--seed", help="Where images, weights and augmentation come from.")
 ]
 
 
-@takes(known=_CIFAR10, measured=measurements, judged=partial(judging, guard="off,score"))
+@takes(
+    known=_CIFAR10, measured=shared.measurements, judged=partial(shared.judging, guard="off,score")
+)
 def table1(
     known: "Callable[[], Benchmark]",
-    measured: Measurements,
+    measured: shared.Measurements,
     judged: dict[str, Any],
-    sample: Sample = "seed1,seed2,seed3,top-1000:250",
-    seeds: Seeds = "1",
+    sample: shared.Sample = "seed1,seed2,seed3,top-1000:250",
+    seeds: shared.Seeds = "1",
 ) -> None:
     """Measure the supplement's table 1 again: Kendall's tau of metrics with test accuracy.
 
@@ -71,10 +63,10 @@ def table1(
             "test images with --accuracy."
         )
     metrics = [row.metric for row in TABLE_1]
-    scores, notices = measured.gather(benchmark, metrics, sample, read_seeds(seeds))
+    scores, notices = measured.gather(benchmark, metrics, sample, shared.read_seeds(seeds))
     columns = set.intersection(*(set(one.columns) for one in scores))
     possible = [metric for metric in metrics if columns.issuperset(parse(metric).metrics)]
-    with show_judging(quiet=measured.quiet) as on_progress:
+    with shared.show_judging(quiet=measured.quiet) as on_progress:
         found = correlate(benchmark, scores, possible, on_progress=on_progress, **judged)
     sheets = table_1_sheets(table_1(found))
     missing = [row.name for row in TABLE_1 if row.metric not in possible]
@@ -91,10 +83,10 @@ def _figure(
 ) -> Callable[..., None]:
     """The command that draws a figure of a ranking's rank index against accuracy."""
 
-    @takes(known=_CIFAR100, measured=partial(measurements, out=Path("figures")))
+    @takes(known=_CIFAR100, measured=partial(shared.measurements, out=Path("figures")))
     def figure(
         known: "Callable[[], Benchmark]",
-        measured: Measurements,
+        measured: shared.Measurements,
         run: Annotated[int, typer.Option(help="Seed of the run that drew the networks.")] = 1,
         seed: _Seed = 1,
     ) -> None:
@@ -144,17 +136,17 @@ figure2 = _figure(
 )
 
 
-@takes(known=_CIFAR10, measured=measurements)
+@takes(known=_CIFAR10, measured=shared.measurements)
 def picks(
     known: "Callable[[], Benchmark]",
-    measured: Measurements,
+    measured: shared.Measurements,
     runs: Annotated[
         str, typer.Option(help="Seeds of the runs that drew the networks, with commas between.")
     ] = "1,2,3",
     metrics: Annotated[
         str, typer.Option(help="What to rank by, with commas between.")
     ] = "params,angle,loss,angle_loss,angle_loss+params",
-    guard: Guards = "off,score",
+    guard: shared.Guards = "off,score",
     seed: _Seed = 1,
 ) -> None:
     """Search at random among the hundreds that the released code draws, and tell what is picked.
@@ -171,7 +163,7 @@ def picks(
     from anglenas._paper.runs import picks as picks_of
 
     benchmark = known()
-    rankings, runs_asked = split_names(metrics), read_seeds(runs)
+    rankings, runs_asked = split_names(metrics), shared.read_seeds(runs)
     if not rankings:
         raise SettingError("Name at least one ranking, such as --metrics params,angle.")
     sample = ",".join(f"seed{run}" for run in runs_asked)

@@ -40,11 +40,9 @@ def apply_guard(scores: Scores, benchmark: Benchmark, guard: str) -> Scores:
         SettingError: There is no such guard.
     """
     check_guards([guard])
-    return (
-        scores
-        if guard == "off"
-        else replace(scores, columns=put_behind(scores, benchmark, guard)[0])
-    )
+    if guard == "off":
+        return scores
+    return replace(scores, columns=put_behind(scores, benchmark, guard)[0])
 
 
 def put_behind(
