@@ -53,9 +53,10 @@ def _draw(axes: Axes, trained: list[Checked], x: Callable[[Checked], float]) -> 
 
 def verification_sheets(verification: Verification) -> tuple[Sheet, Sheet]:
     """The networks that were trained, and how well orders agree with their accuracies."""
+    # An architecture is code: Markdown strikes out what stands between tildes.
     networks = tuple(
         (checked.part, str(checked.ranked.rank), _accuracy(checked), f"{checked.ranked.score:.4g}",
-         f"{checked.params:,.0f}", str(checked.ranked.architecture))
+         f"{checked.params:,.0f}", f"`{checked.ranked.architecture}`")
         for checked in verification.checked
     )  # fmt: skip
     agreements = tuple(
