@@ -226,6 +226,7 @@ def _workers(
     ] = None,
     device: _Device = "cpu",
 ) -> "Workers":
+    # Not at the top: --help would wait for what measuring imports.
     from anglenas._measuring.workers import Workers
 
     return Workers(workers, scheduler, time_limit, device)

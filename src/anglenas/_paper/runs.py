@@ -139,6 +139,7 @@ def picks(
     for guard in guards:
         for seed in seeds:
             rows = run_of(seed, benchmark)
+            # A guard puts networks behind the worst it sees: here, those of this search alone.
             here = np.isin(np.arange(len(benchmark)), rows)
             guarded = apply_guard(scores.among(here), benchmark, guard)
             reached = benchmark.accuracy[rows]

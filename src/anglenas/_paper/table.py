@@ -13,8 +13,8 @@ __all__ = ["TABLE_1", "Compared", "Published", "Verdict", "table_1", "table_1_sh
 
 Verdict = Literal["agrees", "disagrees", "cannot tell"]
 
-_WIDEST = 0.08
-_ROUNDING = 0.005
+_WIDEST = 0.08  # to each side; in a wider interval nearly any published tau would agree
+_ROUNDING = 0.005  # published taus have two digits
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,7 @@ def correlate(
                 inside = replace(ranking, within=subset.members[sampled.rows])
                 estimates.append(estimate(inside, subset, guard=guard))
         sizes = sampled.sample.sizes
+        # Below twice as many, searches would draw nearly the same networks again and again.
         if (sampled.sample.drawn >= 2 * search_among * sizes / sizes.sum()).all():
             picks.append(pick_by(sampled, metric, guard=guard, size=search_among,
                                  searches=searches, seed=seed))  # fmt: skip
@@ -262,6 +263,7 @@ def sampled_of(
     weights = sample.weights[None]
     if not sample.is_census:
         weights = sample.replicates(replicates, np.random.default_rng(derive(seed, "replicates")))
+    # Where parameters were not measured, what is gained over them is NaN, and all else stands.
     nothing = {"params": np.full(len(rows), np.nan)}
     return Sampled(
         rows, strata, sample, benchmark.accuracy[rows],

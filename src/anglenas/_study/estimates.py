@@ -227,7 +227,9 @@ def estimate(ranking: Ranking, subset: Subset, *, guard: str) -> Estimate:
     parts = [part[sampled.rows] for part in subset.parts]
     members = np.any(parts, axis=0)
     enough = members.sum() > 1 and sampled.sample.covers(sampled.strata[subset.members])
+    # Ranks formed inside a top put nobody else first: its precision would say nothing.
     is_top = subset.name.startswith("top") and ranking.within is None
+    # A part of which too few were measured has no estimate, rather than one of the other parts.
     tau, gain, deviation = _NOTHING, _NOTHING, np.nan
     if enough:
         ours, theirs = ranking.taus(parts), Ranking(sampled, "params").taus(parts)

@@ -135,6 +135,7 @@ def gather(
         raise SettingError(
             "There is nothing to judge: give images to measure on, or a file of what was measured."
         )
+    # One draw for all seeds: their taus are averaged, so they have to be of the same networks.
     samples = draw_samples(measuring.sample, benchmark, measuring.seeds[0])
     return measure(benchmark, names, samples, measuring, on_progress)
 
@@ -211,6 +212,7 @@ def scores_text(scores: Sequence[Scores], benchmark: Benchmark) -> str:
     for name in scores[0].seconds:
         mean = np.mean([one.seconds[name] for one in scores])
         text.write(f"# seconds {name}: {mean:.6g}\n")
+    # The guard's threshold holds for 50 iterations, so a reader has to know how many there were.
     if any(is_of_training(name) for name in names):
         text.write(f"# iterations: {scores[0].iterations}\n")
     writer = csv.writer(text, lineterminator="\n")

@@ -98,6 +98,7 @@ def draw_anew(sample: Sample, size: int, rng: np.random.Generator) -> NDArray[np
     Where it would hold more of a stratum than were measured, another one is drawn.
     """
     counts = rng.multivariate_hypergeometric(sample.sizes, size)
+    # With replacement instead, a search would hold a network twice.
     while (counts > sample.drawn).any():
         counts = rng.multivariate_hypergeometric(sample.sizes, size)
     parts = (np.flatnonzero(sample.strata == stratum) for stratum in range(len(counts)))

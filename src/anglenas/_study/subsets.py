@@ -64,6 +64,7 @@ def read_subset(name: str, benchmark: Benchmark) -> Subset:
     if space.group is None:
         raise DataError(f"The space {benchmark.space} has no groups of equal #Param.")
     groups = np.array([space.group(space.parse(text)) for text in benchmark.architectures])
+    # Of a table that has no grouped network one empty group is left, so that there is a subset.
     wanted = range(max(groups.max() + 1, 1)) if name == "groups" else [int(name[-1])]
     return Subset(name, tuple(groups == number for number in wanted))
 
