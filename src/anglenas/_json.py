@@ -8,8 +8,6 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["from_json", "json_safe", "json_text"]
-
 
 def json_safe(value: Any) -> Any:
     """The value as JSON gives it back, so that what is read from a file equals what was written.

@@ -8,8 +8,6 @@ from typing import SupportsIndex
 
 from anglenas.errors import SettingError
 
-__all__ = ["derive", "platform", "single_thread"]
-
 
 def derive(seed: SupportsIndex, *position: str | SupportsIndex) -> int:
     """A seed of 63 bits for one stream of random numbers, independent of all other streams.

@@ -13,8 +13,6 @@ from typing import Any, Literal
 
 from anglenas.errors import SettingError, UnknownNameError, UsageError
 
-__all__ = ["Kind", "load", "names", "origin", "reference", "refuse_code", "resolve"]
-
 Kind = Literal["space", "probe", "dataset", "strategy"]
 
 _GROUPS: dict[Kind, str] = {

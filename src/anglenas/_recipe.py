@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 from anglenas._settings import Settings, at_least, preset_text, read_preset
 from anglenas.errors import UnknownNameError
 
-__all__ = ["PRESETS", "Recipe", "preset", "read_recipe"]
-
 
 @dataclass(frozen=True)
 class Recipe(Settings, called="recipe", facts=("name", "calibrated")):

@@ -17,8 +17,6 @@ from anglenas._searching.result import Found
 from anglenas.errors import SettingError, UnknownNameError
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["load_run", "run_json", "versions"]
-
 _FORMAT = 1  # raised when files of before cannot be read any more
 _KINDS: dict[str, type[Found] | type[Pruned]] = {"search": Found, "pruning": Pruned}
 _SHARED = ("space", "config")  # by all candidates, which stand once above them

@@ -32,17 +32,6 @@ from typing import (
 
 from anglenas.errors import SettingError, UnknownNameError
 
-__all__ = [
-    "Settings",
-    "above",
-    "at_least",
-    "between",
-    "checked",
-    "preset_text",
-    "read_changes",
-    "read_preset",
-]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S", bound="Settings")

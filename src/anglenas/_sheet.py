@@ -5,8 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Sheet", "latex", "markdown", "number_text"]
-
 _SPECIAL = re.compile("[\\\\&%$#_{}~^\u2212]")
 _ESCAPED = {
     "\\": r"\textbackslash{}",

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["render_source"]
-
 
 @cache
 def _template(package: str, name: str) -> Template:

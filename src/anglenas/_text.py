@@ -3,8 +3,6 @@
 import re
 from collections.abc import Callable
 
-__all__ = ["Cursor", "reason"]
-
 
 class Cursor:
     """A place in a text, which moves on as parts of the text are taken.

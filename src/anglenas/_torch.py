@@ -11,20 +11,6 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = [
-    "BATCH_NORMS",
-    "CONVOLUTIONS",
-    "STATISTICAL_NORMS",
-    "DispatchMode",
-    "add_to_each",
-    "hooks_of",
-    "lacks_variance",
-    "lerp_each",
-    "owner_of",
-    "storage_id",
-    "version_of",
-]
-
 CONVOLUTIONS = (nn.modules.conv._ConvNd,)
 """What all convolutions are, those of users' own classes too."""
 

@@ -22,18 +22,6 @@ from anglenas._blocks.together import (
     woven,
 )
 
-__all__ = [
-    "Average",
-    "BatchNorm",
-    "DilatedDepthwise",
-    "Mixture",
-    "MixtureCell",
-    "Rectifying",
-    "ReluConvBn",
-    "average",
-    "compute_together",
-]
-
 _NARROW = 8
 """Channels below which torch's BatchNorm leaves most of a register empty in channels_last."""
 

@@ -3,8 +3,6 @@
 import torch
 from torch import nn
 
-__all__ = ["memory_format_of"]
-
 
 def memory_format_of(network: nn.Module) -> torch.memory_format:
     """``channels_last``, unless a backward pass in that format would corrupt memory.

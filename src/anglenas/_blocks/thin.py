@@ -2,8 +2,6 @@
 
 from torch import nn
 
-__all__ = ["Thinnable"]
-
 
 class Thinnable(nn.Module):
     """A network that knows its thin form, which ``regions`` is defined on."""

@@ -18,22 +18,6 @@ from torch import nn
 
 from anglenas._torch import add_to_each, lerp_each
 
-__all__ = [
-    "Rectified",
-    "box_average",
-    "depthwise",
-    "each",
-    "first_of",
-    "in_format",
-    "normalised",
-    "padded",
-    "phases",
-    "placed",
-    "pointwise",
-    "stacked",
-    "woven",
-]
-
 _REGISTER = 8
 """Numbers in a register of AVX2."""
 

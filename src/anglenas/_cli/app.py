@@ -19,8 +19,6 @@ from anglenas._cli.train import train
 from anglenas._cli.verify import verify
 from anglenas.errors import AnglenasError, StoreError, UsageError
 
-__all__ = ["app", "main"]
-
 app = typer.Typer(
     name="anglenas",
     help="Find a good neural network for your images, on a CPU, by a few steps of training.",

@@ -16,18 +16,6 @@ if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
     from anglenas._study import Benchmark, Measuring, Scores
 
-__all__ = [
-    "Guards",
-    "Measurements",
-    "Sample",
-    "Seeds",
-    "judging",
-    "known_table",
-    "measurements",
-    "read_seeds",
-    "show_judging",
-]
-
 _of_table = partial(typer.Option, rich_help_panel="Known accuracies")
 _of_scores = partial(typer.Option, rich_help_panel="What was measured")
 

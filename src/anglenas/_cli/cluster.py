@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["cluster"]
-
 cluster = typer.Typer(
     help="Prepare workers on other machines; docs/cluster.md shows how.", no_args_is_help=True
 )

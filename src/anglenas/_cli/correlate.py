@@ -14,8 +14,6 @@ from anglenas.errors import SettingError
 if TYPE_CHECKING:
     from anglenas._study import Benchmark
 
-__all__ = ["correlate"]
-
 
 @takes(
     known=shared.known_table,

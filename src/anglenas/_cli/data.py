@@ -10,8 +10,6 @@ import typer
 from anglenas._cli.options import Quiet
 from anglenas._cli.progress import stoppable
 
-__all__ = ["data"]
-
 data = typer.Typer(
     help="Give images a name, so that --data NAME finds them; fetch CIFAR-10 and CIFAR-100.",
     no_args_is_help=True,

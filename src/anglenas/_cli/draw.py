@@ -9,8 +9,6 @@ import typer
 from anglenas._cli.options import Space
 from anglenas.errors import SettingError
 
-__all__ = ["draw"]
-
 
 def draw(
     subject: Annotated[

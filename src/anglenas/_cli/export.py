@@ -11,8 +11,6 @@ from anglenas.errors import SettingError
 if TYPE_CHECKING:
     from anglenas._evaluation.network import Weights
 
-__all__ = ["export"]
-
 
 def export(
     subject: Annotated[

@@ -12,31 +12,6 @@ import typer
 if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
 
-__all__ = [
-    "OUTPUT",
-    "Data",
-    "Flip",
-    "Guard",
-    "Metrics",
-    "Out",
-    "PruningRecipe",
-    "Quiet",
-    "Rank",
-    "RecipeName",
-    "Seed",
-    "Space",
-    "StoreFile",
-    "Strict",
-    "Ties",
-    "TriedRecipe",
-    "flowing",
-    "read_count",
-    "split_names",
-    "takes",
-    "takes_workers",
-    "trains_with_workers",
-]
-
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kMG]?)")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["command_line", "run_folder"]
-
 
 def command_line() -> str:
     """The command that is running, as it can be pasted into a shell."""

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from anglenas._measuring.progress import Progress
     from anglenas.spaces import Supernet
 
-__all__ = ["Pace", "show_counts", "show_progress", "stoppable", "time_left"]
-
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_RANKINGS = 0.5
 

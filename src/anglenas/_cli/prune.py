@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
     from anglenas._pruning.result import Pruned
 
-__all__ = ["prune"]
-
 
 @takes_workers
 def prune(

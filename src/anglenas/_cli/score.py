@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from anglenas._measuring.plan import Measured
     from anglenas._measuring.workers import Workers
 
-__all__ = ["score"]
-
 _IN_A_TABLE = 6  # networks; more of them get a line each
 _OF_ARCHITECTURES = ("space", "workers", "scheduler", "time_limit", "device", "store")
 

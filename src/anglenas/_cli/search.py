@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
     from anglenas._searching.result import Found
 
-__all__ = ["search"]
-
 _LIMITS = "What is allowed"
 
 

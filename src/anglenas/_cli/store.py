@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from anglenas._measuring.store import StoreInfo
     from anglenas._measuring.task import Context
 
-__all__ = ["store"]
-
 store = typer.Typer(
     help="Look into the file that keeps every score, and bring scores from one to another.",
     no_args_is_help=True,

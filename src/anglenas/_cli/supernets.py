@@ -11,8 +11,6 @@ from rich.text import Text
 
 from anglenas.spaces import Edge, Supernet, Topology
 
-__all__ = ["supernet_view"]
-
 _GAP = 2  # columns between two cells
 
 

@@ -16,15 +16,6 @@ from anglenas._searching.result import Found
 from anglenas._sheet import Sheet
 from anglenas.probes import find_metric
 
-__all__ = [
-    "print_found",
-    "print_line",
-    "print_measured",
-    "print_notes",
-    "print_pruned",
-    "print_sheets",
-]
-
 _GAP, _FOLDED = 2, 16
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from anglenas._measuring.result import Candidate
     from anglenas._measuring.workers import Workers
 
-__all__ = ["TrainingData", "Validation", "train"]
-
 _WHERE = "Where it trains"
 
 TrainingData = Annotated[

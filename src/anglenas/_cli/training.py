@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from anglenas._evaluation.result import Epoch, Trained, TrainingProgress
 
-__all__ = ["print_trained", "show_training"]
-
 _HARDEST = 3
 
 

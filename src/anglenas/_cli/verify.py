@@ -13,8 +13,6 @@ from anglenas._cli.train import TrainingData, Validation
 if TYPE_CHECKING:
     from anglenas._measuring.workers import Workers
 
-__all__ = ["verify"]
-
 
 @trains_with_workers
 def verify(

@@ -16,8 +16,6 @@ import torch
 # against 0.15; at 224 x 224 they are alike). albumentations 2.0.8 works on single images and brings
 # OpenCV, 170 MB. torchvision's wheels do not load beside the CPU build of PyTorch.
 
-__all__ = ["centre", "colour_jitter", "cutout", "random_part"]
-
 Box = tuple[int, int, int, int]
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's mode L

@@ -18,8 +18,6 @@ from anglenas._evaluation.network import BEST, LAST, Weights
 from anglenas._evaluation.recipe import drop_path_rate
 from anglenas._evaluation.result import Epoch, TrainingProgress, best_epoch, history_csv
 
-__all__ = ["Diary", "newest"]
-
 _HISTORY = "history.csv"
 _NAME = re.compile(r"epoch-(\d+)\.ckpt")
 _KEPT = 2  # the last one, and the one before in case it is broken

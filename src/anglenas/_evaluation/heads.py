@@ -9,9 +9,6 @@ from anglenas._evaluation.recipe import TrainingRecipe
 from anglenas._numerics import derive
 from anglenas.errors import SettingError
 
-__all__ = ["equip", "logits_and_auxiliary", "set_drop_path", "without_auxiliary"]
-
-
 # Protocols and not classes: networks are of any space, and own ones may have these parts too.
 
 

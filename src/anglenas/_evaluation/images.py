@@ -22,17 +22,6 @@ from anglenas.data import (
 )
 from anglenas.errors import DataError
 
-__all__ = [
-    "Batch",
-    "EpochSampler",
-    "HeldOutSet",
-    "Images",
-    "PartSampler",
-    "Step",
-    "TrainingSet",
-    "open_images",
-]
-
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images ``(n, C, S, S)`` float32, normalised, and labels ``(n,)`` int64."""
 

@@ -45,8 +45,6 @@ from anglenas._measuring.workers import Workers, check_device
 from anglenas._numerics import derive
 from anglenas.errors import SettingError, TrainingError
 
-__all__ = ["Training", "fit"]
-
 _TOP = 5
 
 

@@ -11,8 +11,6 @@ from anglenas._evaluation.heads import logits_and_auxiliary
 from anglenas._measuring.memory import bytes_of_pass, free_memory
 from anglenas.errors import SettingError
 
-__all__ = ["Need", "available_bytes", "is_out_of_memory", "measure_need", "ran_out", "too_little"]
-
 # What is allocated at once besides the tensors that a backward pass waits for: 1.6 times as much
 # was taken by the NAS-Bench-201 network of 3x3 convolutions at 32 x 32 (torch 2.13, CPU).
 _OVERHEAD = 1.6

@@ -16,8 +16,6 @@ from anglenas._plugins import load, names, refuse_code
 from anglenas.errors import ArchitectureError, SettingError, TrainingError, needs_extra
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["BEST", "LAST", "Subject", "Weights", "fresh_weights", "read_weights"]
-
 BEST, LAST = "best.safetensors", "last.safetensors"
 
 _KEY = "anglenas"

@@ -6,15 +6,6 @@ from typing import Annotated, Literal
 
 from anglenas._settings import Settings, at_least, between, read_preset
 
-__all__ = [
-    "TRAINING_PRESETS",
-    "Machine",
-    "TrainingRecipe",
-    "drop_path_rate",
-    "learning_rate",
-    "read_training_recipe",
-]
-
 Schedule = Literal["constant", "cosine", "linear", "exponential"]
 Crop = Literal["none", "padded", "resized"]
 

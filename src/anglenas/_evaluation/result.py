@@ -13,8 +13,6 @@ from torch import nn
 from anglenas._evaluation.network import BEST, LAST, Subject, Weights, read_weights
 from anglenas._evaluation.recipe import TrainingRecipe
 
-__all__ = ["Confusion", "Epoch", "Trained", "TrainingProgress", "best_epoch", "history_csv"]
-
 
 @dataclass(frozen=True)
 class Epoch:

@@ -22,8 +22,6 @@ from anglenas._settings import checked
 from anglenas.data import ImageSource, open_parts, split, with_flip
 from anglenas.errors import DataError, SettingError, needs_extra
 
-__all__ = ["train"]
-
 _SETTINGS = "training.json"
 
 

@@ -29,8 +29,6 @@ from anglenas.data import relocate
 from anglenas.errors import SettingError, TrainingError, WorkersError, needs_extra
 from anglenas.ranking import Interval, bootstrap, kendall_tau
 
-__all__ = ["Checked", "Part", "Verification", "verify"]
-
 Part = Literal["top", "middle", "bottom"]
 
 _BASELINE = "params"

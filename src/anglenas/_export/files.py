@@ -15,8 +15,6 @@ from anglenas._plugins import load
 from anglenas.errors import AnglenasError, SettingError, UnknownNameError
 from anglenas.spaces import Space
 
-__all__ = ["FORMATS", "Exported", "export_network"]
-
 # Of the largest logit: other programs add up in another order.
 _TOLERANCE = 1e-4
 _CHECKED = 3  # images that each format is run on

@@ -13,8 +13,6 @@ from torch import nn
 from anglenas._evaluation.network import Weights
 from anglenas.errors import needs_extra
 
-__all__ = ["check_onnx", "write_onnx", "write_program"]
-
 Run = Callable[[torch.Tensor], torch.Tensor]
 """From images ``(B, C, S, S)`` to logits ``(B, K)``."""
 

@@ -11,8 +11,6 @@ from anglenas._templates import render_source
 from anglenas.errors import SettingError
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["network_source"]
-
 _WIDTH = 96
 
 

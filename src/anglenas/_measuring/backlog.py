@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 
 from anglenas._measuring.task import Context, Outcome, Task
 
-__all__ = ["Backlog"]
-
 _DEATHS = 3  # a worker may die for a reason of its own, hardly three times with the same task
 _SECONDS = 0.1  # of computation in one chunk, so that handing it out costs little beside it
 _TASKS = 64

@@ -25,8 +25,6 @@ with needs_extra("cluster"):
     import dask
     import distributed
 
-__all__ = ["ClusterWorkers", "write_keys"]
-
 _SECONDS = 0.2  # between looks at who is there
 _PATIENCE = 60.0  # seconds without any worker
 

@@ -19,8 +19,6 @@ from anglenas.errors import NetworkError, SettingError, UsageError, WorkersError
 from anglenas.probes import Probe, Record, find_probe
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["compute", "compute_all", "run_probe"]
-
 
 def compute(task: Task, batch: FewShot | None, device: torch.device | str = "cpu") -> Outcome:
     """Build the network of a task, measure it with one thread, and say what came of it.

@@ -16,8 +16,6 @@ from anglenas._measuring.workers import check_device
 from anglenas._numerics import platform
 from anglenas.errors import SettingError, WorkersError
 
-__all__ = ["DEVICE_VARIABLE", "choose_device", "device_count", "device_of_worker", "platform_of"]
-
 DEVICE_VARIABLE = "ANGLENAS_DEVICE"
 """Environment variable that tells a worker its device or the kind of it; the CPU if it is not set.
 

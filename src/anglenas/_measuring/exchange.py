@@ -12,8 +12,6 @@ from anglenas._measuring.task import Context, Outcome, Task
 from anglenas.errors import StoreError
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["read_csv", "write_csv"]
-
 _NETWORK = tuple(field.name for field in fields(NetworkConfig))
 _CONTEXT = ("space", "probe", "version", *_NETWORK, "platform", "recipe", "settings", "images",
             "seed", "space_version")  # fmt: skip

@@ -9,8 +9,6 @@ from anglenas._measuring.devices import choose_device, device_count
 from anglenas._measuring.task import Outcome, Task
 from anglenas.data import FewShot
 
-__all__ = ["Executor", "InProcess"]
-
 
 class Executor(Protocol):
     """Something that turns tasks into outcomes, and holds what it needs to until it is left.

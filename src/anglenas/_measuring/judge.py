@@ -16,8 +16,6 @@ from anglenas.probes import Metric
 from anglenas.ranking import GUARDED, Ties, guard_columns, order, parse, ranks
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["Floats", "Judge", "columns_of", "metrics_to_rank", "rank_candidates", "scores_of"]
-
 Floats = NDArray[np.float64]
 Values = Mapping[str, Floats]
 """``(N,)`` values of each metric; NaN where one is undefined."""

@@ -18,8 +18,6 @@ from anglenas._measuring.task import Outcome, Task
 from anglenas.data import FewShot
 from anglenas.errors import WorkersError
 
-__all__ = ["LocalWorkers"]
-
 _SCRIPT = Path(__file__).with_name("child.py")
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

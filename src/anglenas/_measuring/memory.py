@@ -18,8 +18,6 @@ from anglenas.errors import AnglenasError, SettingError
 from anglenas.probes._jacobian import NUMBERS_AT_ONCE
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["bytes_of_pass", "check_memory", "free_memory", "gradients_memory", "training_memory"]
-
 _COPIES = 4  # of each weight: the network's own, and the trained copy's with gradient and momentum
 _MOST = 2**63  # bytes: more than PyTorch can count
 # Gradients on their way, the operations' own buffers, and the copies in which operations that are

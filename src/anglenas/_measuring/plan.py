@@ -16,20 +16,6 @@ from anglenas.errors import NetworkError, SettingError
 from anglenas.probes import Metric, Record, Undefined, find_metric, find_probe
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = [
-    "Measured",
-    "Measurement",
-    "Plan",
-    "draw_repeats",
-    "make_plan",
-    "notices_of",
-    "proxy_config",
-    "read_metrics",
-    "refuse_if_none_fits",
-    "repeat_seed",
-    "target_config",
-]
-
 _MISFIT = f"failed: {NetworkError.__name__}: "
 
 Measurement = Record | str

@@ -10,8 +10,6 @@ from anglenas._measuring.task import Outcome, Task
 from anglenas.data import FewShot
 from anglenas.errors import WorkersError
 
-__all__ = ["Died", "Pool", "PoolWorker"]
-
 _DEATHS = 10  # workers that may die, one after the other, before they are ready
 
 

@@ -7,8 +7,6 @@ from functools import cached_property
 from anglenas._measuring.result import Candidate
 from anglenas.spaces import Supernet
 
-__all__ = ["Progress"]
-
 
 @dataclass(frozen=True)
 class Progress:

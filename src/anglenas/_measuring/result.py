@@ -13,8 +13,6 @@ from anglenas.spaces import NetworkConfig, Space
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Candidate", "Column", "Result", "counted"]
-
 
 def counted(number: int, noun: str) -> str:
     """A number with what it counts.

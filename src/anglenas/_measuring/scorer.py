@@ -9,8 +9,6 @@ from anglenas._measuring.task import Outcome, Task
 from anglenas.data import FewShot
 from anglenas.probes import find_probe
 
-__all__ = ["Scorer"]
-
 
 @dataclass(frozen=True)
 class Scorer:

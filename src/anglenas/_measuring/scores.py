@@ -31,8 +31,6 @@ from anglenas.data import FewShot, ImageSource
 from anglenas.probes import find_metric, find_probe, short_training
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["score", "score_architectures", "score_many"]
-
 DEFAULT_METRICS = ("angle", "loss", "params")
 
 

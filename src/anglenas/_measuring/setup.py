@@ -16,14 +16,6 @@ from anglenas.data import ImageSource, open_source, with_flip
 from anglenas.errors import SettingError
 from anglenas.spaces import Space
 
-__all__ = [
-    "choose_recipe",
-    "choose_space",
-    "open_data",
-    "open_executor",
-    "open_scorer",
-]
-
 
 def open_data(data: str | Path | ImageSource, flip: bool | None) -> ImageSource:
     """The images; ``flip`` overrides what the data set says of mirrored images."""

@@ -7,8 +7,6 @@ from anglenas._measuring.plan import Plan
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.task import Outcome, Task
 
-__all__ = ["Step", "measure"]
-
 
 @dataclass(frozen=True)
 class Step:

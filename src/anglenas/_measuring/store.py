@@ -19,8 +19,6 @@ from anglenas._measuring.exchange import read_csv, write_csv
 from anglenas._measuring.task import Context, Outcome, Task, digest_of
 from anglenas.errors import StoreError
 
-__all__ = ["ContextInfo", "Store", "StoreInfo"]
-
 _APPLICATION = int.from_bytes(b"angl", "big")
 
 # The steps from each version of the schema to the next one; only ever append.

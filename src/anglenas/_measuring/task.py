@@ -13,8 +13,6 @@ from anglenas._recipe import Recipe
 from anglenas.probes import Record, Undefined, find_probe
 from anglenas.spaces import NetworkConfig
 
-__all__ = ["Context", "Outcome", "Task", "digest_of", "status_of"]
-
 
 @dataclass(frozen=True)
 class Context:

@@ -8,8 +8,6 @@ from typing import Annotated, Self
 from anglenas._settings import Settings, at_least
 from anglenas.errors import SettingError
 
-__all__ = ["Workers", "check_device"]
-
 _DEVICE = re.compile(r"(cpu|cuda|xpu|mps)(?::(\d+))?")
 
 

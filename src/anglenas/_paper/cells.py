@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from anglenas._pruning.result import Pruned
     from anglenas._searching.result import Found
 
-__all__ = ["cells"]
-
 
 class _Figure(NamedTuple):
     """A figure of searched cells in the supplement of Yang et al. (WACV 2023)."""

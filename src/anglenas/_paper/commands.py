@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from anglenas._sheet import Sheet
     from anglenas._study import Benchmark
 
-__all__ = ["paper"]
-
 paper = typer.Typer(help="Make figures and tables of the paper again.", no_args_is_help=True)
 
 _CIFAR10 = partial(shared.known_table, accuracy="cifar10_test")

@@ -12,8 +12,6 @@ from anglenas._report.draw import part_of
 from anglenas._sheet import Sheet
 from anglenas.spaces import NASBENCH201
 
-__all__ = ["position_sheet", "positions_figure"]
-
 _PLAIN, _FIRST, _TRIVIAL = KINDS[2].light, KINDS[3].light, KINDS[1].light
 _WIDTH, _HEIGHT = 330.0, 250.0
 

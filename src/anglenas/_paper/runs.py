@@ -14,8 +14,6 @@ from anglenas._study.scores import Scores, directions_of
 from anglenas.errors import DataError
 from anglenas.ranking import check_metrics, order, parse, ranks
 
-__all__ = ["Pick", "Position", "pick_sheet", "picks", "positions"]
-
 
 @dataclass(frozen=True)
 class Position:

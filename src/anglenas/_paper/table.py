@@ -9,8 +9,6 @@ from anglenas._study.estimates import Estimate
 from anglenas._study.study import Study
 from anglenas.ranking import Interval
 
-__all__ = ["TABLE_1", "Compared", "Published", "Verdict", "table_1", "table_1_sheets", "verdict"]
-
 Verdict = Literal["agrees", "disagrees", "cannot tell"]
 
 _WIDEST = 0.08  # to each side; in a wider interval nearly any published tau would agree

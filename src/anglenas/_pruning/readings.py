@@ -12,8 +12,6 @@ from anglenas.errors import AnglenasError
 from anglenas.probes import Metric
 from anglenas.ranking import parse
 
-__all__ = ["Repeats", "change", "ranks_by_change", "ranks_of_pruned"]
-
 Repeats = Sequence[Measured]
 """What was measured of one supernet, repeat by repeat."""
 

@@ -8,8 +8,6 @@ from typing import Any
 from anglenas._measuring.result import Result, counted
 from anglenas.spaces import Edge
 
-__all__ = ["Pruned", "Removal", "Round"]
-
 
 @dataclass(frozen=True)
 class Removal:

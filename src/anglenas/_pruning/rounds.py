@@ -14,8 +14,6 @@ from typing import Any
 from anglenas.ranking import order
 from anglenas.spaces import Supernet, Supernets
 
-__all__ = ["Contest", "contests", "planned"]
-
 
 @dataclass(frozen=True)
 class Contest:

@@ -43,8 +43,6 @@ from anglenas.errors import AnglenasError, SettingError
 from anglenas.ranking import Ties
 from anglenas.spaces import Supernet
 
-__all__ = ["prune"]
-
 
 @checked
 def prune(

@@ -15,8 +15,6 @@ from anglenas.probes import find_metric, find_probe
 from anglenas.ranking import parse
 from anglenas.spaces import NetworkConfig, Space, Supernets
 
-__all__ = ["Pruner", "Reading", "check_supernet_memory", "default_recipe", "settle"]
-
 Reading = Literal["auto", "pruned", "change"]
 """How the metrics of a supernet that lacks an operation are read; see :func:`prune`."""
 

@@ -17,26 +17,6 @@ from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-__all__ = [
-    "FAINT",
-    "INK",
-    "KINDS",
-    "MUTED",
-    "PAPER",
-    "SETTINGS",
-    "Kind",
-    "add_axes",
-    "add_legend",
-    "dress",
-    "font",
-    "mark_axis",
-    "new_figure",
-    "printable",
-    "short_number",
-    "text_width",
-    "ticks",
-]
-
 INK, MUTED, FAINT, PAPER = "#1c2128", "#5d6672", "#c3c9d1", "#ffffff"
 
 

@@ -28,8 +28,6 @@ from anglenas._report.layout import LINE_HEIGHT, Box, Point, arrange
 from anglenas.spaces import Drawing, Operation, OptionTable
 from anglenas.spaces._graph import live_nodes
 
-__all__ = ["Part", "draw_cells", "part_of"]
-
 _MARGIN, _BETWEEN, _BELOW, _BLOCK_GAP = 12.0, 40.0, 24.0, 10.0
 _WIDEST = 1500.0
 _HEAD = (7.0, 3.4)  # length of an arrowhead, and half its width

@@ -9,8 +9,6 @@ from anglenas._measuring.result import Candidate, Result
 from anglenas._report.canvas import KINDS, PAPER, add_legend, dress, mark_axis, new_figure
 from anglenas.ranking import pareto_front
 
-__all__ = ["BEST", "COSTS", "MARKS", "Mark", "Scatter", "rank_figure", "scatters"]
-
 MARKS, BEST = "marks", "best"
 """What the groups of marks are called in a figure's SVG."""
 _USUAL, _BEST, _FRONT = KINDS[2].light, KINDS[3].light, KINDS[0].light

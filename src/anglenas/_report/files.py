@@ -15,8 +15,6 @@ from anglenas._json import json_text
 from anglenas._report.canvas import SETTINGS
 from anglenas.errors import SettingError
 
-__all__ = ["Content", "render", "save_figure", "write_files"]
-
 Rows = Sequence[Mapping[str, object]] | Sequence[Sequence[object]]
 Content = Figure | str | Mapping[str, object] | Rows | None
 """Of a file: a figure, a text, what JSON can hold, a table; ``None`` if it must not be there.

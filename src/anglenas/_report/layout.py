@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from anglenas.spaces import CellGraph
 
-__all__ = ["LINE_HEIGHT", "Box", "Layout", "Point", "arrange"]
-
 Point = tuple[float, float]
 
 LINE_HEIGHT = 12.0

@@ -19,8 +19,6 @@ from anglenas._report.files import render
 from anglenas._runs import versions
 from anglenas.spaces import CellGraph, Drawing
 
-__all__ = ["render_page"]
-
 _WIDEST = 900.0
 _LISTED = _NAMED = 500
 _STYLE = re.compile(r"<style.*?</style>", re.DOTALL)

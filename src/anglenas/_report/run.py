@@ -12,8 +12,6 @@ from anglenas._runs import run_json
 from anglenas._searching.result import Found
 from anglenas.errors import SettingError
 
-__all__ = ["prepare_folder", "write_run"]
-
 _DRAWN = 3
 
 

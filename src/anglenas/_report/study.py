@@ -26,8 +26,6 @@ from anglenas._study.picks import Picks
 from anglenas._study.study import Study
 from anglenas.ranking import Interval
 
-__all__ = ["study_figure", "write_study"]
-
 _COLOURS = {"off": KINDS[2].light, "score": KINDS[3].light, "structure": KINDS[0].light}
 _LINE, _PANEL = 17.0, 150.0
 

@@ -24,8 +24,6 @@ from anglenas._report.canvas import (
 )
 from anglenas._report.files import write_files
 
-__all__ = ["confusion_figure", "curves_figure", "write_training"]
-
 _COLOURS = {"trained on": KINDS[2].light, "held out": KINDS[3].light}
 _SHADES = LinearSegmentedColormap.from_list("shades", [PAPER, KINDS[2].light])
 _NAMED = 40  # more classes have no room for their names

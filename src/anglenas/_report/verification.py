@@ -11,8 +11,6 @@ from anglenas._report.canvas import KINDS, add_legend, dress, mark_axis, new_fig
 from anglenas._report.files import write_files
 from anglenas._sheet import Sheet, markdown
 
-__all__ = ["verification_figure", "verification_sheets", "write_verification"]
-
 # Shapes too, for print in black and for eyes that do not tell the colours apart.
 _MARKS: dict[Part, tuple[str, str]] = {
     "top": (KINDS[3].light, "o"),

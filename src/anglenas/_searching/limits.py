@@ -10,8 +10,6 @@ from anglenas.probes._flops import count_operations
 from anglenas.probes._parameters import count_parameters
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["costs_of", "fits", "refusal"]
-
 Costs = Mapping[str, float]
 """Or the most of each that is allowed: ``"parameters"``, ``"operations"``, ``"milliseconds"``."""
 

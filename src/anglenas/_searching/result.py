@@ -8,8 +8,6 @@ from anglenas._measuring.result import Candidate, Result, counted
 from anglenas.errors import UnknownNameError
 from anglenas.ranking import pareto_front
 
-__all__ = ["Found"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Found(Result):

@@ -52,8 +52,6 @@ from anglenas.ranking import Ties
 from anglenas.spaces import NetworkConfig, Space
 from anglenas.strategies import Request, Strategy, Trial
 
-__all__ = ["search"]
-
 _BUDGET = 60  # candidates, if neither their number nor a time is given
 _AT_ONCE = 16  # proposals at once if time is the budget, so that few are made in vain
 

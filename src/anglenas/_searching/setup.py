@@ -7,8 +7,6 @@ from anglenas._settings import read_changes
 from anglenas.errors import SettingError
 from anglenas.strategies import Strategy
 
-__all__ = ["choose_strategy"]
-
 _MEMBERS = ("name", "concurrency", "propose")
 
 

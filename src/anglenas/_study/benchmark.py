@@ -17,8 +17,6 @@ from anglenas._study.columns import Columns, architectures_of, read_columns, rea
 from anglenas.errors import DataError, UnknownNameError
 from anglenas.spaces import Space
 
-__all__ = ["Benchmark", "read_benchmark", "run_of"]
-
 Floats = NDArray[np.float64]
 
 _SPLITS = {"valid": "validation", "val": "validation", "validation": "validation", "test": "test"}

@@ -14,8 +14,6 @@ from anglenas._plugins import load
 from anglenas.errors import AnglenasError, DataError
 from anglenas.spaces import Space
 
-__all__ = ["Columns", "architectures_of", "read_columns", "read_text"]
-
 _ARCHITECTURE = ("architecture", "arch_str", "arch")
 _LARGEST = 1 << 30  # bytes: a compressed file from outside could unpack without bound
 

@@ -24,8 +24,6 @@ from anglenas.data import ImageSource
 from anglenas.errors import DataError, SettingError
 from anglenas.ranking import GUARDED, Sample, check_metrics, parse
 
-__all__ = ["METRICS", "correlate", "sampled_of"]
-
 METRICS = ("params", "angle", "loss", "angle_loss", "angle_loss+params")
 """What is judged if nothing else is asked for."""
 

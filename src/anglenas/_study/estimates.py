@@ -20,8 +20,6 @@ from anglenas.ranking import (
     spearman,
 )
 
-__all__ = ["Estimate", "Ranking", "Sampled", "estimate"]
-
 Floats = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 Parts = Sequence[Masks]

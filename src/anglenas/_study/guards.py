@@ -13,8 +13,6 @@ from anglenas.errors import SettingError
 from anglenas.ranking import guard_columns
 from anglenas.spaces import CellGraph, Drawing
 
-__all__ = ["GUARDS", "apply_guard", "check_guards", "put_behind"]
-
 GUARDS = ("off", "score", "structure")
 """How trivial networks are treated: as any other; ranked last where their angle is 0.95 or more
 after at least 50 iterations, or their cell has no module (the released code of Yang et al., WACV

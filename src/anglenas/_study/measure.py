@@ -30,8 +30,6 @@ from anglenas.data import ImageSource
 from anglenas.errors import SettingError
 from anglenas.ranking import parse
 
-__all__ = ["Measuring", "draw_samples", "gather", "measure", "scores_text"]
-
 Samples = Mapping[str, NDArray[np.bool_]]
 
 _PART = re.compile(r"(?:(?P<subset>[a-z].*):)?(?P<count>\d+)|(?P<whole>all)|seed(?P<seed>\d+)")

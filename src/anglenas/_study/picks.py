@@ -9,8 +9,6 @@ from anglenas._numerics import derive
 from anglenas._study.estimates import Sampled
 from anglenas.ranking import Sample, order, parse
 
-__all__ = ["Picks", "draw_anew", "pick_by"]
-
 Floats = NDArray[np.float64]
 
 

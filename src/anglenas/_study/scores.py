@@ -14,16 +14,6 @@ from anglenas._study.columns import Columns, architectures_of, read_columns
 from anglenas.errors import DataError, UnknownNameError
 from anglenas.probes import Undefined, find_metric
 
-__all__ = [
-    "Scores",
-    "directions_of",
-    "is_metric",
-    "is_of_training",
-    "laid_out",
-    "read_scores",
-    "with_benchmark",
-]
-
 Floats = NDArray[np.float64]
 Masks = Mapping[str, NDArray[np.bool_]]
 

@@ -9,8 +9,6 @@ from anglenas._sheet import Sheet, markdown, number_text
 from anglenas._study.estimates import Estimate
 from anglenas._study.picks import Picks
 
-__all__ = ["Study"]
-
 _SPARE = ("s each", "undefined", "Spearman", "tau, ties broken", "tau-b with params", "networks",
           "sd over seeds", "precision", "over params")  # fmt: skip
 """Columns that a narrow terminal does without, the first to go first."""

@@ -11,8 +11,6 @@ from anglenas._plugins import load
 from anglenas._study.benchmark import Benchmark
 from anglenas.errors import DataError, SettingError
 
-__all__ = ["Subset", "names_part", "read_subset", "strata_of"]
-
 _NAME = re.compile(r"all|top-(?P<count>\d+)|top-(?P<percent>\d+(?:\.\d+)?)%|groups|group-([0-7])")
 
 

@@ -19,8 +19,6 @@ from anglenas.data._files import Files, FolderFiles, TarFiles
 from anglenas.data._pickles import PickledArray, read_pickle
 from anglenas.errors import DataError
 
-__all__ = ["Archive", "find_archive"]
-
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]  # (N, 3, H, W) and (N,)
 
 

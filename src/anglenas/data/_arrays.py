@@ -19,8 +19,6 @@ from anglenas.data._base import ImageSource, Statistics
 from anglenas.data._pixels import channel_statistics, fit
 from anglenas.errors import DataError
 
-__all__ = ["ArraySource", "from_arrays", "load_npz", "load_npz_held_out"]
-
 _KEYS = (("x_train", "y_train"), ("images", "labels"))
 _HELD_OUT_KEYS = (("x_val", "y_val"), ("x_test", "y_test"))
 _OPTIONAL = ("class_names", "classes", "mean", "std")

@@ -15,8 +15,6 @@ import torch.nn.functional as F
 
 from anglenas.data._base import FewShot
 
-__all__ = ["Augmenter", "augment", "normalise", "normalised", "standard_padding"]
-
 
 def standard_padding(side: int) -> int:
     """The published padding before a random crop: 4 pixels for images of 32, 2 for 16.

@@ -16,17 +16,6 @@ from anglenas._numerics import derive
 from anglenas.data._pixels import channel_statistics, part
 from anglenas.errors import DataError, SettingError
 
-__all__ = [
-    "ChoosePart",
-    "FewShot",
-    "ImageSource",
-    "Statistics",
-    "UnreadableImageError",
-    "split",
-    "subset",
-    "with_flip",
-]
-
 # No image in memory is larger, so that none is reduced; a source that enlarges makes 48 MB of it.
 _WHOLE = 1 << 12
 

@@ -6,8 +6,6 @@ import numpy as np
 
 from anglenas.data._arrays import ArraySource, from_arrays
 
-__all__ = ["load"]
-
 
 def load() -> ArraySource:
     """1797 handwritten digits in 10 classes, 8 x 8 pixels, grey; a mirrored digit is none.

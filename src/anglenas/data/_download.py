@@ -12,8 +12,6 @@ from typing import IO
 from anglenas._text import reason
 from anglenas.errors import DataError, SettingError
 
-__all__ = ["DOWNLOADS", "Download", "download", "find_download"]
-
 _BLOCK = 1 << 18
 _SECONDS_WITHOUT_DATA = 30.0
 _MOST_BYTES = 1 << 30  # the largest has 170 MB; a server must not be able to fill a disk

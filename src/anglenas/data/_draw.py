@@ -11,8 +11,6 @@ from anglenas._numerics import derive
 from anglenas.data._base import FewShot, ImageSource, UnreadableImageError
 from anglenas.errors import DataError, SettingError
 
-__all__ = ["draw_few_shot"]
-
 
 @dataclass(frozen=True, eq=False)
 class _Class:

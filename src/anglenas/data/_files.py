@@ -12,8 +12,6 @@ from typing import IO, cast
 from anglenas._text import reason
 from anglenas.errors import DataError
 
-__all__ = ["Files", "FolderFiles", "TarFiles", "is_tar"]
-
 _GZIP = b"\x1f\x8b"
 _MOST_MEMBERS = 1000
 _BROKEN = (OSError, EOFError, ValueError, zlib.error, tarfile.TarError)

@@ -18,8 +18,6 @@ from anglenas.data._base import ChoosePart, ImageSource, UnreadableImageError
 from anglenas.data._pixels import part, square
 from anglenas.errors import DataError
 
-__all__ = ["FolderSource", "holds_folders", "load_folder"]
-
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _EXPECTED = "expected is one folder for each class with its JPEG, PNG or WebP images in it"

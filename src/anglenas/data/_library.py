@@ -15,8 +15,6 @@ import platformdirs
 from anglenas._plugins import names
 from anglenas.errors import DataError, SettingError
 
-__all__ = ["Library"]
-
 # No separator and no dot in front: a name must not be able to lead out of the library.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 

@@ -17,8 +17,6 @@ from anglenas.data._folder import FolderSource, holds_folders, load_folder
 from anglenas.data._library import Library
 from anglenas.errors import DataError, SettingError, UnknownNameError
 
-__all__ = ["locate", "open_parts", "open_source", "relocate"]
-
 _CHOICES = (
     "a folder of class folders, an .npz file with images and labels, or the official files of "
     "CIFAR-10, CIFAR-100 or ImageNet16-120 as a folder or a tar file"

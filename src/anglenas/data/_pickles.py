@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from anglenas._text import reason
 
-__all__ = ["PickledArray", "read_pickle"]
-
 _PUSHED = (
     "BININT BININT1 BININT2 LONG1 BINFLOAT BINSTRING SHORT_BINSTRING BINUNICODE SHORT_BINUNICODE "
     "BINUNICODE8 BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8"

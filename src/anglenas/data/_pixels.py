@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["channel_statistics", "fit", "part", "square"]
-
 _CHUNK = 4096  # images counted at once: the counts of millions take no memory of their own
 
 

@@ -29,8 +29,6 @@ from anglenas.probes._rectifiers import (
     row_codes,
 )
 
-__all__ = ["ACTIVATIONS", "measure_activations", "reachable", "regularised"]
-
 
 def reachable(tensor: torch.Tensor) -> frozenset[Node]:
     """All nodes of the autograd graph that a gradient of a tensor passes through."""

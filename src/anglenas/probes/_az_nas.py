@@ -22,8 +22,6 @@ from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._flops import count_operations, read_flops
 from anglenas.probes._isolation import device_of, explained, fresh_copy, run
 
-__all__ = ["AZ_NAS", "entropy", "find_blocks", "measure_az_nas", "spectral_norm"]
-
 
 def entropy(features: torch.Tensor) -> float:
     """Entropy of the principal components of a block's output (eq. 1 to 3 of the paper).

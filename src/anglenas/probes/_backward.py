@@ -29,8 +29,6 @@ from anglenas.probes._base import Metric, Probe, Record
 from anglenas.probes._isolation import Specimen, on_copy
 from anglenas.probes._jacobian import loss_gradients, weights_of
 
-__all__ = ["BACKWARD", "channel_saliency", "gradient_sums"]
-
 
 def gradient_sums(
     weights: Sequence[torch.Tensor], gradients: Sequence[torch.Tensor]

@@ -11,8 +11,6 @@ from anglenas._recipe import Recipe
 from anglenas.data import FewShot
 from anglenas.errors import SettingError, UnknownNameError
 
-__all__ = ["Measure", "Metric", "Probe", "Record", "Undefined"]
-
 Record = Mapping[str, Any]
 """What a probe measured, in values that JSON can hold; the store keeps it whole."""
 

@@ -15,8 +15,6 @@ from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import blank_image, copied, explained
 
-__all__ = ["FLOPS", "Operations", "count_operations", "read_flops"]
-
 
 class Operations(NamedTuple):
     """Floating-point operations of a forward pass.

@@ -19,8 +19,6 @@ from anglenas.probes._base import Metric, Probe
 from anglenas.probes._isolation import on_copy
 from anglenas.probes._jacobian import loss_gradients, weights_of
 
-__all__ = ["GRADSIGN", "gradsign"]
-
 
 def gradsign(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> int:
     """``sum_k |sum_i sign(dL_i / dw_k)|``: 0 to images times weights.

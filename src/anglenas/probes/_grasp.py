@@ -20,8 +20,6 @@ from anglenas.probes._base import Metric, Probe
 from anglenas.probes._isolation import on_copy
 from anglenas.probes._jacobian import loss_gradients, weights_of
 
-__all__ = ["GRASP", "grasp"]
-
 
 def grasp(network: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
     """``-w^T H g``, with the network in the mode that it is in; summed in float64.

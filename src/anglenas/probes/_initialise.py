@@ -9,8 +9,6 @@ from torch import nn
 from anglenas._numerics import derive
 from anglenas._torch import CONVOLUTIONS, STATISTICAL_NORMS
 
-__all__ = ["Initialiser", "fan_in_normal", "fan_out_normal", "initialise", "torch_uniform"]
-
 Initialiser = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 """From a weight, whose values do not matter, and a generator to fresh values of its shape."""
 

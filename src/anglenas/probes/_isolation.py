@@ -21,19 +21,6 @@ from anglenas.probes._base import Measure, Record, Undefined
 from anglenas.probes._initialise import Initialiser, fan_in_normal, initialise
 from anglenas.probes._outputs import find_classifier, logits_of
 
-__all__ = [
-    "Specimen",
-    "blank_image",
-    "copied",
-    "device_of",
-    "explained",
-    "fresh_copy",
-    "isolated",
-    "on_copy",
-    "run",
-    "spread",
-]
-
 
 @dataclass(frozen=True)
 class Specimen:

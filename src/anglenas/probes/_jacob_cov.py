@@ -25,8 +25,6 @@ from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import Specimen, on_copy
 from anglenas.probes._jacobian import summed_logits
 
-__all__ = ["JACOB_COV", "class_scores", "epe_nas", "image_gradients", "jacob_cov"]
-
 _K = 1e-5
 _MANY_CLASSES = 100
 

@@ -9,8 +9,6 @@ from torch import nn
 
 from anglenas.probes._base import Undefined
 
-__all__ = ["NUMBERS_AT_ONCE", "finite", "gram", "loss_gradients", "summed_logits", "weights_of"]
-
 NUMBERS_AT_ONCE = 2**27
 """Most numbers of a Jacobian that are kept at a time: 512 MiB of float32."""
 

@@ -15,8 +15,6 @@ from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Probe, Record
 from anglenas.probes._isolation import blank_image, copied, explained
 
-__all__ = ["LATENCY", "time_forward"]
-
 # The first passes choose kernels and fill caches.
 _WARM_UP = 3
 # A median of fewer jumps with whatever else the machine does.

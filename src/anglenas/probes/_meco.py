@@ -23,8 +23,6 @@ from anglenas.probes._base import Metric, Probe, Undefined
 from anglenas.probes._isolation import on_copy
 from anglenas.probes._jacobian import finite
 
-__all__ = ["MECO", "meco", "smallest_eigenvalue"]
-
 
 def smallest_eigenvalue(maps: torch.Tensor) -> float:
     """Smallest eigenvalue of the correlations between feature maps, in float64.

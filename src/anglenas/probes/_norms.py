@@ -14,8 +14,6 @@ from anglenas.probes._base import Metric, Probe
 from anglenas.probes._isolation import on_copy
 from anglenas.probes._jacobian import weights_of
 
-__all__ = ["NORMS", "l2_norm"]
-
 
 def l2_norm(network: nn.Module) -> float:
     """The sum over the weight tensors of ``||w||_2``, in float64.

@@ -38,16 +38,6 @@ from anglenas.probes._initialise import (
 from anglenas.probes._isolation import Specimen, on_copy, spread
 from anglenas.probes._jacobian import finite, gram, summed_logits
 
-__all__ = [
-    "NTK",
-    "NTK_AS_RELEASED",
-    "NTK_FAN_OUT",
-    "NTK_FROZEN_BN",
-    "condition_number",
-    "frozen_ntk",
-    "ntk",
-]
-
 _MOST_IMAGES = 72
 """The batch of TE-NAS on NAS-Bench-201; of more images, so many evenly spaced ones are taken."""
 

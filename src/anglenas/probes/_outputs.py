@@ -8,8 +8,6 @@ from torch import nn
 
 from anglenas.errors import NetworkError
 
-__all__ = ["find_classifier", "logits_of"]
-
 
 def find_classifier(network: nn.Module, images: torch.Tensor, name: str | None = None) -> str:
     """Name of the prediction layer: the one given, or the last linear layer that a pass runs.

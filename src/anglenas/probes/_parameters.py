@@ -7,8 +7,6 @@ from anglenas._torch import CONVOLUTIONS
 from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Probe, Record
 
-__all__ = ["PARAMETERS", "count_parameters"]
-
 
 def count_parameters(network: nn.Module) -> int:
     """Trainable numbers of a network; dead parts count.

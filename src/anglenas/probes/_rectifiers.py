@@ -12,17 +12,6 @@ from torch.overrides import TorchFunctionMode
 
 from anglenas.probes._base import Undefined
 
-__all__ = [
-    "Observe",
-    "Rectifiers",
-    "agreements",
-    "by_sample",
-    "is_rectifier",
-    "log_determinant",
-    "name_of",
-    "row_codes",
-]
-
 Observe = Callable[[torch.Tensor, torch.Tensor], None]
 """Takes where the input was positive (bool, its shape) and the output of one rectifier."""
 

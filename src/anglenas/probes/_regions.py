@@ -23,15 +23,6 @@ from anglenas.probes._initialise import Initialiser, fan_in_normal, initialise, 
 from anglenas.probes._isolation import device_of, fresh_copy, run
 from anglenas.probes._rectifiers import Rectifiers, by_sample, row_codes
 
-__all__ = [
-    "REGIONS",
-    "REGIONS_AS_RELEASED",
-    "count_regions",
-    "crops",
-    "measure_regions",
-    "random_channels",
-]
-
 
 @torch.no_grad()
 def count_regions(network: nn.Module, batches: Iterable[torch.Tensor]) -> int:

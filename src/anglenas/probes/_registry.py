@@ -7,8 +7,6 @@ from anglenas._plugins import load, names, origin
 from anglenas.errors import UnknownNameError, UsageError
 from anglenas.probes._base import Metric, Probe
 
-__all__ = ["find_metric", "find_probe", "metric_names"]
-
 
 def find_probe(name: str) -> Probe:
     """The probe with a registered name, or ``"module:name"``.

@@ -28,8 +28,6 @@ from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import Specimen, isolated
 from anglenas.probes._outputs import find_classifier
 
-__all__ = ["SHORT_TRAINING", "cosine", "short_training"]
-
 
 def cosine(before: torch.Tensor, after: torch.Tensor) -> float:
     """Cosine of the angle between two weight tensors, flattened: ``<v, w> / (|v| |w|)``.

@@ -23,8 +23,6 @@ from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import Specimen, on_copy
 from anglenas.probes._jacobian import finite, weights_of
 
-__all__ = ["SYNFLOW", "linearise", "log_synflow"]
-
 _NORMALISING = (
     *STATISTICAL_NORMS,
     nn.GroupNorm,

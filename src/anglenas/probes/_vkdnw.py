@@ -18,8 +18,6 @@ from anglenas.data import FewShot
 from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import isolated, spread
 
-__all__ = ["VKDNW", "decile_entropy", "fisher_information", "measure_vkdnw"]
-
 
 def fisher_information(
     jacobian: torch.Tensor, logits: torch.Tensor, smoothing: float = 0.05

@@ -24,8 +24,6 @@ from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import device_of, fresh_copy, run
 from anglenas.probes._rectifiers import name_of
 
-__all__ = ["ZEN", "measure_zen", "zen_score"]
-
 
 def zen_score(
     features: torch.Tensor, perturbed: torch.Tensor, variances: list[torch.Tensor]

@@ -20,8 +20,6 @@ from anglenas.probes._base import Metric, Probe, Record, Undefined
 from anglenas.probes._isolation import Specimen, on_copy
 from anglenas.probes._jacobian import loss_gradients, weights_of
 
-__all__ = ["ZICO", "zico"]
-
 _MINI_BATCHES = 2
 """The fewest that the paper allows; each gets every second image, which mixes sorted classes."""
 

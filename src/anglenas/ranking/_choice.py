@@ -6,8 +6,6 @@ from numpy.typing import ArrayLike, NDArray
 from anglenas.errors import UsageError
 from anglenas.ranking._ranks import Floats, counts_of
 
-__all__ = ["pareto_front", "precision_at"]
-
 
 def precision_at(
     scores: ArrayLike, best: ArrayLike, count: float, weights: ArrayLike | None = None

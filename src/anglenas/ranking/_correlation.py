@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike
 from anglenas.errors import UsageError
 from anglenas.ranking._ranks import Floats, populations_of, rank_along, ranks
 
-__all__ = ["kendall_tau", "spearman"]
-
 
 def kendall_tau(x: ArrayLike, y: ArrayLike) -> float:
     """Kendall's tau-b, which makes up for ties.

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from anglenas.errors import UnknownNameError, UsageError
 from anglenas.ranking._ranks import Floats, Ties, populations_of, rank_along
 
-__all__ = ["Expression", "check_metrics"]
-
 Columns = Mapping[str, Floats]
 
 

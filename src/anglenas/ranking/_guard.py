@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["GUARDED", "guard_columns"]
-
 GUARDED = ("angle", "loss", "tse", "tse_e")
 """Metrics that a trivial network is put behind in; ``angle`` and ``loss`` tell which it is."""
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from anglenas._sheet import number_text
 from anglenas.ranking._ranks import Floats
 
-__all__ = ["Interval", "bootstrap"]
-
 _LEVEL = 0.95
 
 

@@ -12,8 +12,6 @@ from anglenas.errors import UsageError
 from anglenas.ranking._ranks import Floats
 from anglenas.ranking._sample import Sample
 
-__all__ = ["Pairs", "count_pairs"]
-
 Numbers = NDArray[np.int64]
 Part = slice | NDArray[np.bool_]
 """Which of the candidates: all of them, or those of a stratum."""

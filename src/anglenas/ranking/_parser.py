@@ -8,8 +8,6 @@ from anglenas._text import Cursor
 from anglenas.errors import ExpressionError, UnknownNameError
 from anglenas.ranking._expression import Expression, Factor, LogRank, Rank, Ranked, Standard, Term
 
-__all__ = ["parse"]
-
 
 def _sum_of(*metrics: str) -> Ranked:
     return Ranked(Expression(tuple(Term(Rank(metric)) for metric in metrics)))

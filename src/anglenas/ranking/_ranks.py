@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from anglenas.errors import UsageError
 
-__all__ = ["Ties", "order", "ranks"]
-
 Ties = Literal["average", "broken", "dense"]
 """``"average"``: equal values share the mean of their ranks. ``"broken"``: they get different
 ranks, every order among them being equally likely. ``"dense"``: they share a rank, and the next

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from anglenas.errors import UsageError
 from anglenas.ranking._ranks import Floats
 
-__all__ = ["Sample"]
-
 Numbers = NDArray[np.int64]
 
 

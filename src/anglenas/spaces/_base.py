@@ -18,8 +18,6 @@ from anglenas.spaces._supernet import Supernet, Topology
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Architecture", "Space", "Supernets"]
-
 
 class Architecture(Hashable, Protocol):
     """A frozen, hashable value; ``space.parse(str(architecture))`` gives it back."""

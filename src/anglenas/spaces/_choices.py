@@ -19,8 +19,6 @@ from anglenas.spaces._graph import OptionTable
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["ChoiceSpace", "Choices", "Value"]
-
 Value = bool | int | float | str
 """What a choice can be between."""
 

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from anglenas.errors import UsageError
 
-__all__ = ["version_of"]
-
 
 def version_of(module: str) -> int:
     """A number made of the source of a module, and of the modules beside it that it imports.

@@ -5,9 +5,6 @@ from typing import Annotated
 
 from anglenas._settings import Settings, at_least
 
-__all__ = ["NetworkConfig"]
-
-
 Size = Annotated[int, at_least(1)]
 
 

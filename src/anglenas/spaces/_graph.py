@@ -4,17 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = [
-    "CellGraph",
-    "Drawing",
-    "Kind",
-    "Operation",
-    "OptionTable",
-    "learns",
-    "live_nodes",
-    "live_operations",
-]
-
 Kind = Literal["convolution", "separable", "dilated", "pooling", "skip", "none", "other"]
 """Kinds of operations, each of which is drawn in a colour of its own; ``"none"`` passes nothing."""
 

@@ -10,8 +10,6 @@ from anglenas.spaces._base import Architecture, Space
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["make_network"]
-
 
 def make_network(architecture: str, space: str = "nasbench201", **sizes: int) -> nn.Module:
     """The network of an architecture, ready to be trained, with PyTorch's own initial weights.

@@ -19,8 +19,6 @@ from anglenas._text import Cursor
 from anglenas.errors import ArchitectureError, SettingError
 from anglenas.spaces._graph import CellGraph, Operation
 
-__all__ = ["Edge", "Supernet", "Topology"]
-
 _NONE = Operation("none", "none", "none", learns=False)
 
 

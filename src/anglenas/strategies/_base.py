@@ -8,8 +8,6 @@ import numpy as np
 
 from anglenas.spaces import Space
 
-__all__ = ["Request", "Strategy", "Trial", "distinct", "first_new"]
-
 
 @dataclass(frozen=True)
 class Trial:

@@ -10,8 +10,6 @@ import numpy as np
 from anglenas._settings import Settings, at_least
 from anglenas.strategies._base import Request, first_new
 
-__all__ = ["EVOLUTION", "Evolution"]
-
 Count = Annotated[int, at_least(1)]
 
 

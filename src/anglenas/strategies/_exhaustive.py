@@ -7,8 +7,6 @@ from itertools import islice
 from anglenas.errors import UsageError
 from anglenas.strategies._base import Request, distinct
 
-__all__ = ["EXHAUSTIVE", "ExhaustiveSearch"]
-
 
 @dataclass(frozen=True)
 class ExhaustiveSearch:

@@ -8,8 +8,6 @@ from typing import Annotated
 from anglenas._settings import Settings, at_least
 from anglenas.strategies._base import Request, first_new
 
-__all__ = ["RANDOM", "RandomSearch"]
-
 
 @dataclass(frozen=True)
 class RandomSearch(Settings, called="strategy", facts=("name",)):

@@ -5,8 +5,6 @@ import torch
 
 from anglenas.data import ImageSource, draw_few_shot, subset, with_flip
 
-__all__ = ["DataConformance"]
-
 
 class DataConformance:
     """Tests of a source of images; subclass it, write ``source``, and let pytest run it.

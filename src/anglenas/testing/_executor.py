@@ -16,8 +16,6 @@ from anglenas._measuring.task import Outcome, Task
 from anglenas.errors import DataError
 from anglenas.testing._orders import BATCH, BATCHES, task
 
-__all__ = ["ExecutorConformance"]
-
 TIME_LIMIT = 5.0  # of which importing this package is a part, on a machine that may be busy
 
 

@@ -10,16 +10,6 @@ from torch import nn
 
 from anglenas.data import FewShot
 
-__all__ = [
-    "EXAMPLES",
-    "Broken",
-    "Example",
-    "Infinite",
-    "Narrow",
-    "ResNet",
-    "images_of",
-]
-
 CLASSES = 3
 SIDE = 8
 

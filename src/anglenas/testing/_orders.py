@@ -17,8 +17,6 @@ from anglenas.errors import ArchitectureError, DataError
 from anglenas.probes import Probe, Undefined
 from anglenas.spaces import NetworkConfig, Space
 
-__all__ = ["BATCH", "BATCHES", "OBEY", "SPACE", "VERBS", "build", "task"]
-
 
 def parse(text: str) -> str:
     """The word, if it is one."""

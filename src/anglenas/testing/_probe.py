@@ -29,8 +29,6 @@ from anglenas.testing._networks import (
     images_of,
 )
 
-__all__ = ["ProbeConformance"]
-
 Values = dict[str, float | str]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

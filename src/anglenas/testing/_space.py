@@ -12,8 +12,6 @@ import torch
 from anglenas.errors import ArchitectureError
 from anglenas.spaces import CellGraph, NetworkConfig, Space
 
-__all__ = ["SpaceConformance"]
-
 _COUNTED = 100_000
 _IMPORTS = "import torch\nimport torch.nn.functional as F\nfrom torch import nn"
 

@@ -10,8 +10,6 @@ from anglenas._numerics import derive
 from anglenas.spaces import NASBENCH201, Space
 from anglenas.strategies import Request, Strategy, Trial
 
-__all__ = ["StrategyConformance"]
-
 
 class StrategyConformance:
     """Tests of a strategy; subclass it, set ``strategy``, and let pytest run it.

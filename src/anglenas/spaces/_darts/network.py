@@ -35,21 +35,6 @@ from anglenas.errors import SettingError
 from anglenas.spaces._config import NetworkConfig
 from anglenas.spaces._darts.values import INPUTS, NODES, Choice, Genotype
 
-__all__ = [
-    "OPERATIONS",
-    "TENAS_OPERATIONS",
-    "AuxiliaryHead",
-    "Cell",
-    "DartsNetwork",
-    "DropPath",
-    "FactorizedReduce",
-    "ImageNetStem",
-    "Operations",
-    "SmallStem",
-    "Stem",
-    "build",
-]
-
 
 class _Depthwise(Rectifying):
     """ReLU, depthwise convolution, 1x1 convolution, BatchNorm."""

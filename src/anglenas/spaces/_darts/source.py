@@ -7,8 +7,6 @@ from anglenas.errors import SettingError
 from anglenas.spaces._config import NetworkConfig
 from anglenas.spaces._darts.values import INPUTS, NODES, Choice, Genotype
 
-__all__ = ["write_source"]
-
 _POOLINGS = {
     "avg_pool_3x3": ("average", "nn.AvgPool2d(3, {}, 1, count_include_pad=False)"),
     "max_pool_3x3": ("maximum", "nn.MaxPool2d(3, {}, 1)"),

@@ -18,8 +18,6 @@ from anglenas.spaces._darts.network import OPERATIONS, FactorizedReduce
 from anglenas.spaces._darts.values import INPUTS, NODES
 from anglenas.spaces._supernet import Supernet
 
-__all__ = ["DartsSupernet", "SupernetCell"]
-
 
 class SupernetCell(nn.Module):
     """A cell with the mean of some operations on each edge; the output holds all nodes.

@@ -18,19 +18,6 @@ from anglenas._text import Cursor
 from anglenas.errors import ArchitectureError, SettingError
 from anglenas.spaces._graph import CellGraph, Operation
 
-__all__ = [
-    "INPUTS",
-    "NODES",
-    "OPERATIONS",
-    "Choice",
-    "Genotype",
-    "canonical",
-    "drawings",
-    "mutate",
-    "parse",
-    "sample",
-]
-
 OPERATIONS = {
     operation.name: operation
     for operation in (

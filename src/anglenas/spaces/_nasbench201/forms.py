@@ -28,8 +28,6 @@ from string import ascii_lowercase
 
 from anglenas.errors import ArchitectureError
 
-__all__ = ["Atom", "Form", "Term", "canonical_form", "parse_form"]
-
 INPUT = -1
 """The source of a term that is the cell's input; atoms are 0, 1, ..."""
 

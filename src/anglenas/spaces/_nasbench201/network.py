@@ -24,8 +24,6 @@ from anglenas.spaces._nasbench201.forms import Form, Term
 from anglenas.spaces._nasbench201.values import EDGES, NasBench201Architecture
 from anglenas.spaces._supernet import Supernet
 
-__all__ = ["Cell", "FormCell", "NasBench201Network", "Subject", "SupernetCell"]
-
 Subject = NasBench201Architecture | Form | Supernet
 """What a network can be built from."""
 

@@ -14,15 +14,6 @@ from anglenas.spaces._nasbench201.values import (
     drawings,
 )
 
-__all__ = [
-    "GROUPS",
-    "all_cells",
-    "cell_at",
-    "from_naslib",
-    "index_of",
-    "size_group",
-]
-
 _SHUFFLE_SEED = 88  # D-X-Y/AutoDL-Projects: the benchmark's indices are a shuffle with this seed
 
 GROUPS = ((1, 2), (1, 3), (2, 1), (2, 2), (2, 3), (3, 1), (3, 2), (4, 0))

@@ -4,8 +4,6 @@ from anglenas._templates import render_source
 from anglenas.spaces._config import NetworkConfig
 from anglenas.spaces._nasbench201.values import EDGES, NasBench201Architecture
 
-__all__ = ["write_source"]
-
 _KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 _NODES = ("x", "node1", "node2", "node3")
 _OUTPUT = 3

@@ -13,16 +13,6 @@ from anglenas._text import Cursor
 from anglenas.errors import ArchitectureError, SettingError
 from anglenas.spaces._graph import CellGraph, Operation
 
-__all__ = [
-    "EDGES",
-    "OPERATIONS",
-    "NasBench201Architecture",
-    "drawings",
-    "mutate",
-    "parse",
-    "sample",
-]
-
 OPERATIONS = {
     operation.name: operation
     for operation in (
