@@ -130,7 +130,10 @@ def test_ctrl_c_at_any_moment(tmp_path: Path) -> None:
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=20)
-        if process.returncode == 130:
+        if errors:
+            # Python ends by the signal if it came while a text was executed, as it is to make a
+            # dataclass, however the exception was handled; a shell says 130 of both.
+            assert process.returncode in (130, -signal.SIGINT), errors
             assert errors.startswith("\nStopped. ")
         else:  # it was done already; at Python's own end, the signal ends it
             assert process.returncode in (0, -signal.SIGINT)
