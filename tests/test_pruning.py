@@ -78,8 +78,8 @@ def test_removals_are_told_with_what_was_measured():
     assert seen[-2].stage == "round 3 of 3: 2 operations on an edge, 1 stays"
     assert seen[-1].best is None
     assert pruned.computed == 2 * 54 + 1  # a training and a count each, and the result's count
-    pruned = Counter(row["round"] for row in pruned.table if row["made"])
-    assert pruned == {1: 6, 2: 6, 3: 6}
+    made = Counter(row["round"] for row in pruned.table if row["made"])
+    assert made == {1: 6, 2: 6, 3: 6}
     assert pruned.table[0].keys() == {
         "round", "cell", "source", "target", "operation", "angle", "loss", "params", "seconds",
         "status", "rank", "made",
