@@ -101,6 +101,7 @@ def draw_cells(
     Returns:
         A figure on a canvas of its own, as large as it needs to be, with axes for each cell.
 
+    >>> from anglenas.spaces import CellGraph, Operation
     >>> convolution = Operation("nor_conv_3x3", "conv 3x3", "convolution")
     >>> cell = CellGraph("cell", ("in", "out"), ((0, 1, convolution),), (0,), 1)
     >>> figure = draw_cells([cell], title="A small one")
