@@ -30,7 +30,7 @@ from anglenas._measuring.local import LocalWorkers
 from anglenas._measuring.scorer import Scorer
 from anglenas._measuring.task import Context, Outcome, Task
 from anglenas.probes import Probe
-from anglenas.spaces import NASBENCH201, NetworkConfig
+from anglenas.spaces import NASBENCH201, NetworkConfig, Space
 
 TASKS = 10_000
 SCORES = 1_000_000
@@ -39,27 +39,23 @@ BATCH = 10_000
 WORKERS = 2
 
 
-class Words:
-    """A space of words, whose networks are empty."""
-
-    name = "words"
-    size = None
-    builder = "throughput:build"
-
-    def canonical(self, word: str) -> str:
-        return word
-
-    def subject(self, text: str) -> str:
-        return text
-
-
 def build(word: str, config: NetworkConfig) -> nn.Module:
     """No network at all."""
     return nn.Identity()
 
 
 NOTHING = Probe("nothing", (), lambda *_: {"value": 1 / 3}, uses_images=False)
-WORDS = Words()
+
+WORDS = Space(
+    name="words",
+    parse=str,
+    sample=lambda rng: str(rng.integers(TASKS)),
+    mutate=lambda word, rng: word[::-1],
+    build=build,
+    drawings=lambda word: (),
+    fixed_version=1,
+)
+"""A space of words, whose networks are empty."""
 
 
 @dataclass
