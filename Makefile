@@ -5,7 +5,8 @@ ARGS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
+# What is imported is compiled then; compiling all of torch takes as long as a search.
+INSTALL := $(PIP) install --no-compile --constraint constraints.txt --build-constraint constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
